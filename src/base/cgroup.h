@@ -1,0 +1,56 @@
+/* Control groups by direct file writes: v1, v2 and hybrid (v1 controllers beside an empty v2).
+ *
+ * A group is named by its path below each hierarchy's root ("holm-1a2b3c4d/5e6f…"). The root
+ * folder is a parameter, so that a plain folder can stand in for /sys/fs/cgroup in tests. */
+#ifndef HOLM_BASE_CGROUP_H
+#define HOLM_BASE_CGROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+enum cgroup_layout { CGROUP_NONE, CGROUP_V1, CGROUP_V2, CGROUP_HYBRID };
+
+struct cgroup_fs {
+	char root[256];            /* usually /sys/fs/cgroup */
+	enum cgroup_layout layout; /* HYBRID: the controllers we need are v1 */
+};
+
+struct cgroup_limits { /* 0: no limit */
+	uint64_t memory_bytes;
+	uint32_t cpu_millis; /* 1000 = one core */
+	uint32_t pids;
+};
+
+struct cgroup_stats {
+	uint64_t memory_bytes; /* in use, without inactive file cache */
+	uint64_t cpu_ns;       /* total since the group was made */
+	uint32_t pids;
+	uint64_t oom_kills;
+};
+
+/* Looks at the folder and says which layout it has. */
+int cgroup_detect(const char *root, struct cgroup_fs *ret, struct err *err);
+
+/* Makes the group (parents too, controllers enabled on v2) and sets the limits. Idempotent.
+ * -ENOTSUP if a limit was asked whose controller is missing. */
+int cgroup_make(const struct cgroup_fs *fs, const char *path, const struct cgroup_limits *limits,
+		struct err *err);
+
+/* Moves a process into the group in every hierarchy it was made in. */
+int cgroup_join(const struct cgroup_fs *fs, const char *path, pid_t pid, struct err *err);
+
+/* -ENOENT if there is no such group. */
+int cgroup_stats(const struct cgroup_fs *fs, const char *path, struct cgroup_stats *ret,
+		 struct err *err);
+
+/* SIGKILL to every process in the group and the groups below it; returns how many there were. */
+int cgroup_kill(const struct cgroup_fs *fs, const char *path, struct err *err);
+
+/* Removes the group and the groups below it in every hierarchy; nothing there is success,
+ * -EBUSY while it has processes. */
+int cgroup_remove(const struct cgroup_fs *fs, const char *path, struct err *err);
+
+#endif

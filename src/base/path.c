@@ -1,0 +1,176 @@
+/* Files and folders: whole reads, atomic writes, trees. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/base.h"
+
+char *path_join(const char *a, const char *b)
+{
+	return xasprintf("%s/%s", a, b);
+}
+
+bool path_exists(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+int file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct err *err)
+{
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	auto_buf struct buf b;
+	char chunk[8192];
+
+	buf_init(&b, max);
+	if (fd < 0)
+		return err_errno(err, "open %s", path);
+	for (;;) {
+		ssize_t n = read(fd, chunk, sizeof(chunk));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(err, "read %s", path);
+		if (n == 0)
+			break;
+		if (buf_add(&b, chunk, (size_t)n) < 0)
+			return err_set(err, -EFBIG, "read %s: larger than %zu bytes", path, max);
+	}
+	if (ret_len)
+		*ret_len = b.len;
+	*ret = buf_take(&b);
+	return 0;
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int sync_parent(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	auto_free char *dir = slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
+	auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+{
+	auto_free char *tmp = xasprintf("%s.XXXXXX", path);
+	auto_close int fd = mkostemp(tmp, O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(err, "create %s", tmp);
+	int r = write_all(fd, data, len);
+	if (r == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0 || rename(tmp, path) < 0))
+		r = -errno;
+	if (r < 0) {
+		unlink(tmp);
+		return err_set(err, r, "write %s: %s", path, strerror(-r));
+	}
+	r = sync_parent(path);
+	return r < 0 ? err_set(err, r, "sync %s: %s", path, strerror(-r)) : 0;
+}
+
+int file_write_value(const char *path, const char *value, struct err *err)
+{
+	auto_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(err, "open %s", path);
+	if (write(fd, value, strlen(value)) < 0)
+		return err_errno(err, "write %s to %s", value, path);
+	return 0;
+}
+
+int dir_make(const char *path, mode_t mode, struct err *err)
+{
+	auto_free char *part = xstrdup(path);
+
+	for (char *p = part + 1;; p++) {
+		if (*p != '/' && *p != '\0')
+			continue;
+		char was = *p;
+		*p = '\0';
+		if (mkdir(part, mode) < 0 && errno != EEXIST)
+			return err_errno(err, "create folder %s", part);
+		*p = was;
+		if (!was)
+			return 0;
+	}
+}
+
+static int remove_at(int dir, const char *name, dev_t device);
+
+static int remove_children(int fd, dev_t device)
+{
+	DIR *d = fdopendir(fd);
+	int r = 0;
+
+	if (!d) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	for (struct dirent *e; r == 0 && (e = readdir(d));)
+		if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, ".."))
+			r = remove_at(dirfd(d), e->d_name, device);
+	closedir(d);
+	return r;
+}
+
+static int remove_at(int dir, const char *name, dev_t device)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (S_ISDIR(st.st_mode)) {
+		if (device && st.st_dev != device)
+			return -EXDEV;
+		int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		int r = fd < 0 ? -errno : remove_children(fd, st.st_dev);
+
+		if (r < 0)
+			return r;
+	}
+	if (unlinkat(dir, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0 && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+int path_remove(const char *path, struct err *err)
+{
+	int r = remove_at(AT_FDCWD, path, 0);
+
+	return r < 0 ? err_set(err, r, "remove %s: %s", path, strerror(-r)) : 0;
+}
+
+bool path_is_below(const char *path, const char *root)
+{
+	size_t n = strlen(root);
+
+	while (n > 1 && root[n - 1] == '/')
+		n--;
+	if (*path != '/' || strncmp(path, root, n) != 0 || (n > 1 && path[n] != '/'))
+		return false;
+	for (const char *p = path; (p = strstr(p, "/..")); p += 3)
+		if (p[3] == '/' || p[3] == '\0')
+			return false;
+	return true;
+}

@@ -1,0 +1,54 @@
+/* Getting images: container images from OCI registries, layouts and archives on the node;
+ * unikernels as archives by URL. All functions block and are meant for the transfer executor. */
+#ifndef HOLM_IMAGE_IMAGE_H
+#define HOLM_IMAGE_IMAGE_H
+
+#include "base/base.h"
+#include "model/image_source.h"
+
+struct image_config {
+	char *store_dir;  /* unikernels are kept below it, by digest */
+	char *local_root; /* oci:, oci-archive: and file: paths must lie below it */
+	struct strv
+		insecure; /* registries (host[:port]) spoken to by plain HTTP; loopback always is */
+	uint64_t archive_max; /* bytes of an unpacked unikernel archive */
+};
+
+typedef void (*image_progress_fn)(void *arg, uint64_t done_bytes, uint64_t total_bytes);
+
+/* "nginx:latest" is not expanded to docker.io: as in Oakestra, references are fully qualified;
+ * without a tag it is "latest". */
+struct image_ref {
+	char *registry;   /* host[:port], NULL for local forms */
+	char *repository; /* library/nginx, or the path of a layout or archive */
+	char *tag;        /* or NULL */
+	char *digest;     /* sha256:…, or NULL */
+	enum { IMAGE_REGISTRY, IMAGE_OCI_LAYOUT, IMAGE_OCI_ARCHIVE } form;
+};
+int image_ref_parse(const char *text, struct image_ref *ret, struct err *err);
+void image_ref_fini(struct image_ref *ref);
+/* The name to store it under; the caller's. */
+char *image_ref_format(const struct image_ref *ref);
+
+/* Finds the image and the manifest for the platform ("linux/amd64", NULL: this machine's). Errors:
+ * -ENOENT no such image, -EACCES not allowed, -ENOTSUP not for this platform, -EBADMSG damaged,
+ * -ECONNREFUSED/-EHOSTUNREACH/-ETIMEDOUT worth a retry. */
+int image_source_open(const struct image_config *config, const char *ref, const char *platform,
+		      const struct cancel *cancel, struct image_source **ret, struct err *err);
+void image_source_close(struct image_source *source); /* NULL-safe */
+
+/* A unikernel on disk, unpacked and verified. */
+struct unikernel_image {
+	char *dir; /* holds kernel and perhaps files/, files1/, initramfs.cpio; read-only by
+	              * convention, shared between instances */
+	char digest[DIGEST_SIZE]; /* of the archive */
+};
+/* Oakestra's .tar.gz from http(s):// or file:, with an optional "#sha256=…" that must match.
+ * Unpacked once per digest. -EBADMSG: digest mismatch, an entry that escapes, no kernel in it;
+ * -E2BIG: larger than archive_max; -EPERM: file: outside local_root. */
+int image_unikernel_get(const struct image_config *config, const char *url,
+			image_progress_fn progress, void *arg, const struct cancel *cancel,
+			struct unikernel_image *ret, struct err *err);
+void unikernel_image_fini(struct unikernel_image *image);
+
+#endif

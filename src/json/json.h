@@ -1,0 +1,141 @@
+/* JSON through field tables: one table per struct parses, emits and documents it.
+ *
+ * Text is bounded before parsing (size, depth). Nobody outside this folder sees the
+ * library's types: a `struct json` is a parsed value, a `struct json_out` a text being
+ * written. */
+#ifndef HOLM_JSON_JSON_H
+#define HOLM_JSON_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+
+#define JSON_DEPTH_MAX 32
+
+struct json; /* a parsed document or a value inside one */
+
+enum json_flags {
+	JSON_TRAILING_COMMAS = 1, /* accept them; ret_warnings tells where */
+};
+
+/* Parses a whole document; duplicate keys are an error. Messages name line and column.
+ * `warnings` may be NULL. */
+int json_parse(const char *text, size_t len, unsigned flags, struct json **ret,
+	       struct strv *warnings, struct err *err);
+struct json *json_free(struct json *root); /* only what json_parse gave */
+DEFINE_AUTO(json_free, struct json *)
+
+/* Reading by hand, where a table does not fit. Borrowed from the document. */
+struct json *json_get(const struct json *object, const char *key); /* NULL if absent */
+struct json *json_at(const struct json *array, size_t index);
+size_t json_count(const struct json *value); /* members of an array or object, else 0 */
+const char *json_key_at(const struct json *object, size_t index);
+bool json_is_object(const struct json *v);
+bool json_is_array(const struct json *v);
+bool json_is_string(const struct json *v);
+bool json_is_null(const struct json *v);
+const char *json_str(const struct json *v);                /* NULL unless a string */
+int64_t json_int(const struct json *v, int64_t otherwise); /* integral floats count */
+bool json_bool(const struct json *v, bool otherwise);
+const char *json_get_str(const struct json *object, const char *key); /* NULL if absent */
+int64_t json_get_int(const struct json *object, const char *key, int64_t otherwise);
+/* Compact text of any value; the caller's. */
+char *json_format(const struct json *v);
+
+/* Writing: calls in document order; keys are given inside objects, NULL inside arrays. Bounded:
+ * past the maximum, json_out_finish() fails with -E2BIG. */
+struct json_out {
+	struct buf text;
+	bool needs_comma;
+	bool is_over;
+};
+void json_out_init(struct json_out *out, size_t max);
+void json_out_fini(struct json_out *out);
+void json_out_object(struct json_out *out, const char *key);
+void json_out_object_end(struct json_out *out);
+void json_out_array(struct json_out *out, const char *key);
+void json_out_array_end(struct json_out *out);
+void json_out_str(struct json_out *out, const char *key, const char *value); /* NULL: null */
+void json_out_int(struct json_out *out, const char *key, int64_t value);
+void json_out_double(struct json_out *out, const char *key, double value);
+void json_out_bool(struct json_out *out, const char *key, bool value);
+void json_out_raw(struct json_out *out, const char *key, const char *json_text);
+/* The finished text; the caller's. */
+int json_out_finish(struct json_out *out, char **ret, struct err *err);
+#define auto_json_out __attribute__((cleanup(json_out_fini)))
+
+/* Field tables. */
+enum field_type {
+	F_STR,    /* char *, owned, NULL if absent */
+	F_CHARS,  /* char[N], at most N - 1 bytes */
+	F_BOOL,   /* bool */
+	F_U32,    /* uint32_t in min..max; integral floats accepted */
+	F_U64,    /* uint64_t, up to 2^53 */
+	F_I64,    /* int64_t */
+	F_DOUBLE, /* double */
+	F_STRV,   /* struct strv */
+	F_ENUM,   /* int through `names` */
+	F_OBJECT, /* struct inside the struct, by `table` */
+	F_ARRAY,  /* pointer to structs at `offset`, their number (size_t) at `count_offset` */
+	F_RAW,    /* char *, any JSON value as compact text, owned */
+};
+
+enum field_flags {
+	F_REQUIRED = 1,
+	F_OMIT_EMPTY = 2, /* not emitted when zero, empty or NULL */
+	F_INPUT_ONLY = 4, /* never emitted */
+};
+
+struct field_table;
+
+struct field {
+	const char *name;
+	enum field_type type;
+	unsigned flags;
+	size_t offset;
+	size_t size;         /* F_CHARS: bytes of the array; F_ARRAY: bytes of an element */
+	size_t count_offset; /* F_ARRAY */
+	uint32_t min, max; /* F_U32 when max > 0; F_ARRAY and F_STRV: most elements when max > 0 */
+	const char *const *names;        /* F_ENUM, ended by NULL */
+	const struct field_table *table; /* F_OBJECT, F_ARRAY */
+	const char *synonyms;            /* "vcpu,vcores": also read under these names */
+	const char *help;                /* one line, for the reference page and messages */
+};
+
+struct field_table {
+	const char *name; /* "microservice" */
+	size_t size;      /* of the struct */
+	const struct field *fields;
+	size_t n;
+};
+
+#define FIELD_TABLE(var, type, label, list)                    \
+	const struct field_table var = { .name = (label),      \
+					 .size = sizeof(type), \
+					 .fields = (list),     \
+					 .n = ARRAY_LEN(list) }
+
+enum field_unknown { FIELD_UNKNOWN_ERROR, FIELD_UNKNOWN_WARN, FIELD_UNKNOWN_IGNORE };
+
+/* Fills a zeroed struct. Errors name the path, the value and what was expected
+ * ("applications[0].microservices[1].memory: expected a whole number 0..4294967295, got \"a\""),
+ * unknown fields the nearest known name. On failure the struct is released again. */
+int fields_parse(const struct field_table *table, const struct json *value, void *ret,
+		 enum field_unknown unknown, struct strv *warnings, struct err *err);
+/* From text in one step, without trailing commas. */
+int fields_parse_text(const struct field_table *table, const char *text, void *ret,
+		      enum field_unknown unknown, struct err *err);
+/* Releases what the fields own and zeroes the struct. */
+void fields_fini(const struct field_table *table, void *object);
+/* Writes it as an object. */
+void fields_emit(const struct field_table *table, const void *object, struct json_out *out,
+		 const char *key);
+/* As text; the caller's. */
+char *fields_format(const struct field_table *table, const void *object);
+/* Deep copy into a zeroed struct. */
+void fields_copy(const struct field_table *table, const void *from, void *ret);
+bool fields_equal(const struct field_table *table, const void *a, const void *b);
+
+#endif

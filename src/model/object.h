@@ -1,0 +1,82 @@
+/* What the server stores: applications, services, instances, nodes. The field tables
+ * are the stored form and, with less, the form of /api/v1. Observed facts (status, statistics) are
+ * not stored: the node that has them reports them again. */
+#ifndef HOLM_MODEL_OBJECT_H
+#define HOLM_MODEL_OBJECT_H
+
+#include "base/id.h"
+#include "model/sla.h"
+#include "model/state.h"
+
+#define DETAIL_MAX 512
+
+struct app {
+	char id[ID_SIZE];
+	char *name;
+	char *ns;
+	char *desc;
+	char *owner; /* user name */
+	uint64_t created_ms;
+};
+
+struct service {
+	char id[ID_SIZE];
+	char app_id[ID_SIZE];
+	char *name; /* app.appns.service.servicens */
+	struct service_spec spec;
+	uint32_t generation;  /* counts changes that replace instances, from 1 */
+	uint32_t next_number; /* of the next instance */
+	char *rr_ip;          /* round-robin service address */
+	uint64_t created_ms;
+};
+
+struct instance {
+	char id[ID_SIZE];
+	char service_id[ID_SIZE];
+	uint32_t number;
+	char node_id[ID_SIZE]; /* "" until scheduled */
+	char *instance_ip;     /* its own address in the service pool */
+	uint64_t created_ms;
+};
+
+/* Last known facts of an instance, as its node reports them (message status). */
+struct instance_status {
+	char instance_id[ID_SIZE];
+	enum instance_state state;
+	char detail[DETAIL_MAX]; /* reason, or phase with progress */
+	uint32_t generation;     /* of the spec that runs, 0: none */
+	uint32_t incarnation;    /* counts starts, from 1 */
+	bool is_ready;
+	char namespace_ip[16];
+	char runtime[32]; /* container, unikernel, runsc, … as it really runs */
+	char digest[80];  /* of the image that runs, "sha256:…" */
+	int64_t pid;      /* init or QEMU as the host sees it, 0: none */
+	uint64_t started_ms;
+	uint32_t progress_percent; /* of a download; 0 if none goes on */
+	bool is_update_failed;     /* the wish's generation could not be had; detail tells why */
+};
+
+struct instance_stats {
+	char instance_id[ID_SIZE];
+	uint64_t memory_bytes;
+	uint64_t cpu_ns;
+};
+
+struct node {
+	char id[ID_SIZE];
+	char *hostname;
+	char *address; /* of the underlay */
+	char *arch;    /* amd64, arm64 */
+	uint32_t cpus;
+	uint64_t memory_mib;
+	struct strv virtualization; /* docker, runc, runsc, unikernel: what it proved able to run */
+	struct strv problems;       /* what is broken and why, one sentence each */
+	bool has_kvm;
+	struct strv subnets; /* blocks it holds, "10.18.0.0/26" */
+	char *version;       /* of Holm */
+};
+
+extern const struct field_table app_table, service_table, instance_table, node_table;
+extern const struct field_table instance_status_table, instance_stats_table;
+
+#endif

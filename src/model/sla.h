@@ -1,0 +1,131 @@
+/* Deployment descriptors: Oakestra's SLA v2.0 with Holm's additional fields.
+ *
+ * The field tables in sla.c are the only description of the format: they read, write and
+ * document it. Unknown fields are a warning (SLA v2.0 allows them). */
+#ifndef HOLM_MODEL_SLA_H
+#define HOLM_MODEL_SLA_H
+
+#include "json/json.h"
+
+#define SLA_TEXT_MAX     (1u << 20) /* bytes of a descriptor */
+#define SLA_APPS_MAX     100
+#define SLA_SERVICES_MAX 1000 /* in one application */
+#define SLA_REPLICAS_MAX 1000
+#define NAME_PART_MAX    30
+
+struct sla_addresses {
+	char *rr_ip;
+	char *rr_ip_v6;
+	char *closest_ip;
+	char *closest_ip_v6;
+	char *instances; /* JSON, not used yet */
+};
+
+struct sla_constraint {
+	char *type; /* direct | clusters | addons | latency | geo */
+	char *cluster;
+	char *node;
+	struct strv allowed;
+	struct strv needs;
+	char *area;
+	char *location;
+	double threshold;
+	double rigidness;
+	uint32_t convergence_time;
+};
+
+struct sla_volume {
+	char *volume_id;
+	char *csi_driver;
+	char *mount_path;
+	char *config; /* JSON object */
+};
+
+/* One microservice: what is asked for. Also the stored spec of a service. */
+struct service_spec {
+	char *microservice_id; /* "" or absent in a descriptor */
+	char *name;
+	char *ns;
+	char *virtualization; /* container, docker: containerd's default; else exactly as written */
+	char *code;           /* image reference, or comma-separated URLs parallel to arch */
+	struct strv cmd;
+	struct strv environment;
+	struct strv args;
+	uint32_t memory_mib; /* 0: none declared */
+	uint32_t vcpus;      /* 0: none declared */
+	uint32_t vgpus;
+	uint32_t vtpus;
+	uint32_t bandwidth_in;
+	uint32_t bandwidth_out;
+	uint32_t storage_mib;
+	uint32_t pids; /* Holm: most processes, 0: none declared */
+	char *state;
+	char *port; /* "host:container[/tcp|udp];…" as written */
+	bool one_shot;
+	bool privileged;
+	char *platform;
+	struct strv arch; /* amd64, arm64: position i belongs to URL i of code */
+	struct sla_addresses addresses;
+	struct sla_volume *volumes;
+	size_t n_volumes;
+	struct sla_constraint *constraints;
+	size_t n_constraints;
+	char *connectivity; /* JSON */
+	struct strv added_files;
+	char *sla_violation_strategy;
+	char *target_node;
+	struct strv vm_images;
+	uint32_t replicas; /* Holm: wanted instances; meaningful if has_replicas */
+	bool has_replicas; /* derived: the descriptor named them */
+	uint32_t grace_s;  /* Holm: seconds from stop signal to kill; 0: 10 */
+};
+
+struct sla_app {
+	char *id;
+	char *name;
+	char *ns;
+	char *desc;
+	struct service_spec *services;
+	size_t n_services;
+};
+
+struct sla {
+	char *version; /* v2.0 */
+	char *customer_id;
+	struct strv args;
+	struct sla_app *apps;
+	size_t n_apps;
+};
+
+extern const struct field_table service_spec_table;
+extern const struct field_table sla_table;
+
+/* Text to a checked descriptor: parse, defaults (container → docker, synonyms), validation of all
+ * that one descriptor shows by itself: version, names by [a-zA-Z0-9]{1,30} and unique, ports,
+ * address form (rr_ip in 10.30.0.0/16), arch beside code, unikernel and container forms of code.
+ * -EINVAL with the path of the field; -E2BIG beyond SLA_TEXT_MAX. */
+int sla_parse(const char *text, size_t len, struct sla *ret, struct strv *warnings,
+	      struct err *err);
+void sla_fini(struct sla *sla);
+
+bool spec_is_unikernel(const struct service_spec *spec);
+/* What makes running instances be replaced differs (replicas, say, does not). */
+bool spec_needs_replacement(const struct service_spec *a, const struct service_spec *b);
+/* The URL of `code` for this architecture ("amd64"), the caller's, or NULL if none is given.
+ * Without arch, code itself. */
+char *spec_code_for_arch(const struct service_spec *spec, const char *arch);
+
+/* Port mappings: "8080:80/tcp;53:53/udp", a single number maps to itself. */
+struct port_mapping {
+	uint16_t host;
+	uint16_t guest;
+	bool is_udp;
+};
+#define PORTS_MAX 64
+int ports_parse(const char *text, struct port_mapping ret[PORTS_MAX], size_t *ret_n,
+		struct err *err);
+
+/* Name parts: [a-zA-Z0-9]{1,30}. */
+bool name_part_is_valid(const char *s);
+
+#endif

@@ -1,0 +1,34 @@
+/* States of an instance. Inside the program an enum, at the border Oakestra's strings. */
+#ifndef HOLM_MODEL_STATE_H
+#define HOLM_MODEL_STATE_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+/*  REQUESTED → NODE_SCHEDULED → CREATING → CREATED → RUNNING → DEAD → CREATING … (restart)
+ *      │                            │                   ├→ COMPLETED (one_shot, exit 0)
+ *      └→ NO_WORKER_CAPACITY        └→ FAILED ───────→ CREATING … (retry)
+ *  every state → UNDEPLOYED */
+enum instance_state {
+	STATE_REQUESTED,          /* wished for, no node yet */
+	STATE_NO_WORKER_CAPACITY, /* no node fits; tried again when nodes change */
+	STATE_NODE_SCHEDULED,     /* a node was chosen, it has not answered */
+	STATE_CREATING,           /* image, network, start: the detail tells which */
+	STATE_CREATED,            /* runs, but not ready yet */
+	STATE_RUNNING,            /* the runtime confirmed it */
+	STATE_FAILED,             /* could not be started; the detail tells why and when next */
+	STATE_DEAD,               /* ended by itself; started again */
+	STATE_COMPLETED,          /* one_shot, ended with exit code 0 */
+	STATE_UNDEPLOYED,         /* being removed, or removed */
+	STATE_N
+};
+
+const char *state_name(enum instance_state s);
+/* -EINVAL for an unknown name. */
+int state_parse(const char *name, enum instance_state *ret);
+bool state_may_follow(enum instance_state from, enum instance_state to);
+/* The states in which the runtime holds a process for it. */
+bool state_is_alive(enum instance_state s);
+
+#endif

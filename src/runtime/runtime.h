@@ -1,0 +1,166 @@
+/* What runs instances: one const table per runtime.
+ *
+ * Driver functions are synchronous straight-line code for an executor thread, may be
+ * called for different instances on several threads at once, check `ctx->cancel` between
+ * their steps and give every step a timeout. start and stop are idempotent: the reconciler
+ * repeats them. What they start outlives this process. */
+#ifndef HOLM_RUNTIME_RUNTIME_H
+#define HOLM_RUNTIME_RUNTIME_H
+
+#include "base/base.h"
+#include "base/id.h"
+#include "base/proc.h"
+#include "model/image_source.h"
+
+struct cancel; /* loop/loop.h */
+
+struct runtime_config {
+	const char *node_id;
+	const char *data_dir;      /* the worker's; the driver uses only its own folder below it */
+	const char *helper_path;   /* the supervisor executable */
+	const char *cgroup_parent; /* "holm-1a2b3c4d" below each cgroup root */
+	uint64_t log_max_bytes;    /* per instance, over all its log files */
+};
+
+struct runtime_ctx {
+	const struct cancel *cancel;
+	/* Told between steps; `phase` is a word for a person ("pulling"). May be NULL. */
+	void (*progress)(void *arg, const char *phase, uint64_t done, uint64_t total);
+	void *arg;
+};
+
+/* Where an instance is plugged in, as the overlay made it. */
+struct runtime_net {
+	const char *netns_path; /* containers: namespace with eth0 ready; else NULL */
+	const char *tap;        /* unikernels: persistent tap on the bridge, up; else NULL */
+	const char *mac;        /* "02:…", for the guest's end of the tap */
+	const char *ip;         /* "10.18.0.2" */
+	unsigned prefix;        /* 26 */
+	const char *gateway;
+	const char *dns;
+	const char *search; /* domains, separated by spaces, or NULL */
+	const char *hostname;
+	unsigned mtu;
+};
+
+struct runtime_spec {
+	const char *instance_id;
+	const char *name;    /* app.appns.service.servicens.instance.N, for people */
+	const char *runtime; /* docker, runc, runsc, …: sub-runtime of a driver that has some */
+	const char *image; /* containers: name it was fetched under; unikernels: folder with kernel */
+	const char *digest; /* of the image, kept as a label */
+	const struct strv *cmd;
+	const struct strv *env; /* K=V */
+	uint32_t memory_mib;    /* 0: no limit (unikernel: 64) */
+	uint32_t cpu_millis;    /* 0: no limit */
+	uint32_t vcpus;         /* of a virtual machine; 0: 1 */
+	uint32_t pids;          /* 0: no limit */
+	bool is_privileged;
+	uint32_t incarnation; /* kept as a label: tells an old run from a new one */
+	uint32_t generation;  /* the same */
+	const char *log_path; /* current log file, in CRI format; older ones beside it */
+	struct runtime_net net;
+};
+
+enum runtime_phase { RUNTIME_STARTING, RUNTIME_RUNNING, RUNTIME_ENDED };
+enum runtime_end {
+	RUNTIME_END_NONE,
+	RUNTIME_END_CLEAN, /* exit code 0, a unikernel's clean end */
+	RUNTIME_END_ERROR, /* exit code other than 0 */
+	RUNTIME_END_CRASH, /* a guest's crash, a signal that nobody of ours sent */
+	RUNTIME_END_OOM,
+	RUNTIME_END_STOPPED, /* we ended it */
+	RUNTIME_END_FAILURE, /* the runtime itself failed (QEMU's own error, …) */
+	RUNTIME_END_UNKNOWN, /* ended while nobody could see how */
+};
+
+/* One instance as the runtime has it. */
+struct runtime_status {
+	char instance_id[ID_SIZE];
+	enum runtime_phase phase;
+	struct proc_id proc;  /* init or QEMU */
+	struct proc_id watch; /* the process whose end means that exit facts are ready */
+	enum runtime_end end;
+	int exit_code;    /* meaningful when ended */
+	char detail[256]; /* how it ended, for a person: "exit code 3", "crashed (exit 85)" */
+	char kind[32];    /* container, unikernel, runsc, … for display */
+	char digest[DIGEST_SIZE];
+	uint64_t started_ms; /* unix time */
+	uint32_t incarnation;
+	uint32_t generation;
+};
+
+struct runtime_list {
+	struct runtime_status *items;
+	size_t n;
+};
+void runtime_list_fini(struct runtime_list *list);
+
+struct runtime_stats {
+	uint64_t memory_bytes;
+	uint64_t cpu_ns;
+};
+
+/* What a probe found. Absent is silent (nothing named); broken is named with a reason. */
+struct runtime_info {
+	struct strv virtualization; /* names a descriptor may use: docker, runc, runsc / unikernel */
+	struct strv problems;       /* "runsc: …" */
+	bool has_kvm;
+};
+void runtime_info_fini(struct runtime_info *info);
+
+enum runtime_caps {
+	RUNTIME_CAP_IMAGES = 1, /* stores container images itself: has_image, fetch */
+	RUNTIME_CAP_NETNS = 2,  /* wants a network namespace; else a tap */
+};
+
+struct runtime_driver {
+	const char *name; /* containerd, qemu, fake */
+	uint32_t caps;
+
+	/* Connects, or starts what it needs (a containerd of our own). The state is freed by
+	 * close, which leaves everything running. */
+	int (*open)(const struct runtime_config *config, void **ret, struct err *err);
+	void (*close)(void *state);
+	/* Ends supporting processes that open started, after the last instance is gone. */
+	int (*shutdown)(void *state, struct err *err);
+
+	/* Proves what works by running it. May take seconds. */
+	int (*probe)(void *state, struct runtime_info *ret, struct err *err);
+
+	/* CAP_IMAGES: 0 with the digest if the image is there complete, -ENOENT if not. */
+	int (*has_image)(void *state, const char *name, char digest[DIGEST_SIZE], struct err *err);
+	int (*fetch)(void *state, struct image_source *source, const struct runtime_ctx *ctx,
+		     struct err *err);
+
+	/* Returns when the process runs. If the instance runs already with the same incarnation,
+	 * success; with another one, -EEXIST (stop it first). On failure nothing is left. */
+	int (*start)(void *state, const struct runtime_spec *spec, const struct runtime_ctx *ctx,
+		     struct runtime_status *ret, struct err *err);
+	/* Stop signal, grace, kill; then removes everything of it except its logs. Gone is
+	 * success. `ret` may be NULL; else tells how it ended. Cancel shortens the grace to nothing. */
+	int (*stop)(void *state, const char *instance_id, uint32_t grace_ms,
+		    const struct runtime_ctx *ctx, struct runtime_status *ret, struct err *err);
+
+	/* All instances of this node, or the one named: an empty list if it is unknown. Ended ones
+	 * stay listed until stop removes them. */
+	int (*list)(void *state, const char *instance_id, struct runtime_list *ret,
+		    struct err *err);
+	int (*stats)(void *state, const char *instance_id, struct runtime_stats *ret,
+		     struct err *err);
+};
+
+extern const struct runtime_driver containerd_driver, qemu_driver;
+
+/* In-process runtime for simulations and scale tests: instances live in a `struct fake_host`, which
+ * outlives any driver state opened on it, as processes outlive a killed supervisor. */
+struct fake_host;
+struct fake_host *fake_host_new(void);
+struct fake_host *fake_host_free(struct fake_host *host);
+/* How often `instance_id` runs at this moment; more than 1 is what must never happen. */
+unsigned fake_host_running(const struct fake_host *host, const char *instance_id);
+extern const struct runtime_driver
+	fake_driver; /* config->data_dir is the host's address, see fake.c */
+const char *fake_host_dir(struct fake_host *host); /* to be passed as data_dir */
+
+#endif
