@@ -33,9 +33,13 @@ struct service {
 struct instance {
 	char id[ID_SIZE];
 	char service_id[ID_SIZE];
+	char *sname; /* of its service: app.appns.service.servicens */
 	uint32_t number;
 	char node_id[ID_SIZE]; /* "" until scheduled */
 	char *instance_ip;     /* its own address in the service pool */
+	uint32_t memory_mib;   /* reserved on the node */
+	uint32_t cpu_millis;   /* the same */
+	bool is_removed;       /* deleted by its owner; kept until its node has stopped it */
 	uint64_t created_ms;
 };
 
