@@ -1,6 +1,8 @@
 /* The hash map: order, removal, growth. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include <cmocka.h>
 

@@ -1,0 +1,62 @@
+/* Deciding the next step. Order matters: what is in the way goes first, a new spec's image is
+ * had before the old instance is touched, and an old one is kept while it cannot be had. */
+#include "base/base.h"
+#include "reconcile/reconcile.h"
+
+static const char *const names[] = {
+	[ACTION_NONE] = "none",       [ACTION_FETCH] = "fetch",   [ACTION_REFETCH] = "refetch",
+	[ACTION_ADVANCE] = "advance", [ACTION_ATTACH] = "attach", [ACTION_START] = "start",
+	[ACTION_STOP] = "stop",       [ACTION_DETACH] = "detach", [ACTION_FORGET] = "forget",
+};
+static_assert(ARRAY_LEN(names) == ACTION_N, "a name per action");
+
+const char *reconcile_action_name(enum reconcile_action action)
+{
+	return names[action];
+}
+
+static enum reconcile_action leave(const struct reconcile_facts *f)
+{
+	if (f->run != RUN_ABSENT)
+		return ACTION_STOP;
+	if (f->is_attached)
+		return ACTION_DETACH;
+	return f->is_kept ? ACTION_NONE : ACTION_FORGET;
+}
+
+/* A newer spec: its image first, then the old instance makes room. */
+static enum reconcile_action change(const struct reconcile_facts *f)
+{
+	if (f->fetched_generation != f->wish_generation)
+		return ACTION_FETCH;
+	return f->run == RUN_ABSENT ? ACTION_ADVANCE : ACTION_STOP;
+}
+
+static enum reconcile_action keep(const struct reconcile_facts *f)
+{
+	if (f->run == RUN_ENDED)
+		return ACTION_STOP;
+	if (f->run == RUN_ALIVE) {
+		if (f->run_generation != f->current_generation)
+			return ACTION_STOP;
+		return f->is_attached ? ACTION_NONE : ACTION_ATTACH;
+	}
+	if (f->is_completed)
+		return f->is_attached ? ACTION_DETACH : ACTION_NONE;
+	if (f->is_waiting)
+		return ACTION_NONE;
+	if (f->fetched_generation != f->current_generation)
+		return f->current_generation == f->wish_generation ? ACTION_FETCH : ACTION_REFETCH;
+	return f->is_attached ? ACTION_START : ACTION_ATTACH;
+}
+
+enum reconcile_action reconcile_next(const struct reconcile_facts *f)
+{
+	if (!f->is_wished)
+		return leave(f);
+	if (f->wish_generation != f->current_generation && !f->is_update_waiting)
+		return change(f);
+	if (f->current_generation == 0)
+		return ACTION_NONE;
+	return keep(f);
+}

@@ -1,0 +1,43 @@
+/* The next step of one instance on its node: wish and facts in, one action out.
+ *
+ * Pure. The worker keeps the facts, carries the action out, and asks again; so a restart at any
+ * point needs nothing but fresh facts. */
+#ifndef HOLM_RECONCILE_RECONCILE_H
+#define HOLM_RECONCILE_RECONCILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum run_phase { RUN_ABSENT, RUN_ALIVE, RUN_ENDED };
+
+struct reconcile_facts {
+	bool is_wished;              /* someone wants it to run */
+	bool is_kept;                /* not wished, but its record stays (holm down) */
+	uint32_t wish_generation;    /* of the newest spec */
+	uint32_t current_generation; /* of the spec it runs by, 0: none yet */
+	uint32_t fetched_generation; /* whose image is known to be here, 0: none */
+	uint32_t run_generation;     /* of what the runtime holds */
+	enum run_phase run;
+	bool is_attached;       /* its network link is known to be right */
+	bool is_completed;      /* current generation ran to its end and is to stay ended */
+	bool is_waiting;        /* back-off after an end or a failed start */
+	bool is_update_waiting; /* back-off after the wish's image could not be had */
+};
+
+enum reconcile_action {
+	ACTION_NONE,
+	ACTION_FETCH,   /* image of the wish's generation */
+	ACTION_REFETCH, /* image of the current generation: it runs by an older spec than the wish */
+	ACTION_ADVANCE, /* the wish's spec becomes the current one */
+	ACTION_ATTACH,
+	ACTION_START,
+	ACTION_STOP, /* also clears the remains of one that ended */
+	ACTION_DETACH,
+	ACTION_FORGET,
+	ACTION_N
+};
+
+enum reconcile_action reconcile_next(const struct reconcile_facts *facts);
+const char *reconcile_action_name(enum reconcile_action action);
+
+#endif

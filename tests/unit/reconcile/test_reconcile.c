@@ -1,0 +1,174 @@
+/* Following reconcile_next() step by step from many starting points. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/base.h"
+#include "reconcile/reconcile.h"
+
+/* What carrying an action out does to the facts when all goes well. */
+static void carry_out(struct reconcile_facts *f, enum reconcile_action action)
+{
+	switch (action) {
+	case ACTION_FETCH:
+		f->fetched_generation = f->wish_generation;
+		break;
+	case ACTION_REFETCH:
+		f->fetched_generation = f->current_generation;
+		break;
+	case ACTION_ADVANCE:
+		f->current_generation = f->wish_generation;
+		f->is_completed = false;
+		break;
+	case ACTION_ATTACH:
+		f->is_attached = true;
+		break;
+	case ACTION_START:
+		f->run = RUN_ALIVE;
+		f->run_generation = f->current_generation;
+		break;
+	case ACTION_STOP:
+		f->run = RUN_ABSENT;
+		break;
+	case ACTION_DETACH:
+		f->is_attached = false;
+		break;
+	case ACTION_NONE:
+	case ACTION_FORGET:
+	case ACTION_N:
+		break;
+	}
+}
+
+static void follow(struct reconcile_facts f, const char *expected)
+{
+	auto_buf struct buf path;
+
+	buf_init(&path, 1000);
+	for (int i = 0; i < 12; i++) {
+		enum reconcile_action action = reconcile_next(&f);
+
+		buf_addf(&path, "%s%s", i ? " " : "", reconcile_action_name(action));
+		if (action == ACTION_NONE || action == ACTION_FORGET)
+			break;
+		carry_out(&f, action);
+	}
+	assert_string_equal(path.data, expected);
+}
+
+static void new_instance_is_started(void **state)
+{
+	follow((struct reconcile_facts){ .is_wished = true, .wish_generation = 1 },
+	       "fetch advance attach start none");
+}
+
+static void image_is_had_before_the_old_one_stops(void **state)
+{
+	follow((struct reconcile_facts){ .is_wished = true,
+					 .wish_generation = 2,
+					 .current_generation = 1,
+					 .fetched_generation = 1,
+					 .run_generation = 1,
+					 .run = RUN_ALIVE,
+					 .is_attached = true },
+	       "fetch stop advance start none");
+}
+
+static void old_one_is_kept_while_the_new_image_cannot_be_had(void **state)
+{
+	struct reconcile_facts f = { .is_wished = true,
+				     .wish_generation = 2,
+				     .current_generation = 1,
+				     .fetched_generation = 1,
+				     .run_generation = 1,
+				     .run = RUN_ALIVE,
+				     .is_attached = true,
+				     .is_update_waiting = true };
+
+	follow(f, "none");
+	f.run = RUN_ENDED;
+	follow(f, "stop start none");
+	f.run = RUN_ABSENT;
+	f.fetched_generation = 0;
+	follow(f, "refetch start none");
+	f.is_update_waiting = false;
+	follow(f, "fetch advance start none");
+}
+
+static void adopted_instance_is_left_alone(void **state)
+{
+	follow((struct reconcile_facts){ .is_wished = true,
+					 .wish_generation = 3,
+					 .current_generation = 3,
+					 .run_generation = 3,
+					 .run = RUN_ALIVE },
+	       "attach none");
+}
+
+static void ended_instance_is_cleared_and_started_again(void **state)
+{
+	follow((struct reconcile_facts){ .is_wished = true,
+					 .wish_generation = 1,
+					 .current_generation = 1,
+					 .fetched_generation = 1,
+					 .run_generation = 1,
+					 .run = RUN_ENDED,
+					 .is_attached = true },
+	       "stop start none");
+}
+
+static void completed_instance_stays_ended_until_its_spec_changes(void **state)
+{
+	struct reconcile_facts f = { .is_wished = true,
+				     .wish_generation = 1,
+				     .current_generation = 1,
+				     .fetched_generation = 1,
+				     .is_completed = true,
+				     .is_attached = true };
+
+	follow(f, "detach none");
+	f.wish_generation = 2;
+	follow(f, "fetch advance start none");
+}
+
+static void leftover_of_another_generation_is_stopped(void **state)
+{
+	follow((struct reconcile_facts){ .is_wished = true,
+					 .wish_generation = 2,
+					 .current_generation = 2,
+					 .run_generation = 1,
+					 .run = RUN_ALIVE },
+	       "stop fetch attach start none");
+}
+
+static void unwished_instance_leaves_nothing(void **state)
+{
+	struct reconcile_facts f = { .wish_generation = 1,
+				     .current_generation = 1,
+				     .run = RUN_ALIVE,
+				     .run_generation = 1,
+				     .is_attached = true };
+
+	follow(f, "stop detach forget");
+	f.is_kept = true;
+	follow(f, "stop detach none");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(new_instance_is_started),
+		cmocka_unit_test(image_is_had_before_the_old_one_stops),
+		cmocka_unit_test(old_one_is_kept_while_the_new_image_cannot_be_had),
+		cmocka_unit_test(adopted_instance_is_left_alone),
+		cmocka_unit_test(ended_instance_is_cleared_and_started_again),
+		cmocka_unit_test(completed_instance_stays_ended_until_its_spec_changes),
+		cmocka_unit_test(leftover_of_another_generation_is_stopped),
+		cmocka_unit_test(unwished_instance_leaves_nothing),
+	};
+
+	return cmocka_run_group_tests_name("reconcile", tests, NULL, NULL);
+}
