@@ -1,0 +1,55 @@
+/* lwIP for one thread without an operating system: IPv4, ICMP, UDP, TCP, DNS. */
+#pragma once
+
+#include <stdint.h>
+
+#define NO_SYS               1
+#define SYS_LIGHTWEIGHT_PROT 0 /* interrupt handlers never enter lwIP */
+#define LWIP_NETCONN         0
+#define LWIP_SOCKET          0
+
+#define LWIP_IPV4                1
+#define LWIP_IPV6                0
+#define LWIP_ARP                 1
+#define ARP_QUEUEING             1
+#define LWIP_ICMP                1
+#define LWIP_RAW                 0
+#define LWIP_UDP                 1
+#define LWIP_DHCP                0
+#define LWIP_AUTOIP              0
+#define LWIP_IGMP                0
+#define LWIP_STATS               0
+#define LWIP_NETIF_LINK_CALLBACK 0
+
+/* The heap is the memory behind the kernel, see kernel.ld. */
+extern char __end[];
+#define LWIP_RAM_HEAP_POINTER __end
+#define MEM_ALIGNMENT         8
+#define MEM_SIZE              (6 * 1024 * 1024)
+#define MEMP_MEM_MALLOC       0
+
+#define PBUF_POOL_SIZE          384
+#define PBUF_POOL_BUFSIZE       1536
+#define MEMP_NUM_PBUF           256
+#define MEMP_NUM_TCP_PCB        512
+#define MEMP_NUM_TCP_PCB_LISTEN 2
+#define MEMP_NUM_TCP_SEG        2048
+#define MEMP_NUM_UDP_PCB        40
+#define MEMP_NUM_ARP_QUEUE      64
+#define MEMP_NUM_SYS_TIMEOUT    300
+
+#define LWIP_TCP                   1
+#define TCP_MSS                    1460
+#define TCP_WND                    (16 * TCP_MSS)
+#define TCP_SND_BUF                (12 * TCP_MSS)
+#define TCP_SND_QUEUELEN           64
+#define TCP_LISTEN_BACKLOG         1
+#define TCP_DEFAULT_LISTEN_BACKLOG 255
+/* The server closes first, so that closed connections wait here: briefly. */
+#define TCP_MSL 500
+
+#define LWIP_DNS            1
+#define DNS_TABLE_SIZE      16
+#define DNS_MAX_REQUESTS    64
+#define DNS_MAX_SERVERS     2
+#define DNS_MAX_NAME_LENGTH 256

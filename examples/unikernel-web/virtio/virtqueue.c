@@ -1,0 +1,73 @@
+/* The rings. Processor and device see memory in order on x86, so that barriers
+ * for the compiler are enough, but for the one store-then-load of the notify
+ * check. */
+#include <stddef.h>
+#include <string.h>
+
+#include "virtio/virtqueue.h"
+
+enum {
+	DESC_DEVICE_WRITES = 2,
+	AVAIL_NO_INTERRUPT = 1,
+	USED_NO_NOTIFY = 1,
+};
+
+static void barrier(void)
+{
+	__asm__ volatile("" : : : "memory");
+}
+
+void virtqueue_init(struct virtqueue *vq, uint16_t size)
+{
+	size_t avail_end = 16 * (size_t)size + sizeof(struct vring_avail) + 2 * (size_t)size + 2;
+	size_t used_at = (avail_end + VIRTQUEUE_ALIGN - 1) & ~(size_t)(VIRTQUEUE_ALIGN - 1);
+
+	memset(vq->memory, 0, sizeof(vq->memory));
+	vq->size = size;
+	vq->used_seen = 0;
+	vq->desc = (struct vring_desc *)vq->memory;
+	vq->avail = (struct vring_avail *)(vq->memory + 16 * (size_t)size);
+	vq->used = (volatile struct vring_used *)(vq->memory + used_at);
+}
+
+void virtqueue_describe(struct virtqueue *vq, uint16_t id, const void *data, uint32_t length,
+			bool device_writes)
+{
+	vq->desc[id] = (struct vring_desc){
+		.address = (uintptr_t)data,
+		.length = length,
+		.flags = device_writes ? DESC_DEVICE_WRITES : 0,
+	};
+}
+
+void virtqueue_submit(struct virtqueue *vq, uint16_t id)
+{
+	vq->avail->ring[vq->avail->index & (vq->size - 1)] = id;
+	barrier();
+	vq->avail->index++;
+	barrier();
+}
+
+bool virtqueue_wants_notify(const struct virtqueue *vq)
+{
+	__asm__ volatile("mfence" : : : "memory");
+	return !(vq->used->flags & USED_NO_NOTIFY);
+}
+
+bool virtqueue_take(struct virtqueue *vq, uint16_t *ret_id, uint32_t *ret_length)
+{
+	uint16_t slot = vq->used_seen & (vq->size - 1);
+
+	if (vq->used_seen == vq->used->index)
+		return false;
+	barrier();
+	*ret_id = (uint16_t)vq->used->ring[slot].id;
+	*ret_length = vq->used->ring[slot].length;
+	vq->used_seen++;
+	return true;
+}
+
+void virtqueue_silence(struct virtqueue *vq)
+{
+	vq->avail->flags = AVAIL_NO_INTERRUPT;
+}

@@ -1,0 +1,14 @@
+/* The pages of the example. */
+#pragma once
+
+#include "cmdline.h"
+#include "web/http_server.h"
+
+struct pages {
+	const struct cmdline *cmdline;
+	const struct http_server *server;
+	const char *name;
+};
+
+/* An http_handler; `arg` is a struct pages. */
+void pages_handle(void *arg, struct http_conn *conn, const struct http_request *request);
