@@ -1,0 +1,108 @@
+/* The in-process stream hub. A stream is freed by whichever side ends it. */
+#include "base/base.h"
+#include "wire/stream.h"
+
+struct opener {
+	stream_open_fn open;
+	void *arg;
+};
+
+struct stream_hub {
+	struct map openers; /* node id → struct opener */
+	struct list streams;
+};
+
+struct stream {
+	struct list node;
+	struct stream_reader reader;
+	void (*gone)(void *arg);
+	void *gone_arg;
+};
+
+struct stream_hub *stream_hub_new(void)
+{
+	struct stream_hub *hub = NEW(struct stream_hub);
+
+	list_init(&hub->streams);
+	return hub;
+}
+
+struct stream_hub *stream_hub_free(struct stream_hub *hub)
+{
+	if (!hub)
+		return NULL;
+	map_for_each (&hub->openers, i, e)
+		free(e->value);
+	map_fini(&hub->openers);
+	for (struct list *l; (l = list_pop(&hub->streams));)
+		free(container_of(l, struct stream, node));
+	free(hub);
+	return NULL;
+}
+
+void stream_hub_register(struct stream_hub *hub, const char *node_id, stream_open_fn open,
+			 void *arg)
+{
+	struct opener *opener = NEW(struct opener);
+
+	*opener = (struct opener){ .open = open, .arg = arg };
+	free(map_set(&hub->openers, node_id, opener));
+}
+
+void stream_hub_unregister(struct stream_hub *hub, const char *node_id)
+{
+	free(map_remove(&hub->openers, node_id));
+}
+
+int stream_open(struct stream_hub *hub, const char *node_id, const char *request,
+		const struct stream_reader *reader, struct stream **ret, struct err *err)
+{
+	const struct opener *opener = map_find(&hub->openers, node_id);
+
+	if (!opener)
+		return err_set(err, -EHOSTUNREACH, "open stream: node %s is not connected",
+			       node_id);
+	struct stream *stream = NEW(struct stream);
+	stream->reader = *reader;
+	list_push(&hub->streams, &stream->node);
+	*ret = stream;
+	opener->open(opener->arg, stream, request);
+	return 0;
+}
+
+static void stream_free(struct stream *stream)
+{
+	list_remove(&stream->node);
+	free(stream);
+}
+
+void stream_close(struct stream *stream)
+{
+	if (stream->gone)
+		stream->gone(stream->gone_arg);
+	stream_free(stream);
+}
+
+void stream_serve(struct stream *stream, void (*gone)(void *arg), void *arg)
+{
+	stream->gone = gone;
+	stream->gone_arg = arg;
+}
+
+void stream_send(struct stream *stream, const char *data, size_t len)
+{
+	stream->reader.data(stream->reader.arg, data, len);
+}
+
+bool stream_is_full(const struct stream *stream)
+{
+	return stream->reader.is_full && stream->reader.is_full(stream->reader.arg);
+}
+
+void stream_end(struct stream *stream, const struct err *err)
+{
+	struct stream_reader reader = stream->reader;
+
+	stream_free(stream);
+	reader.end(reader.arg, err);
+}
