@@ -107,7 +107,8 @@ def is_variable(text):
         return False
     if re.fullmatch(r"(?:struct|union|enum)\s+\w+", declarator.strip()):
         return False
-    pointer = re.search(r"\(\s*\*\s*(const\s+)?\w+(?:\[[^\]]*\])?\s*\)\s*\(", declarator)
+    # A variable's first parenthesis is the one around its name; a function's opens its parameters.
+    pointer = re.match(r"[^(]*\(\s*\*\s*(const\s+)?\w+(?:\[[^\]]*\])?\s*\)\s*\(", declarator)
     if pointer:
         return not pointer[1]
     if "(" in declarator:

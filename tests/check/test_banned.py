@@ -17,7 +17,7 @@ class Banned(fixture.ToolTest):
             "static const char *const names[] = { \"a\" };\n"
             "static const struct {\n\tint a;\n} table[] = {\n\t{ 1 },\n};\n"
             "extern const struct driver driver;\n"
-            "static int f(int a);\ntypedef int (*fn)(int a);\nstruct x;\n"
+            "static int f(int a);\nvoid g(int a, void (*done)(int b));\ntypedef int (*fn)(int a);\nstruct x;\n"
             "struct y {\n\tint (*f)(int a);\n\tint *p;\n};\nenum z { A, B };\n"
             "static_assert(sizeof(int) == 4, \"int\");\n"
             "struct tm *t(void)\n{\n\tstatic const int y = 1;\n\treturn gmtime_r(&x, &y);\n}\n"
