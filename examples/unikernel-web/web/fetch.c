@@ -26,6 +26,7 @@ struct fetch {
 	void *arg;
 	struct tcp_pcb *pcb;
 	bool is_resolving;
+	bool is_connected;
 	const char *failure; /* what the timer reports */
 	uint16_t port;
 	char host[URL_HOST_MAX + 1];
@@ -84,9 +85,9 @@ static void on_timeout(void *arg)
 	struct fetch *f = arg;
 
 	if (!f->failure)
-		f->failure = f->is_resolving ? "resolve host: no answer from the name server"
-			     : f->reply      ? "read page: timed out"
-					     : "connect: timed out";
+		f->failure = f->is_resolving   ? "resolve host: no answer from the name server"
+			     : f->is_connected ? "read page: timed out"
+					       : "connect: timed out";
 	fail(f, f->failure);
 }
 
@@ -211,10 +212,10 @@ static void on_error(void *arg, err_t error)
 	struct fetch *f = arg;
 
 	f->pcb = NULL;
-	if (error == ERR_RST && !f->reply)
-		fail(f, "connect: connection refused");
-	else
+	if (f->is_connected)
 		fail(f, "read page: connection reset");
+	else
+		fail(f, error == ERR_RST ? "connect: connection refused" : "connect: timed out");
 }
 
 static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t error)
@@ -224,6 +225,7 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t error)
 	struct text t;
 
 	(void)error;
+	f->is_connected = true;
 	text_init(&t, request, sizeof(request));
 	text_add(&t, "GET %s HTTP/1.0\r\n", f->path);
 	text_add(&t, "Host: %s:%u\r\nConnection: close\r\n\r\n", f->host, f->port);
