@@ -13,6 +13,7 @@
 #include "base/base.h"
 
 #define JSON_DEPTH_MAX 32
+#define JSON_TEXT_MAX  (64u << 20) /* bytes of a document, whoever sent it */
 
 struct json; /* a parsed document or a value inside one */
 
@@ -21,7 +22,7 @@ enum json_flags {
 };
 
 /* Parses a whole document; duplicate keys are an error. Messages name line and column.
- * `warnings` may be NULL. */
+ * `warnings` may be NULL. -E2BIG beyond JSON_TEXT_MAX, else -EINVAL. */
 int json_parse(const char *text, size_t len, unsigned flags, struct json **ret,
 	       struct strv *warnings, struct err *err);
 struct json *json_free(struct json *root); /* only what json_parse gave */
@@ -31,7 +32,9 @@ DEFINE_AUTO(json_free, struct json *)
 struct json *json_get(const struct json *object, const char *key); /* NULL if absent */
 struct json *json_at(const struct json *array, size_t index);
 size_t json_count(const struct json *value); /* members of an array or object, else 0 */
-const char *json_key_at(const struct json *object, size_t index);
+/* Keys in document order: the first for NULL, then the one after a key this call returned, NULL at
+ * the end. */
+const char *json_key_next(const struct json *object, const char *previous);
 bool json_is_object(const struct json *v);
 bool json_is_array(const struct json *v);
 bool json_is_string(const struct json *v);
@@ -80,12 +83,14 @@ enum field_type {
 	F_OBJECT, /* struct inside the struct, by `table` */
 	F_ARRAY,  /* pointer to structs at `offset`, their number (size_t) at `count_offset` */
 	F_RAW,    /* char *, any JSON value as compact text, owned */
+	F_N
 };
 
 enum field_flags {
 	F_REQUIRED = 1,
 	F_OMIT_EMPTY = 2, /* not emitted when zero, empty or NULL */
 	F_INPUT_ONLY = 4, /* never emitted */
+	F_GIVEN = 8, /* a bool at given_offset tells whether it is there; if not, not emitted */
 };
 
 struct field_table;
@@ -97,10 +102,11 @@ struct field {
 	size_t offset;
 	size_t size;         /* F_CHARS: bytes of the array; F_ARRAY: bytes of an element */
 	size_t count_offset; /* F_ARRAY */
-	uint32_t min, max; /* F_U32 when max > 0; F_ARRAY and F_STRV: most elements when max > 0 */
+	size_t given_offset; /* F_GIVEN */
+	uint32_t min, max;   /* when max > 0: value of F_U32, bytes of F_STR, elements of a list */
 	const char *const *names;        /* F_ENUM, ended by NULL */
 	const struct field_table *table; /* F_OBJECT, F_ARRAY */
-	const char *synonyms;            /* "vcpu,vcores": also read under these names */
+	const char *synonyms;            /* "vcpu,vcores": read if `name` is absent */
 	const char *help;                /* one line, for the reference page and messages */
 };
 
@@ -111,11 +117,27 @@ struct field_table {
 	size_t n;
 };
 
+/* FIELD(struct app, name, "application_name", F_STR, .flags = F_REQUIRED, .help = "…") */
+#define FIELD(type_, member, name_, kind, ...)                                      \
+	{                                                                           \
+		.name = (name_), .type = (kind), .offset = offsetof(type_, member), \
+		.size = sizeof(((type_ *)0)->member), __VA_ARGS__                   \
+	}
+/* The same for a list of structs and their number. */
+#define FIELD_ARRAY(type_, member, n_member, name_, table_, ...)                                  \
+	{                                                                                         \
+		.name = (name_), .type = F_ARRAY, .offset = offsetof(type_, member),              \
+		.size = sizeof(*((type_ *)0)->member), .count_offset = offsetof(type_, n_member), \
+		.table = (table_), __VA_ARGS__                                                    \
+	}
+
 #define FIELD_TABLE(var, type, label, list)                    \
 	const struct field_table var = { .name = (label),      \
 					 .size = sizeof(type), \
 					 .fields = (list),     \
 					 .n = ARRAY_LEN(list) }
+
+#define FIELD_ELEMENTS_MAX 65536 /* of a list without max */
 
 enum field_unknown { FIELD_UNKNOWN_ERROR, FIELD_UNKNOWN_WARN, FIELD_UNKNOWN_IGNORE };
 
@@ -137,5 +159,9 @@ char *fields_format(const struct field_table *table, const void *object);
 /* Deep copy into a zeroed struct. */
 void fields_copy(const struct field_table *table, const void *from, void *ret);
 bool fields_equal(const struct field_table *table, const void *a, const void *b);
+/* The same for one field of the structs. */
+bool field_equal(const struct field *field, const void *a, const void *b);
+/* Adds the table as a section of Markdown, and then the tables inside it. */
+void fields_reference(const struct field_table *table, struct buf *out);
 
 #endif
