@@ -111,7 +111,12 @@ def read_junit(suite, path, code):
             tests.append(Test(suite, name, "skipped", skipped.get("message", "")))
         else:
             tests.append(Test(suite, name, "passed"))
-    if code and not any(t.result == "failed" for t in tests):
+    if code > 1:
+        # Stopped on the way: the last test ended with it, and some may never have begun.
+        if tests and tests[-1].result == "passed":
+            tests[-1].result = "failed"
+        tests.append(Test(suite, f"test runner (exit code {code}): not all tests ran", "failed"))
+    elif code and not any(t.result == "failed" for t in tests):
         tests.append(Test(suite, f"test runner (exit code {code})", "failed"))
     return tests
 

@@ -88,8 +88,14 @@ class SumResults(fixture.ToolTest):
         self.assertIn("skipped system: a.s: no qemu", self.output)
 
     def test_runner_that_broke_is_a_failure(self):
-        got = self.junit('<testcase classname="a" name="x"/>', 2)
+        got = self.junit('<testcase classname="a" name="x"/>', 1)
         self.assertEqual(got, (1, "1 passed, 1 failed, 0 skipped"))
+
+    def test_runner_that_was_stopped_fails_its_last_test(self):
+        case = '<testcase classname="a" name="%s"/>'
+        got = self.junit(case % "x" + case % "y", 124)
+        self.assertEqual(got, (1, "1 passed, 2 failed, 0 skipped"))
+        self.assertIn("not all tests ran", self.output)
 
     def test_missing_junit_is_a_failure(self):
         got = self.total("--junit", "system", self.root / "none.xml", "0")
