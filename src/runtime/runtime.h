@@ -106,6 +106,7 @@ struct runtime_info {
 	struct strv virtualization; /* names a descriptor may use: docker, runc, runsc / unikernel */
 	struct strv problems;       /* "runsc: …" */
 	bool has_kvm;
+	uint32_t guest_uid; /* the user that opens an instance's tap */
 };
 void runtime_info_fini(struct runtime_info *info);
 

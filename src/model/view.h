@@ -1,0 +1,113 @@
+/* What people and scripts see: the objects of /api/v1 as `holm get -o json` prints them. */
+#ifndef HOLM_MODEL_VIEW_H
+#define HOLM_MODEL_VIEW_H
+
+#include "base/id.h"
+#include "model/object.h"
+
+struct port_view {
+	uint32_t host;
+	uint32_t guest;
+	char protocol[4]; /* tcp, udp */
+};
+
+struct app_view {
+	char id[ID_SIZE];
+	char *name; /* app.appns */
+	char *description;
+	char *owner;
+	uint32_t services;
+	uint32_t instances;
+	uint32_t running;
+	char created_at[RFC3339_MAX];
+};
+
+struct service_view {
+	char id[ID_SIZE];
+	char *app;     /* app.appns */
+	char *service; /* service.servicens */
+	char *name;    /* app.appns.service.servicens */
+	char *runtime; /* as asked for */
+	char *code;
+	uint32_t replicas;
+	uint32_t running;
+	uint32_t generation;
+	char *service_address;
+	struct port_view *ports;
+	size_t n_ports;
+	uint32_t memory_mib;
+	uint32_t vcpus;
+	char *state;  /* the least advanced of its instances, "" without any */
+	char *reason; /* of that one */
+	char created_at[RFC3339_MAX];
+};
+
+struct instance_view {
+	char id[ID_SIZE];
+	char *app;     /* app.appns */
+	char *service; /* service.servicens */
+	uint32_t number;
+	char *runtime; /* container, unikernel, runsc, … */
+	char *state;   /* Oakestra's names */
+	char *reason;  /* "" while all is well */
+	char *node;    /* host name */
+	char *address; /* in the node's block, "" until it has one */
+	char *instance_address;
+	char *service_address;
+	struct port_view *ports;
+	size_t n_ports;
+	int64_t pid; /* 0: none */
+	uint32_t memory_limit_mib;
+	double memory_mib;
+	char *image;
+	char *digest;
+	uint32_t generation;        /* of the spec that runs, 0: none */
+	uint32_t wished_generation; /* of the spec that is wished */
+	uint32_t incarnation;       /* counts starts */
+	bool is_ready;
+	bool is_update_failed;
+	bool is_removed;
+	uint32_t progress_percent;
+	char started_at[RFC3339_MAX]; /* "" unless it runs */
+};
+
+struct node_view {
+	char id[ID_SIZE];
+	char *hostname;
+	char *address;
+	char *arch;
+	bool is_alive;
+	uint32_t cpus;
+	uint64_t memory_mib;
+	uint64_t memory_promised_mib;
+	struct strv virtualization;
+	bool has_kvm;
+	struct strv problems;
+	struct strv subnets;
+	uint32_t instances;
+	char *version;
+};
+
+/* Answer to apply, delete and scale. */
+struct plan_item_view {
+	char *action; /* create, update, replace, scale, delete, unchanged */
+	char *kind;   /* app, service */
+	char *name;
+	char *detail; /* "memory: 100 → 200", "replicas: 1 → 3", "" */
+};
+
+struct plan_view {
+	uint64_t revision; /* of the server's state that holds it */
+	bool is_dry_run;
+	struct plan_item_view *items;
+	size_t n_items;
+	struct strv warnings;
+	struct strv services; /* names that this call is about: what --wait follows */
+};
+
+extern const struct field_table app_view_table, service_view_table, instance_view_table,
+	node_view_table, plan_view_table;
+
+void port_views_from(const char *ports_text, struct port_view **ret, size_t *ret_n);
+
+#endif

@@ -1,0 +1,73 @@
+/* The server role: keeps what users wish, places it on nodes, and knows how it stands.
+ *
+ * A request is checked against memory, committed by the store, and only then answered and
+ * acted on. Requests that arrive during a commit form the next one. Observed facts (status, memory
+ * in use) are kept in memory: their node tells them again. */
+#ifndef HOLM_SERVER_SERVER_H
+#define HOLM_SERVER_SERVER_H
+
+#include "base/base.h"
+#include "model/sla.h"
+#include "model/view.h"
+#include "store/store.h"
+#include "wire/bus.h"
+
+struct loop;
+struct server;
+
+/* Strings and tables are borrowed and outlive the server. */
+struct server_config {
+	struct loop *loop;
+	struct bus *bus;
+	const struct store_driver *store;
+	const char *store_where;
+	const char *namespace_pool; /* "10.18.0.0-10.29.255.255" */
+	const char *service_pool;   /* "10.30.0.0/16" */
+	uint32_t own_port;          /* of the API: no service may map it; 0: none */
+};
+
+struct server *server_new(const struct server_config *config, struct err *err);
+/* Memory only, after the loop has been freed. */
+struct server *server_free(struct server *server);
+
+/* Each runs done once, later; plan is NULL when err->code is set. Codes: -EINVAL not allowed,
+ * -ENOENT no such object, -EEXIST address or port taken, -ENOSPC no node could ever hold it,
+ * -ENOTSUP no node has the runtime, others from the store: nothing was changed in any case. */
+typedef void (*server_done_fn)(void *arg, const struct plan_view *plan, const struct err *err);
+
+/* Makes the descriptor's applications what it says; a dry run only tells the plan. */
+void server_apply_begin(struct server *server, struct sla *take_sla, const struct strv *warnings,
+			bool is_dry_run, server_done_fn done, void *arg);
+/* `name`: app.appns, app alone where unique, or id. */
+void server_delete_app_begin(struct server *server, const char *name, server_done_fn done,
+			     void *arg);
+/* `name`: app.appns.service.servicens, service.servicens or service where unique, or id. */
+void server_scale_begin(struct server *server, const char *name, uint32_t replicas,
+			server_done_fn done, void *arg);
+
+/* JSON arrays of the views of model/view.h; `app` (app.appns, or NULL for all) filters. The
+ * caller's. */
+char *server_list_apps(struct server *server);
+char *server_list_services(struct server *server, const char *app);
+char *server_list_instances(struct server *server, const char *app);
+char *server_list_nodes(struct server *server);
+
+/* An instance by id, "service.N", "app.appns.service.servicens.N" or a unique prefix of its id: its id
+ * and its node's. -ENOENT names what there is, -EEXIST if several fit. */
+int server_find_instance(struct server *server, const char *name, char ret_id[ID_SIZE],
+			 char ret_node[ID_SIZE], struct err *err);
+
+/* Revision of the state; grows with every change, over restarts too. */
+uint64_t server_revision(const struct server *server);
+
+/* Changes as they happen: kind is app, service, instance or node, json its view, or "{}" with
+ * is_gone. Events since `since` are replayed if the server still has them; if not, the first
+ * event has kind "reset": list anew. The callback must not end the watch or change the server. */
+struct server_watch;
+typedef void (*server_event_fn)(void *arg, uint64_t revision, const char *kind, const char *id,
+				const char *json, bool is_gone);
+struct server_watch *server_watch_begin(struct server *server, uint64_t since, server_event_fn fn,
+					void *arg);
+struct server_watch *server_watch_end(struct server *server, struct server_watch *watch);
+
+#endif

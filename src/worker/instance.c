@@ -1,0 +1,268 @@
+/* One instance: facts in, next action out (reconcile/), action begun, until nothing is to be done.
+ *
+ * At most one step is under way per instance (is_busy). Everything that changes a fact ends in
+ * winst_tick(); no callback decides anything. */
+#include <stdarg.h>
+
+#include "worker/private.h"
+
+#define RETRY_FIRST_MS   200
+#define RETRY_CAP_MS     60000
+#define HEALTHY_AFTER_MS 10000
+
+struct winst *winst_new(struct worker *worker, const char *id)
+{
+	struct winst *inst = NEW(struct winst);
+
+	inst->worker = worker;
+	inst->exit_fd = -1;
+	inst->state = STATE_NODE_SCHEDULED;
+	STR_COPY(inst->id, id);
+	map_set(&worker->instances, id, inst);
+	return inst;
+}
+
+/* Frees memory; timers and watches are the loop's and may be gone with it. */
+struct winst *winst_free(struct winst *inst)
+{
+	fields_fini(&msg_deploy_table, &inst->wish);
+	fields_fini(&msg_deploy_table, &inst->current);
+	free(inst->image);
+	if (inst->exit_fd >= 0)
+		close(inst->exit_fd);
+	free(inst);
+	return NULL;
+}
+
+void winst_set_state(struct winst *inst, enum instance_state state, const char *fmt, ...)
+{
+	char detail[DETAIL_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(detail, sizeof(detail), fmt, ap);
+	va_end(ap);
+	inst->state = state;
+	STR_COPY(inst->detail, detail);
+	messages_report(inst);
+}
+
+static void on_retry(void *arg)
+{
+	struct winst *inst = arg;
+
+	inst->retry = NULL;
+	winst_tick(inst);
+}
+
+static void on_update_retry(void *arg)
+{
+	struct winst *inst = arg;
+
+	inst->update_retry = NULL;
+	winst_tick(inst);
+}
+
+static uint64_t back_off(struct winst *inst)
+{
+	uint64_t delay_ms = retry_delay_ms(inst->worker->config.loop, inst->failures++,
+					   RETRY_FIRST_MS, RETRY_CAP_MS);
+
+	timer_cancel(inst->retry);
+	inst->retry = timer_start(inst->worker->config.loop, delay_ms, on_retry, inst);
+	return delay_ms;
+}
+
+void winst_fail(struct winst *inst, const struct err *err)
+{
+	uint64_t delay_ms = back_off(inst);
+
+	if (!inst->record.is_wished || inst->worker->is_down)
+		return;
+	log_warning("instance %s of %s: %s", inst->id, inst->wish.sname, err->msg);
+	winst_set_state(inst, STATE_FAILED, "%s (attempt %u, next in %.1f s)", err->msg,
+			inst->failures, (double)delay_ms / 1000);
+}
+
+void winst_update_fail(struct winst *inst, const struct err *err)
+{
+	uint64_t delay_ms = retry_delay_ms(inst->worker->config.loop, ++inst->update_failures,
+					   RETRY_FIRST_MS, RETRY_CAP_MS);
+
+	timer_cancel(inst->update_retry);
+	inst->update_retry = timer_start(inst->worker->config.loop, delay_ms, on_update_retry,
+					 inst);
+	if (!inst->record.is_wished)
+		return;
+	log_warning("instance %s of %s: update: %s", inst->id, inst->wish.sname, err->msg);
+	if (inst->current.generation) {
+		snprintf(inst->update_error, sizeof(inst->update_error),
+			 "update failed: %.400s; the earlier version is kept, next try in %.1f s",
+			 err->msg, (double)delay_ms / 1000);
+		messages_report(inst);
+	} else
+		winst_set_state(inst, STATE_FAILED, "%s (attempt %u, next in %.1f s)", err->msg,
+				inst->update_failures, (double)delay_ms / 1000);
+}
+
+/* An end by itself: DEAD with the reason and another start, or COMPLETED. */
+static void note_end(struct winst *inst)
+{
+	const struct runtime_status *s = &inst->status;
+	uint64_t lived_ms = loop_wall_ms(inst->worker->config.loop) - s->started_ms;
+
+	inst->memory_bytes = 0;
+	if (!inst->record.is_wished || inst->is_draining)
+		return;
+	log_info("instance %s of %s ended: %s", inst->id, inst->current.sname, s->detail);
+	if (inst->current.spec.one_shot && s->end == RUNTIME_END_CLEAN) {
+		inst->record.is_completed = true;
+		STR_COPY(inst->record.detail, s->detail);
+		winst_set_state(inst, STATE_COMPLETED, "%s", s->detail);
+		records_save(inst);
+		return;
+	}
+	if (lived_ms >= HEALTHY_AFTER_MS)
+		inst->failures = 0;
+	uint64_t delay_ms = back_off(inst);
+	winst_set_state(inst, STATE_DEAD, "%s (end %u in a row, next start in %.1f s)", s->detail,
+			inst->failures, (double)delay_ms / 1000);
+}
+
+void winst_saw_run(struct winst *inst, struct runtime_slot *slot,
+		   const struct runtime_status *status)
+{
+	inst->slot = slot;
+	inst->status = *status;
+	if (status->phase != RUNTIME_ENDED) {
+		inst->run = RUN_ALIVE;
+		run_watch(inst);
+		return;
+	}
+	bool was_ended = inst->run == RUN_ENDED;
+	inst->run = RUN_ENDED;
+	run_unwatch(inst);
+	network_publish(inst->worker);
+	if (!was_ended)
+		note_end(inst);
+}
+
+static bool fetches(const struct winst *inst, uint32_t generation)
+{
+	return generation && inst->fetching_generation == generation;
+}
+
+static struct reconcile_facts facts_of(const struct winst *inst)
+{
+	return (struct reconcile_facts){
+		.is_wished = inst->record.is_wished && !inst->worker->is_down,
+		.is_kept = inst->worker->is_down && inst->record.is_wished,
+		.wish_generation = inst->wish.generation,
+		.current_generation = inst->current.generation,
+		.fetched_generation = inst->fetched_generation,
+		.run_generation = inst->status.generation,
+		.run = inst->run,
+		.is_attached = inst->is_attached,
+		.is_completed = inst->record.is_completed,
+		.is_waiting = inst->retry || fetches(inst, inst->current.generation),
+		.is_update_waiting = inst->update_retry || fetches(inst, inst->wish.generation),
+	};
+}
+
+static void advance(struct winst *inst)
+{
+	fields_fini(&msg_deploy_table, &inst->current);
+	fields_copy(&msg_deploy_table, &inst->wish, &inst->current);
+	inst->record.is_completed = false;
+	inst->update_error[0] = '\0';
+	inst->failures = 0;
+	inst->update_failures = 0;
+	inst->retry = timer_cancel(inst->retry);
+	records_save(inst);
+	winst_step_done(inst);
+}
+
+static void forget(struct winst *inst)
+{
+	log_info("instance %s of %s removed", inst->id, inst->wish.sname);
+	inst->retry = timer_cancel(inst->retry);
+	inst->update_retry = timer_cancel(inst->update_retry);
+	run_unwatch(inst);
+	fetch_cancel(inst);
+	winst_set_state(inst, STATE_UNDEPLOYED, "removed");
+	records_forget(inst);
+}
+
+static void carry_out(struct winst *inst, enum reconcile_action action)
+{
+	switch (action) {
+	case ACTION_FETCH:
+		fetch_begin(inst, &inst->wish);
+		return;
+	case ACTION_REFETCH:
+		fetch_begin(inst, &inst->current);
+		return;
+	case ACTION_ADVANCE:
+		advance(inst);
+		return;
+	case ACTION_ATTACH:
+		network_attach(inst);
+		return;
+	case ACTION_START:
+		run_start(inst);
+		return;
+	case ACTION_STOP:
+		run_stop(inst);
+		return;
+	case ACTION_DETACH:
+		network_detach(inst);
+		return;
+	case ACTION_FORGET:
+		forget(inst);
+		return;
+	case ACTION_NONE:
+	case ACTION_N:
+		break;
+	}
+}
+
+void winst_tick(struct winst *inst)
+{
+	struct worker *worker = inst->worker;
+
+	if (inst->is_busy || inst->n_saving || !worker->is_open)
+		return;
+	if (inst->needs_inspect && inst->run == RUN_ALIVE) {
+		inst->is_busy = true;
+		run_inspect(inst);
+		return;
+	}
+	struct reconcile_facts facts = facts_of(inst);
+	enum reconcile_action action = reconcile_next(&facts);
+	if (action == ACTION_NONE) {
+		if (worker->is_down)
+			down_check(worker);
+		return;
+	}
+	/* Links need the overlay's blocks; winst_tick_all() follows when they are there. */
+	if (action == ACTION_ATTACH && !worker->is_setup)
+		return;
+	log_debug("instance %s: %s", inst->id, reconcile_action_name(action));
+	/* An image is had beside all else: what runs may end and start meanwhile. */
+	inst->is_busy = action != ACTION_FETCH && action != ACTION_REFETCH;
+	carry_out(inst, action);
+}
+
+void winst_step_done(struct winst *inst)
+{
+	inst->is_busy = false;
+	winst_tick(inst);
+}
+
+void winst_tick_all(struct worker *worker)
+{
+	map_for_each(&worker->instances, i, e)
+		winst_tick(e->value);
+	if (worker->is_down)
+		down_check(worker);
+}

@@ -1,0 +1,319 @@
+/* The node's network: blocks, links of instances, and the table of services that the kernel
+ * resolves. The table is made of what the server told (services, instances of other nodes)
+ * and of our own instances, whose facts here are newer than the server's. */
+#include "worker/private.h"
+
+struct net_op {
+	struct op op;
+	struct overlay *overlay;
+	const struct overlay_driver *driver;
+	struct winst *inst;
+	struct overlay_link_spec spec;
+	struct overlay_link link;
+	struct strv blocks;
+	uint64_t seq;
+	struct overlay_table table;
+	struct strv names; /* of the table's services */
+};
+
+static void net_op_fini(struct op *op)
+{
+	struct net_op *n = container_of(op, struct net_op, op);
+
+	strv_fini(&n->blocks);
+	for (size_t i = 0; i < n->table.n_services; i++)
+		free(n->table.services[i].backends);
+	strv_fini(&n->names);
+	free(n->table.services);
+}
+
+static struct net_op *net_op_new(struct worker *worker, struct winst *inst,
+				 void (*run)(struct op *op), void (*done)(struct op *op))
+{
+	struct net_op *n = NEW(struct net_op);
+
+	n->op = (struct op){ .run = run, .done = done, .fini = net_op_fini };
+	n->overlay = worker->overlay;
+	n->driver = worker->config.overlay;
+	n->inst = inst;
+	return n;
+}
+
+static void setup_run(struct op *op)
+{
+	struct net_op *n = container_of(op, struct net_op, op);
+
+	op->result = n->driver->setup(n->overlay, &n->blocks, &op->err);
+}
+
+static void on_setup_retry(void *arg)
+{
+	network_setup(arg);
+}
+
+static void setup_done(struct op *op)
+{
+	struct worker *worker = op->worker;
+
+	worker->is_setting_up = false;
+	if (op->result < 0) {
+		log_error("overlay: %s", op->err.msg);
+		timer_start(worker->config.loop, 5000, on_setup_retry, worker);
+		return;
+	}
+	worker->is_setup = true;
+	if (worker->needs_setup) {
+		network_setup(worker);
+		return;
+	}
+	network_publish(worker);
+	winst_tick_all(worker);
+}
+
+void network_setup(struct worker *worker)
+{
+	if (worker->is_setting_up || !worker->overlay || worker->is_down) {
+		worker->needs_setup = true;
+		return;
+	}
+	worker->needs_setup = false;
+	worker->is_setting_up = true;
+	struct net_op *n = net_op_new(worker, NULL, setup_run, setup_done);
+	strv_copy(&n->blocks, &worker->subnets);
+	op_begin(worker, EXECUTOR_NETWORK, &n->op);
+}
+
+bool network_pick_ip(struct winst *inst)
+{
+	struct worker *worker = inst->worker;
+	auto_free uint32_t *used = xcalloc(worker->instances.n, sizeof(*used));
+	size_t n_used = 0;
+
+	if (inst->record.namespace_ip[0])
+		return true;
+	map_for_each(&worker->instances, i, e) {
+		const struct winst *other = e->value;
+
+		if (parse_ipv4(other->record.namespace_ip, &used[n_used]) == 0)
+			n_used++;
+	}
+	uint32_t ip = overlay_pick_ip(&worker->subnets, used, n_used);
+	if (!ip)
+		return false;
+	format_ipv4(ip, inst->record.namespace_ip);
+	return true;
+}
+
+static void attach_run(struct op *op)
+{
+	struct net_op *n = container_of(op, struct net_op, op);
+
+	op->result = n->driver->attach(n->overlay, &n->spec, &n->link, &op->err);
+}
+
+static void attach_done(struct op *op)
+{
+	struct net_op *n = container_of(op, struct net_op, op);
+	struct winst *inst = n->inst;
+
+	if (op->result < 0) {
+		winst_fail(inst, &op->err);
+		inst->is_busy = false;
+		return;
+	}
+	inst->is_attached = true;
+	inst->link = n->link;
+	if (inst->run == RUN_ALIVE) /* an adopted one: its addresses lead to it again */
+		inst->publish_after = network_publish(inst->worker);
+	winst_step_done(inst);
+}
+
+void network_attach(struct winst *inst)
+{
+	struct net_op *n = net_op_new(inst->worker, inst, attach_run, attach_done);
+	const struct runtime_slot *slot = worker_find_slot(inst->worker,
+							   inst->current.spec.virtualization);
+
+	if (!network_pick_ip(inst)) {
+		struct err err;
+
+		/* The block that is asked for comes with a tick for everyone. */
+		messages_ask_subnet(inst->worker);
+		err_set(&err, -EADDRNOTAVAIL, "attach: no free address in this node's blocks");
+		winst_fail(inst, &err);
+		inst->is_busy = false;
+		free(n);
+		return;
+	}
+	STR_COPY(n->spec.instance_id, inst->id);
+	n->spec.is_tap = slot && !(slot->driver->caps & RUNTIME_CAP_NETNS);
+	n->spec.tap_uid = slot ? slot->info.guest_uid : 0;
+	parse_ipv4(inst->record.namespace_ip, &n->spec.ip);
+	op_begin(inst->worker, EXECUTOR_NETWORK, &n->op);
+}
+
+static void detach_run(struct op *op)
+{
+	struct net_op *n = container_of(op, struct net_op, op);
+
+	op->result = n->driver->detach(n->overlay, n->spec.instance_id, n->spec.ip, &op->err);
+}
+
+static void detach_done(struct op *op)
+{
+	struct net_op *n = container_of(op, struct net_op, op);
+	struct winst *inst = n->inst;
+
+	if (op->result < 0) {
+		log_warning("instance %s: detach: %s", inst->id, op->err.msg);
+		winst_fail(inst, &op->err);
+		inst->is_busy = false;
+		return;
+	}
+	inst->is_attached = false;
+	winst_step_done(inst);
+}
+
+void network_detach(struct winst *inst)
+{
+	struct net_op *n = net_op_new(inst->worker, inst, detach_run, detach_done);
+
+	STR_COPY(n->spec.instance_id, inst->id);
+	parse_ipv4(inst->record.namespace_ip, &n->spec.ip);
+	op_begin(inst->worker, EXECUTOR_NETWORK, &n->op);
+}
+
+static struct overlay_service *table_service(struct net_op *n, struct map *by_name,
+					     const char *sname, const char *rr_ip, const char *port)
+{
+	size_t at = (size_t)(uintptr_t)map_find(by_name, sname);
+	struct err err;
+
+	if (at)
+		return &n->table.services[at - 1];
+	struct overlay_service *s = ARRAY_ADD(n->table.services, n->table.n_services);
+	strv_add(&n->names, sname);
+	s->sname = n->names.items[n->names.n - 1];
+	parse_ipv4(rr_ip, &s->rr_ip);
+	if (port && ports_parse(port, s->ports, &s->n_ports, &err) < 0)
+		s->n_ports = 0;
+	map_set(by_name, sname, (void *)(uintptr_t)n->table.n_services);
+	return s;
+}
+
+static void add_told(struct worker *worker, struct net_op *n, struct map *by_name)
+{
+	for (size_t i = 0; i < worker->table.n_services; i++) {
+		const struct msg_table_service *told = &worker->table.services[i];
+		struct overlay_service *s = table_service(n, by_name, told->sname, told->rr_ip,
+							  told->port);
+
+		for (size_t k = 0; k < told->n_backends; k++) {
+			const struct msg_backend *b = &told->backends[k];
+
+			if (map_find(&worker->instances, b->instance_id) ||
+			    str_eq(b->node_id, worker->config.node_id))
+				continue;
+			struct overlay_backend *o = ARRAY_ADD(s->backends, s->n_backends);
+			STR_COPY(o->instance_id, b->instance_id);
+			o->number = b->instance_number;
+			o->is_ready = b->is_ready;
+			parse_ipv4(b->namespace_ip, &o->namespace_ip);
+			parse_ipv4(b->instance_ip, &o->instance_ip);
+		}
+	}
+}
+
+static void add_own(struct worker *worker, struct net_op *n, struct map *by_name)
+{
+	map_for_each(&worker->instances, i, e) {
+		const struct winst *inst = e->value;
+		const struct msg_deploy *d = inst->current.generation ? &inst->current
+								      : &inst->wish;
+		/* The mapping of a stopping service must not outlive its wish. */
+		bool is_serving = inst->run == RUN_ALIVE && !inst->is_draining;
+
+		if (!inst->record.is_wished && inst->run != RUN_ALIVE)
+			continue;
+		struct overlay_service *s = table_service(n, by_name, d->sname, d->rr_ip,
+							  d->spec.port);
+		struct overlay_backend *o = ARRAY_ADD(s->backends, s->n_backends);
+		STR_COPY(o->instance_id, inst->id);
+		o->number = d->instance_number;
+		o->is_local = true;
+		o->is_ready = is_serving;
+		if (inst->run == RUN_ALIVE)
+			parse_ipv4(inst->record.namespace_ip, &o->namespace_ip);
+		parse_ipv4(d->instance_ip, &o->instance_ip);
+	}
+}
+
+static void publish_begin(void *arg);
+
+static void publish_run(struct op *op)
+{
+	struct net_op *n = container_of(op, struct net_op, op);
+
+	op->result = n->driver->publish(n->overlay, &n->table, &op->err);
+}
+
+static void on_publish_retry(void *arg)
+{
+	network_publish(arg);
+}
+
+static void tell_running(struct worker *worker, uint64_t seq)
+{
+	map_for_each(&worker->instances, i, e) {
+		struct winst *inst = e->value;
+
+		if (!inst->publish_after || inst->publish_after > seq)
+			continue;
+		inst->publish_after = 0;
+		if (inst->run == RUN_ALIVE && !inst->is_draining)
+			winst_set_state(inst, STATE_RUNNING, "%s", "");
+	}
+}
+
+static void publish_done(struct op *op)
+{
+	struct net_op *n = container_of(op, struct net_op, op);
+	struct worker *worker = op->worker;
+
+	worker->is_publishing = false;
+	if (op->result < 0) {
+		log_error("overlay: publish addresses: %s", op->err.msg);
+		timer_start(worker->config.loop, 1000, on_publish_retry, worker);
+	} else {
+		tell_running(worker, n->seq);
+	}
+	if (worker->needs_publish)
+		publish_begin(worker);
+}
+
+static void publish_begin(void *arg)
+{
+	struct worker *worker = arg;
+	struct map by_name = { 0 };
+
+	if (worker->is_publishing || !worker->is_setup || worker->is_closing_down)
+		return; /* publish_done or setup_done comes back to it */
+	worker->needs_publish = false;
+	worker->is_publishing = true;
+	struct net_op *n = net_op_new(worker, NULL, publish_run, publish_done);
+	n->seq = worker->publish_seq++;
+	add_told(worker, n, &by_name);
+	add_own(worker, n, &by_name);
+	map_fini(&by_name);
+	op_begin(worker, EXECUTOR_NETWORK, &n->op);
+}
+
+uint64_t network_publish(struct worker *worker)
+{
+	/* Begun in a later turn, so that a burst of changes is one publication. */
+	if (!worker->needs_publish) {
+		worker->needs_publish = true;
+		loop_post(worker->config.loop, publish_begin, worker);
+	}
+	return worker->publish_seq;
+}

@@ -1,0 +1,42 @@
+/* Running ops. */
+#include "worker/op.h"
+#include "worker/private.h"
+
+static void op_free(struct op *op)
+{
+	list_remove(&op->node);
+	if (op->fini)
+		op->fini(op);
+	free(op);
+}
+
+static void on_run(void *arg)
+{
+	struct op *op = arg;
+
+	if (cancel_is_set(&op->cancel))
+		op->result = err_set(&op->err, -ECANCELED, "cancelled");
+	else
+		op->run(op);
+}
+
+static void on_done(void *arg)
+{
+	struct op *op = arg;
+
+	op->done(op);
+	op_free(op);
+}
+
+void op_begin(struct worker *worker, enum executor executor, struct op *op)
+{
+	op->worker = worker;
+	list_push(&worker->ops, &op->node);
+	work_begin(worker->config.loop, executor, on_run, on_done, op);
+}
+
+void op_free_all(struct list *ops)
+{
+	while (!list_is_empty(ops))
+		op_free(container_of(ops->next, struct op, node));
+}

@@ -1,0 +1,168 @@
+/* What the worker's files share. See worker.c for the order of events. */
+#ifndef HOLM_WORKER_PRIVATE_H
+#define HOLM_WORKER_PRIVATE_H
+
+#include "loop/loop.h"
+#include "model/message.h"
+#include "reconcile/reconcile.h"
+#include "worker/op.h"
+#include "worker/worker.h"
+
+/* An opened runtime. */
+struct runtime_slot {
+	const struct runtime_driver *driver;
+	void *state;              /* NULL: not usable */
+	struct runtime_info info; /* what the probe found */
+};
+
+/* What is kept on disk of an instance beside its two specs. */
+struct run_record {
+	bool is_wished;
+	char namespace_ip[IPV4_STR_MAX]; /* "" until it has one */
+	uint32_t incarnation;
+	bool is_completed;
+	char detail[DETAIL_MAX]; /* how a completed one ended */
+};
+
+/* An instance on this node. */
+struct winst {
+	struct worker *worker;
+	char id[ID_SIZE];
+	struct msg_deploy wish;
+	struct msg_deploy current; /* generation 0: none yet */
+	struct run_record record;
+
+	bool is_busy;                 /* a step is under way */
+	unsigned n_saving;            /* commits under way: no step before they are on disk */
+	bool needs_inspect;           /* its process has ended, or may have */
+	struct transfer *transfer;    /* its image is being had, or NULL */
+	uint32_t fetching_generation; /* meanwhile, 0: none */
+	uint32_t fetched_generation;
+	char *image; /* of the fetched generation: name, or folder of a unikernel */
+	char digest[DIGEST_SIZE];
+	bool is_attached;
+	struct overlay_link link;
+
+	enum run_phase run;
+	struct runtime_status status; /* meaningful unless absent */
+	struct runtime_slot *slot;    /* that holds it, or will */
+	int exit_fd;                  /* pidfd of status.watch, or -1 */
+	struct io *exit_watch;
+	uint64_t memory_bytes; /* last reading */
+
+	bool is_draining;       /* about to be stopped: no new connections */
+	uint64_t publish_after; /* RUNNING is told once this publication is done; 0: it is */
+	struct timer *retry;    /* back-off after an end or failed start */
+	struct timer *update_retry;
+	unsigned failures; /* in a row */
+	unsigned update_failures;
+	enum instance_state state; /* what is told, with detail and the rest in `told` */
+	char detail[DETAIL_MAX];
+	char update_error[DETAIL_MAX]; /* why the wish's image could not be had, "" if it could */
+	struct instance_status told;
+};
+
+struct transfer;
+struct publish;
+
+struct worker {
+	struct worker_config config;
+	struct store *store;
+	struct overlay *overlay;
+	struct runtime_slot slots[WORKER_RUNTIMES_MAX];
+	struct map instances; /* id → struct winst */
+	struct list ops;
+	struct map transfers; /* image → struct transfer */
+	struct timer *progress_timer;
+	struct map unikernels; /* URL → struct unikernel_image on disk */
+
+	struct strv subnets;
+	uint64_t revision;      /* of the wish as last told by the server */
+	struct msg_table table; /* as last told by the server */
+	struct bus_subscription *control;
+	struct bus_subscription *net;
+	struct timer *heartbeat;
+
+	unsigned n_opening; /* steps of the start that are under way */
+	bool is_open;       /* drivers are open: instances are looked after */
+	bool is_setup;      /* the overlay has its blocks */
+	bool is_setting_up;
+	bool needs_setup;
+	bool is_probed;
+	bool is_ready_told;
+	bool is_down; /* everything is to stop */
+	void (*down_done)(void *arg, const struct err *err);
+	void *down_arg;
+	bool is_closing_down; /* instances are gone, the overlay is going */
+
+	uint64_t publish_seq; /* counts publications begun */
+	bool is_publishing;
+	bool needs_publish;
+};
+
+/* instance.c */
+struct winst *winst_new(struct worker *worker, const char *id);
+struct winst *winst_free(struct winst *inst);
+void winst_tick(struct winst *inst);
+/* The step under way has ended: ticks. */
+void winst_step_done(struct winst *inst);
+void winst_tick_all(struct worker *worker);
+/* Something went wrong on the way to running: state FAILED and a back-off. */
+void winst_fail(struct winst *inst, const struct err *err);
+/* The same for the image of a newer spec: what runs goes on. */
+void winst_update_fail(struct winst *inst, const struct err *err);
+void winst_set_state(struct winst *inst, enum instance_state state, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Facts from the runtime, found at start or after an exit. */
+void winst_saw_run(struct winst *inst, struct runtime_slot *slot,
+		   const struct runtime_status *status);
+
+/* run.c: start, stop, watching the end */
+void run_start(struct winst *inst);
+void run_stop(struct winst *inst);
+void run_watch(struct winst *inst);
+void run_unwatch(struct winst *inst);
+void run_inspect(struct winst *inst);
+
+/* fetch.c */
+void fetch_begin(struct winst *inst, const struct msg_deploy *deploy);
+void fetch_cancel(struct winst *inst);
+/* Of the download it waits for, 0 if none goes on. */
+unsigned fetch_percent(const struct winst *inst);
+void fetch_free_all(struct worker *worker);
+void fetch_load_unikernel(struct worker *worker, const char *url, const char *body);
+
+/* network.c */
+void network_setup(struct worker *worker);
+void network_attach(struct winst *inst);
+void network_detach(struct winst *inst);
+/* Coalesces; returns the number of the publication that will carry the change. */
+uint64_t network_publish(struct worker *worker);
+bool network_pick_ip(struct winst *inst);
+
+/* records.c */
+int records_load(struct worker *worker, struct err *err);
+/* Saves record and specs; the instance takes no step before they are on disk. */
+void records_save(struct winst *inst);
+void records_forget(struct winst *inst);
+void records_save_subnets(struct worker *worker);
+void records_save_unikernel(struct worker *worker, const char *url,
+			    const struct unikernel_image *image);
+
+/* messages.c */
+void messages_begin(struct worker *worker);
+void messages_register(struct worker *worker);
+void messages_ask_subnet(struct worker *worker);
+void messages_report(struct winst *inst);
+
+/* open.c: drivers and probes; down.c; stats.c; logs.c */
+void open_begin(struct worker *worker);
+void down_check(struct worker *worker);
+void stats_begin(struct worker *worker);
+void logs_begin(struct worker *worker);
+char *logs_path(const struct worker *worker, const char *instance_id);
+
+/* The driver that runs this kind, or NULL. */
+struct runtime_slot *worker_find_slot(struct worker *worker, const char *virtualization);
+
+#endif

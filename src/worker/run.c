@@ -1,0 +1,299 @@
+/* Starting, stopping and watching the end of instances, through their runtime driver. */
+#include "worker/private.h"
+
+#define GRACE_DEFAULT_S 10
+#define LOOK_AGAIN_MS   1000
+
+struct run_op {
+	struct op op;
+	struct winst *inst;
+	struct runtime_slot *slot;
+	char id[ID_SIZE];
+	uint32_t grace_ms;
+	bool is_found;
+	struct runtime_status status;
+	/* start */
+	struct runtime_spec spec;
+	struct msg_deploy deploy;
+	char *image;
+	char *log_path;
+	char *name;
+	char *search;
+	struct overlay_link link;
+	char digest[DIGEST_SIZE];
+};
+
+static void run_op_fini(struct op *op)
+{
+	struct run_op *r = container_of(op, struct run_op, op);
+
+	fields_fini(&msg_deploy_table, &r->deploy);
+	free(r->image);
+	free(r->log_path);
+	free(r->name);
+	free(r->search);
+}
+
+static struct run_op *run_op_new(struct winst *inst, void (*run)(struct op *op),
+				 void (*done)(struct op *op))
+{
+	struct run_op *r = NEW(struct run_op);
+
+	r->op = (struct op){ .run = run, .done = done, .fini = run_op_fini };
+	r->inst = inst;
+	r->slot = inst->slot;
+	STR_COPY(r->id, inst->id);
+	return r;
+}
+
+static void start_run(struct op *op)
+{
+	struct run_op *r = container_of(op, struct run_op, op);
+	struct runtime_ctx ctx = { .cancel = &op->cancel };
+
+	op->result = r->slot->driver->start(r->slot->state, &r->spec, &ctx, &r->status, &op->err);
+}
+
+static void start_done(struct op *op)
+{
+	struct run_op *r = container_of(op, struct run_op, op);
+	struct winst *inst = r->inst;
+
+	if (op->result < 0) {
+		inst->is_attached = false; /* looked at again before the next try */
+		winst_fail(inst, &op->err);
+		winst_step_done(inst);
+		return;
+	}
+	winst_saw_run(inst, r->slot, &r->status);
+	log_info("instance %s of %s started: %s, pid %d", inst->id, inst->current.sname,
+		 inst->status.kind, (int)inst->status.proc.pid);
+	/* Told as RUNNING only when its addresses lead to it. */
+	inst->state = STATE_CREATED;
+	inst->publish_after = network_publish(inst->worker);
+	winst_step_done(inst);
+}
+
+/* "web.test" of app "shop.prod" is found as web and web.test. */
+static char *search_domains(const char *sname, const char *domain)
+{
+	auto_strv struct strv part = { 0 };
+
+	strv_split(&part, sname, ".");
+	if (part.n != 4)
+		return NULL;
+	return xasprintf("%s.%s.%s.%s %s.%s.%s", part.items[3], part.items[0], part.items[1],
+			 domain, part.items[0], part.items[1], domain);
+}
+
+static void fill_spec(struct run_op *r, struct winst *inst)
+{
+	const struct service_spec *spec = &r->deploy.spec;
+	auto_strv struct strv part = { 0 };
+
+	strv_split(&part, r->deploy.sname, ".");
+	r->spec = (struct runtime_spec){
+		.instance_id = r->id,
+		.name = r->name,
+		.runtime = spec->virtualization,
+		.image = r->image,
+		.digest = r->digest,
+		.cmd = &spec->cmd,
+		.env = &spec->environment,
+		.memory_mib = spec->memory_mib,
+		.cpu_millis = spec->vcpus * 1000,
+		.vcpus = spec->vcpus,
+		.pids = spec->pids,
+		.is_privileged = spec->privileged,
+		.incarnation = inst->record.incarnation,
+		.generation = r->deploy.generation,
+		.log_path = r->log_path,
+		.net = { .ip = r->link.ip,
+			 .prefix = r->link.prefix,
+			 .gateway = r->link.gateway,
+			 .dns = r->link.dns,
+			 .search = r->search,
+			 .mac = r->link.mac,
+			 .mtu = r->link.mtu,
+			 .hostname = r->name },
+	};
+	if (r->slot->driver->caps & RUNTIME_CAP_NETNS)
+		r->spec.net.netns_path = r->link.netns_path;
+	else
+		r->spec.net.tap = r->link.ifname;
+}
+
+static char *hostname_of(const struct msg_deploy *deploy)
+{
+	auto_strv struct strv part = { 0 };
+
+	strv_split(&part, deploy->sname, ".");
+	return xasprintf("%s-%u", part.n > 2 ? part.items[2] : "instance", deploy->instance_number);
+}
+
+static void start(struct winst *inst)
+{
+	struct run_op *r = run_op_new(inst, start_run, start_done);
+
+	fields_copy(&msg_deploy_table, &inst->current, &r->deploy);
+	r->image = xstrdup(inst->image);
+	r->name = hostname_of(&r->deploy);
+	r->log_path = logs_path(inst->worker, inst->id);
+	r->search = search_domains(r->deploy.sname, inst->worker->config.overlay_config.domain);
+	r->link = inst->link;
+	STR_COPY(r->digest, inst->digest);
+	fill_spec(r, inst);
+	op_begin(inst->worker, EXECUTOR_RUNTIME, &r->op);
+}
+
+void run_start(struct winst *inst)
+{
+	inst->slot = worker_find_slot(inst->worker, inst->current.spec.virtualization);
+	if (!inst->slot) {
+		struct err err;
+
+		err_set(&err, -ENOTSUP, "start: this node has no runtime %s",
+			inst->current.spec.virtualization);
+		winst_fail(inst, &err);
+		winst_step_done(inst);
+		return;
+	}
+	winst_set_state(inst, STATE_CREATING, "starting");
+	/* A new number per start, so that one run's end is never taken for another's. It need not be
+	 * saved first: a start repeated after a crash of ours finds its own number running. */
+	inst->record.incarnation++;
+	start(inst);
+}
+
+static void stop_run(struct op *op)
+{
+	struct run_op *r = container_of(op, struct run_op, op);
+	struct runtime_ctx ctx = { .cancel = &op->cancel };
+
+	op->result = r->slot->driver->stop(r->slot->state, r->id, r->grace_ms, &ctx, &r->status,
+					   &op->err);
+}
+
+static void stop_done(struct op *op)
+{
+	struct run_op *r = container_of(op, struct run_op, op);
+	struct winst *inst = r->inst;
+
+	if (op->result < 0) {
+		log_warning("instance %s: stop: %s", inst->id, op->err.msg);
+		winst_fail(inst, &op->err);
+		/* Stopping has no other way out than trying again. */
+		inst->is_busy = false;
+		return;
+	}
+	run_unwatch(inst);
+	inst->run = RUN_ABSENT;
+	inst->is_draining = false;
+	inst->needs_inspect = false;
+	inst->memory_bytes = 0;
+	inst->status = (struct runtime_status){ 0 };
+	network_publish(inst->worker);
+	winst_step_done(inst);
+}
+
+void run_stop(struct winst *inst)
+{
+	struct run_op *r = run_op_new(inst, stop_run, stop_done);
+	uint32_t grace_s = inst->current.spec.grace_s ? inst->current.spec.grace_s
+						      : GRACE_DEFAULT_S;
+
+	r->grace_ms = grace_s * 1000;
+	if (inst->run == RUN_ALIVE) {
+		inst->is_draining = true;
+		network_publish(inst->worker);
+		if (!inst->record.is_wished)
+			winst_set_state(inst, STATE_UNDEPLOYED, "stopping");
+		else if (!inst->worker->is_down)
+			winst_set_state(inst, STATE_CREATING, "stopping the earlier version");
+	}
+	op_begin(inst->worker, EXECUTOR_RUNTIME, &r->op);
+}
+
+static void inspect_run(struct op *op)
+{
+	struct run_op *r = container_of(op, struct run_op, op);
+	struct runtime_list list = { 0 };
+
+	op->result = r->slot->driver->list(r->slot->state, r->id, &list, &op->err);
+	r->is_found = op->result == 0 && list.n > 0;
+	if (r->is_found)
+		r->status = list.items[0];
+	if (op->result == 0)
+		runtime_list_fini(&list);
+}
+
+static void on_look_again(void *arg)
+{
+	struct winst *inst = arg;
+
+	inst->retry = NULL;
+	winst_tick(inst);
+}
+
+static void inspect_done(struct op *op)
+{
+	struct run_op *r = container_of(op, struct run_op, op);
+	struct winst *inst = r->inst;
+
+	if (op->result < 0) {
+		log_warning("instance %s: look at its end: %s", inst->id, op->err.msg);
+		if (!inst->retry)
+			inst->retry = timer_start(inst->worker->config.loop, LOOK_AGAIN_MS,
+						  on_look_again, inst);
+		inst->is_busy = false;
+		return;
+	}
+	if (!r->is_found) {
+		r->status = inst->status;
+		r->status.phase = RUNTIME_ENDED;
+		r->status.end = RUNTIME_END_UNKNOWN;
+		STR_COPY(r->status.detail, "ended, and its runtime knows nothing of it any more");
+	}
+	inst->needs_inspect = false;
+	winst_saw_run(inst, r->slot, &r->status);
+	winst_step_done(inst);
+}
+
+void run_inspect(struct winst *inst)
+{
+	struct run_op *r = run_op_new(inst, inspect_run, inspect_done);
+
+	op_begin(inst->worker, EXECUTOR_RUNTIME, &r->op);
+}
+
+static void on_exit_event(void *arg, unsigned events)
+{
+	struct winst *inst = arg;
+
+	run_unwatch(inst);
+	inst->needs_inspect = true;
+	winst_tick(inst);
+}
+
+void run_watch(struct winst *inst)
+{
+	struct err err;
+
+	run_unwatch(inst);
+	if (!inst->status.watch.pid) /* nothing to watch: a simulated process */
+		return;
+	inst->exit_fd = proc_open(&inst->status.watch, &err);
+	if (inst->exit_fd >= 0)
+		inst->exit_watch = io_watch(inst->worker->config.loop, inst->exit_fd, IO_READ,
+					    on_exit_event, inst);
+	else
+		inst->needs_inspect = true;
+}
+
+void run_unwatch(struct winst *inst)
+{
+	inst->exit_watch = io_cancel(inst->exit_watch);
+	if (inst->exit_fd >= 0)
+		close(inst->exit_fd);
+	inst->exit_fd = -1;
+}

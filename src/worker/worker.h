@@ -1,0 +1,62 @@
+/* The worker role: makes this machine run what the server wishes.
+ *
+ * It keeps the wish of every instance on disk, looks at what really runs, and takes one step after
+ * the other (reconcile/) until both agree. So a restart, a lost message or an hour without a
+ * server need no code of their own. It talks to the server only over the bus. */
+#ifndef HOLM_WORKER_WORKER_H
+#define HOLM_WORKER_WORKER_H
+
+#include "base/base.h"
+#include "image/image.h"
+#include "overlay/overlay.h"
+#include "runtime/runtime.h"
+#include "store/store.h"
+#include "wire/bus.h"
+#include "wire/stream.h"
+
+struct loop;
+struct worker;
+
+struct worker_runtime {
+	const struct runtime_driver *driver;
+	struct runtime_config config;
+};
+
+#define WORKER_RUNTIMES_MAX 4
+
+/* Strings and tables are borrowed and outlive the worker. */
+struct worker_config {
+	struct loop *loop;
+	struct bus *bus;
+	struct stream_hub *streams; /* NULL: no logs are served */
+	const struct store_driver *store;
+	const char *store_where;
+	const struct overlay_driver *overlay;
+	struct overlay_config overlay_config;
+	struct worker_runtime runtimes[WORKER_RUNTIMES_MAX];
+	size_t n_runtimes;
+	struct image_config images;
+	const char *data_dir; /* logs go below it */
+	const char *node_id;
+	const char *hostname;
+	const char *address;
+	const char *arch;
+	uint32_t cpus;
+	uint64_t memory_mib;
+	/* Told once the node has registered and been accepted, or (err->code) cannot work. */
+	void (*ready)(void *arg, const struct err *err);
+	void *arg;
+};
+
+/* Loads what is on disk and begins; everything else happens on the loop. */
+struct worker *worker_new(const struct worker_config *config, struct err *err);
+
+/* Stops every instance, removes all that is ours on the host, and keeps the wishes, so that the next
+ * start brings it back. done runs once. */
+void worker_down_begin(struct worker *worker, void (*done)(void *arg, const struct err *err),
+		       void *arg);
+
+/* Memory only, after the loop has been freed: what runs goes on. */
+struct worker *worker_free(struct worker *worker);
+
+#endif
