@@ -9,8 +9,8 @@
 #define QUOTE_MAX    60 /* bytes of a value in a message */
 
 struct reading {
-	enum field_unknown unknown;
-	struct strv *warnings;
+	bool is_strict;        /* unknown fields are errors */
+	struct strv *warnings; /* else they go here, NULL: nowhere */
 	struct err *err;
 };
 
@@ -326,30 +326,34 @@ static char *unknown_format(const struct spot *at, const struct field_table *tab
 	return xasprintf("%sunknown field", path);
 }
 
+static int unknown_field(struct reading *r, const struct spot *member,
+			 const struct field_table *table)
+{
+	auto_free char *text = unknown_format(member, table);
+
+	if (r->is_strict)
+		return err_set(r->err, -EINVAL, "%s", text);
+	strv_take(r->warnings, TAKE(text));
+	return 0;
+}
+
+static bool is_looking(const struct reading *r)
+{
+	return r->is_strict || (r->warnings && r->warnings->n < WARNINGS_MAX);
+}
+
 static int check_unknown(struct reading *r, const struct spot *at, const struct field_table *table)
 {
-	const char *key = NULL;
+	int rc = 0;
 
-	if (r->unknown == FIELD_UNKNOWN_IGNORE)
-		return 0;
-	while ((key = json_key_next(at->value, key))) {
+	for (const char *key = json_key_next(at->value, NULL); key && rc == 0 && is_looking(r);
+	     key = json_key_next(at->value, key)) {
 		struct spot member = { .parent = at, .key = key };
 
-		if (is_known(table, key))
-			continue;
-		if (r->unknown == FIELD_UNKNOWN_WARN &&
-		    (!r->warnings || r->warnings->n >= WARNINGS_MAX))
-			return 0;
-		char *text = unknown_format(&member, table);
-		if (r->unknown == FIELD_UNKNOWN_WARN) {
-			strv_take(r->warnings, text);
-			continue;
-		}
-		err_set(r->err, -EINVAL, "%s", text);
-		free(text);
-		return -EINVAL;
+		if (!is_known(table, key))
+			rc = unknown_field(r, &member, table);
 	}
-	return 0;
+	return rc;
 }
 
 static int read_object(struct reading *r, const struct spot *at, const struct field_table *table,
@@ -366,25 +370,40 @@ static int read_object(struct reading *r, const struct spot *at, const struct fi
 	return check_unknown(r, at, table);
 }
 
-int fields_parse(const struct field_table *table, const struct json *value, void *ret,
-		 enum field_unknown unknown, struct strv *warnings, struct err *err)
+static int parse(const struct field_table *table, const struct json *value, void *ret,
+		 struct reading *r)
 {
-	struct reading r = { .unknown = unknown, .warnings = warnings, .err = err };
 	struct spot at = { .value = value };
-	int rc = read_object(&r, &at, table, ret);
+	int rc = read_object(r, &at, table, ret);
 
 	if (rc < 0)
 		fields_fini(table, ret);
 	return rc;
 }
 
+int fields_parse(const struct field_table *table, const struct json *value, void *ret,
+		 enum field_unknown unknown, struct err *err)
+{
+	struct reading r = { .is_strict = unknown == FIELD_UNKNOWN_ERROR, .err = err };
+
+	return parse(table, value, ret, &r);
+}
+
+int fields_parse_tolerant(const struct field_table *table, const struct json *value, void *ret,
+			  struct strv *warnings, struct err *err)
+{
+	struct reading r = { .warnings = warnings, .err = err };
+
+	return parse(table, value, ret, &r);
+}
+
 int fields_parse_text(const struct field_table *table, const char *text, void *ret,
 		      enum field_unknown unknown, struct err *err)
 {
 	auto_(json_free) struct json *root = NULL;
-	int r = json_parse(text, strlen(text), 0, &root, NULL, err);
+	int r = json_parse(text, strlen(text), &root, err);
 
 	if (r < 0)
 		return r;
-	return fields_parse(table, root, ret, unknown, NULL, err);
+	return fields_parse(table, root, ret, unknown, err);
 }

@@ -9,9 +9,9 @@
 
 #define WARNINGS_MAX 100 /* of one document */
 
-/* Checks depth and, if allowed, blanks trailing commas in `text` in place: positions stay.
- * Everything else is left for the parser to judge. */
-int json_scan(char *text, size_t len, unsigned flags, struct strv *warnings, struct err *err);
+/* Checks depth and, if there are warnings to be given, blanks trailing commas in place: positions
+ * stay. Everything else is left for the parser to judge. */
+int json_scan(char *text, size_t len, struct strv *warnings, struct err *err);
 
 /* Adds a value of any kind at the place where `out` stands. */
 void json_out_value(struct json_out *out, const char *key, const struct json *v);

@@ -27,8 +27,8 @@ static int parse_error(const json_error_t *e, struct err *err)
 	return err_set(err, -EINVAL, "line %d, column %d: %s", e->line, e->column, text);
 }
 
-int json_parse(const char *text, size_t len, unsigned flags, struct json **ret,
-	       struct strv *warnings, struct err *err)
+static int parse(const char *text, size_t len, struct json **ret, struct strv *warnings,
+		 struct err *err)
 {
 	json_error_t e;
 
@@ -36,7 +36,7 @@ int json_parse(const char *text, size_t len, unsigned flags, struct json **ret,
 		return err_set(err, -E2BIG, "parse JSON: %zu bytes, at most %u are read", len,
 			       JSON_TEXT_MAX);
 	auto_free char *copy = xmemdup(text, len);
-	int r = json_scan(copy, len, flags, warnings, err);
+	int r = json_scan(copy, len, warnings, err);
 	if (r < 0)
 		return r;
 	json_t *root = json_loadb(copy, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
@@ -44,6 +44,17 @@ int json_parse(const char *text, size_t len, unsigned flags, struct json **ret,
 		return parse_error(&e, err);
 	*ret = ours(root);
 	return 0;
+}
+
+int json_parse(const char *text, size_t len, struct json **ret, struct err *err)
+{
+	return parse(text, len, ret, NULL, err);
+}
+
+int json_parse_tolerant(const char *text, size_t len, struct json **ret, struct strv *warnings,
+			struct err *err)
+{
+	return parse(text, len, ret, warnings, err);
 }
 
 struct json *json_free(struct json *root)

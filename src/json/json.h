@@ -17,14 +17,12 @@
 
 struct json; /* a parsed document or a value inside one */
 
-enum json_flags {
-	JSON_TRAILING_COMMAS = 1, /* accept them; ret_warnings tells where */
-};
-
-/* Parses a whole document; duplicate keys are an error. Messages name line and column.
- * `warnings` may be NULL. -E2BIG beyond JSON_TEXT_MAX, else -EINVAL. */
-int json_parse(const char *text, size_t len, unsigned flags, struct json **ret,
-	       struct strv *warnings, struct err *err);
+/* Parses a whole document; duplicate keys are an error. Messages name line and column. -E2BIG beyond
+ * JSON_TEXT_MAX, else -EINVAL. */
+int json_parse(const char *text, size_t len, struct json **ret, struct err *err);
+/* Accepts trailing commas too; the warnings name their lines. */
+int json_parse_tolerant(const char *text, size_t len, struct json **ret, struct strv *warnings,
+			struct err *err);
 struct json *json_free(struct json *root); /* only what json_parse gave */
 DEFINE_AUTO(json_free, struct json *)
 
@@ -139,13 +137,17 @@ struct field_table {
 
 #define FIELD_ELEMENTS_MAX 65536 /* of a list without max */
 
-enum field_unknown { FIELD_UNKNOWN_ERROR, FIELD_UNKNOWN_WARN, FIELD_UNKNOWN_IGNORE };
+enum field_unknown { FIELD_UNKNOWN_ERROR, FIELD_UNKNOWN_IGNORE };
 
 /* Fills a zeroed struct. Errors name the path, the value and what was expected
  * ("applications[0].microservices[1].memory: expected a whole number 0..4294967295, got \"a\""),
- * unknown fields the nearest known name. On failure the struct is released again. */
+ * unknown fields the nearest known name. A null for an optional field counts as absent. On failure
+ * the struct is released again. */
 int fields_parse(const struct field_table *table, const struct json *value, void *ret,
-		 enum field_unknown unknown, struct strv *warnings, struct err *err);
+		 enum field_unknown unknown, struct err *err);
+/* Unknown fields are warnings, at most 100. */
+int fields_parse_tolerant(const struct field_table *table, const struct json *value, void *ret,
+			  struct strv *warnings, struct err *err);
 /* From text in one step, without trailing commas. */
 int fields_parse_text(const struct field_table *table, const char *text, void *ret,
 		      enum field_unknown unknown, struct err *err);

@@ -8,8 +8,7 @@
 struct scan {
 	char *text;
 	size_t len;
-	unsigned flags;
-	struct strv *warnings;
+	struct strv *warnings; /* NULL: commas stay */
 	size_t line;
 	size_t line_start; /* offset of the line's first byte */
 	unsigned depth;
@@ -32,10 +31,10 @@ static void close_bracket(struct scan *s)
 {
 	if (s->depth > 0)
 		s->depth--;
-	if (s->last != ',' || !s->is_trailing || !(s->flags & JSON_TRAILING_COMMAS))
+	if (s->last != ',' || !s->is_trailing || !s->warnings)
 		return;
 	s->text[s->comma] = ' ';
-	if (s->warnings && s->warnings->n < WARNINGS_MAX)
+	if (s->warnings->n < WARNINGS_MAX)
 		strv_addf(s->warnings, "line %zu: trailing comma", s->comma_line);
 }
 
@@ -72,13 +71,9 @@ static int take_byte(struct scan *s, size_t i, struct err *err)
 	}
 }
 
-int json_scan(char *text, size_t len, unsigned flags, struct strv *warnings, struct err *err)
+int json_scan(char *text, size_t len, struct strv *warnings, struct err *err)
 {
-	struct scan s = { .text = text,
-			  .len = len,
-			  .flags = flags,
-			  .warnings = warnings,
-			  .line = 1 };
+	struct scan s = { .text = text, .len = len, .warnings = warnings, .line = 1 };
 
 	for (size_t i = 0; i < len; i++) {
 		char c = text[i];

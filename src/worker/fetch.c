@@ -65,7 +65,7 @@ void fetch_load_unikernel(struct worker *worker, const char *url, const char *bo
 	struct err err;
 	struct json *json = NULL;
 
-	if (json_parse(body, strlen(body), 0, &json, NULL, &err) < 0)
+	if (json_parse(body, strlen(body), &json, &err) < 0)
 		return;
 	struct unikernel_image *image = NEW(struct unikernel_image);
 	image->dir = xstrdup(json_get_str(json, "dir"));
