@@ -100,7 +100,7 @@ def read_junit(suite, path, code):
         return [Test(suite, f"{path}: no results", "failed", str(error))]
     tests = []
     for case in cases:
-        name = f"{case.get('classname', '')}.{case.get('name', '')}".lstrip(".")
+        name = f"{case.get('classname', '')}.{case.get('name', '')}".lstrip(".") or "interrupted test"
         bad = [e for kind in ("failure", "error") for e in case.findall(kind)]
         skipped = case.find("skipped")
         if bad:
