@@ -55,10 +55,10 @@ THIRD_PARTY = {
 # Headers of libc and the kernel, which every folder may include.
 SYSTEM = re.compile(
     r"(?:arpa|asm|asm-generic|bits|linux|net|netinet|netpacket|sys)/[\w./-]+"
-    r"|(?:assert|byteswap|cpuid|ctype|dirent|dlfcn|endian|err|errno|error|fcntl|features|float|fnmatch"
-    r"|ftw|getopt|glob|grp|ifaddrs|inttypes|langinfo|libgen|limits|locale|math|mntent|netdb|poll"
+    r"|(?:assert|byteswap|cpuid|ctype|dirent|dlfcn|elf|endian|err|errno|error|fcntl|features|float|fnmatch"
+    r"|ftw|getopt|glob|grp|ifaddrs|inttypes|langinfo|libgen|limits|locale|malloc|math|mntent|netdb|paths|poll"
     r"|pthread|pty|pwd|regex|sched|search|semaphore|setjmp|signal|spawn|stdalign|stdarg|stdatomic"
-    r"|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|syslog|termios|threads|time"
+    r"|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|sysexits|syslog|termios|threads|time"
     r"|uchar|unistd|utime|utmp|wchar|wctype)\.h"
 )
 GENERATED = re.compile(r".*\.pb-c\.h|config\.h|version\.h")
