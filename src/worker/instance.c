@@ -232,6 +232,11 @@ void winst_tick(struct winst *inst)
 
 	if (inst->is_busy || inst->n_saving || !worker->is_open)
 		return;
+	if (inst->needs_save) {
+		if (!inst->retry)
+			records_save(inst);
+		return;
+	}
 	if (inst->needs_inspect && inst->run == RUN_ALIVE) {
 		inst->is_busy = true;
 		run_inspect(inst);

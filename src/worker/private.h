@@ -34,6 +34,7 @@ struct winst {
 
 	bool is_busy;                 /* a step is under way */
 	unsigned n_saving;            /* commits under way: no step before they are on disk */
+	bool needs_save;              /* the last commit failed */
 	bool needs_inspect;           /* its process has ended, or may have */
 	struct transfer *transfer;    /* its image is being had, or NULL */
 	uint32_t fetching_generation; /* meanwhile, 0: none */
@@ -77,6 +78,7 @@ struct worker {
 	struct map unikernels; /* URL → struct unikernel_image on disk */
 
 	struct strv subnets;
+	struct strv problems;   /* of the overlay */
 	uint64_t revision;      /* of the wish as last told by the server */
 	struct msg_table table; /* as last told by the server */
 	struct bus_subscription *control;
@@ -154,13 +156,18 @@ void messages_begin(struct worker *worker);
 void messages_register(struct worker *worker);
 void messages_ask_subnet(struct worker *worker);
 void messages_report(struct winst *inst);
+void messages_resources(struct worker *worker, const struct msg_resources *resources);
 
 /* open.c: drivers and probes; down.c; stats.c; logs.c */
 void open_begin(struct worker *worker);
+void open_probe(struct worker *worker);
 void down_check(struct worker *worker);
 void stats_begin(struct worker *worker);
 void logs_begin(struct worker *worker);
 char *logs_path(const struct worker *worker, const char *instance_id);
+void logs_remove(const char *path);
+/* Once; err NULL: accepted by the server. */
+void worker_tell_ready(struct worker *worker, const struct err *err);
 
 /* The driver that runs this kind, or NULL. */
 struct runtime_slot *worker_find_slot(struct worker *worker, const char *virtualization);

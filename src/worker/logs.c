@@ -1,0 +1,263 @@
+/* Serving an instance's log as a stream: what the files hold, then, if wanted, what is added.
+ *
+ * The helper writes PATH and turns it into PATH.1 when it is full. Files are read on an executor;
+ * inotify tells of growth and of the turn. */
+#include <fcntl.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include "worker/private.h"
+
+#define CHUNK_MAX     (256u << 10)
+#define FULL_AGAIN_MS 20
+#define LOG_HELD_MAX  (64u << 20) /* more than two files of any sensible limit */
+
+struct log_stream {
+	struct worker *worker;
+	struct stream *stream; /* NULL: the reader has gone */
+	char *path;
+	uint32_t tail; /* UINT32_MAX: everything */
+	bool is_follow;
+	bool is_reading;
+	bool is_dirty; /* the file grew during a read */
+	int fd;        /* current file, -1: none yet */
+	int notify_fd;
+	struct io *notify;
+	struct timer *again;
+	struct buf pending; /* read, not sent yet */
+};
+
+struct log_op {
+	struct op op;
+	struct log_stream *log;
+	char *path;
+	int fd;
+	bool is_first;
+	uint32_t tail;
+	struct buf data;
+	bool is_turned; /* the file was renamed away: the new one comes next */
+};
+
+static void read_begin(struct log_stream *log, bool is_first);
+
+char *logs_path(const struct worker *worker, const char *instance_id)
+{
+	return xasprintf("%s/logs/%s.log", worker->config.data_dir, instance_id);
+}
+
+void logs_remove(const char *path)
+{
+	auto_free char *older = xasprintf("%s.1", path);
+
+	unlink(path);
+	unlink(older);
+}
+
+static void log_op_fini(struct op *op)
+{
+	struct log_op *l = container_of(op, struct log_op, op);
+
+	free(l->path);
+	buf_fini(&l->data);
+}
+
+static void log_free(struct log_stream *log)
+{
+	io_cancel(log->notify);
+	timer_cancel(log->again);
+	if (log->notify_fd >= 0)
+		close(log->notify_fd);
+	if (log->fd >= 0)
+		close(log->fd);
+	buf_fini(&log->pending);
+	free(log->path);
+	free(log);
+}
+
+static void read_rest(int fd, struct buf *data)
+{
+	auto_free char *chunk = xmalloc(CHUNK_MAX);
+	ssize_t n;
+
+	while ((n = read(fd, chunk, CHUNK_MAX)) > 0)
+		if (buf_add(data, chunk, (size_t)n) < 0)
+			return;
+}
+
+static void read_older(struct log_op *l)
+{
+	auto_free char *older = xasprintf("%s.1", l->path);
+	auto_close int fd = open(older, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		read_rest(fd, &l->data);
+}
+
+/* Leaves the last `tail` lines. */
+static void cut_to_tail(struct buf *data, uint32_t tail)
+{
+	size_t at = data->len;
+
+	if (at && data->data[at - 1] == '\n')
+		at--;
+	for (uint32_t lines = 0; at > 0; at--)
+		if (data->data[at - 1] == '\n' && ++lines == tail)
+			break;
+	buf_drop(data, tail ? at : data->len);
+}
+
+static void log_run(struct op *op)
+{
+	struct log_op *l = container_of(op, struct log_op, op);
+	struct stat have;
+	struct stat now;
+
+	if (l->is_first)
+		read_older(l);
+	if (l->fd < 0)
+		l->fd = open(l->path, O_RDONLY | O_CLOEXEC);
+	if (l->fd < 0)
+		return;
+	read_rest(l->fd, &l->data);
+	l->is_turned = fstat(l->fd, &have) == 0 && stat(l->path, &now) == 0 &&
+		       have.st_ino != now.st_ino;
+	if (l->is_first && l->tail != UINT32_MAX)
+		cut_to_tail(&l->data, l->tail);
+}
+
+static void finish(struct log_stream *log)
+{
+	static const struct err none = { 0 };
+	struct stream *stream = log->stream;
+
+	log_free(log);
+	stream_end(stream, &none);
+}
+
+static void on_again(void *arg);
+
+/* Hands on what is pending as far as the reader takes it. */
+static void push(struct log_stream *log)
+{
+	while (log->pending.len && !stream_is_full(log->stream)) {
+		size_t n = log->pending.len < CHUNK_MAX ? log->pending.len : CHUNK_MAX;
+
+		stream_send(log->stream, log->pending.data, n);
+		buf_drop(&log->pending, n);
+	}
+	if (log->pending.len)
+		log->again = timer_start(log->worker->config.loop, FULL_AGAIN_MS, on_again, log);
+	else if (log->is_dirty)
+		read_begin(log, false);
+	else if (!log->is_follow)
+		finish(log);
+}
+
+static void on_again(void *arg)
+{
+	struct log_stream *log = arg;
+
+	log->again = NULL;
+	push(log);
+}
+
+static void log_done(struct op *op)
+{
+	struct log_op *l = container_of(op, struct log_op, op);
+	struct log_stream *log = l->log;
+
+	log->is_reading = false;
+	log->fd = l->fd;
+	if (!log->stream) {
+		log_free(log);
+		return;
+	}
+	if (l->is_turned) {
+		close(log->fd);
+		log->fd = -1;
+		log->is_dirty = true;
+	}
+	buf_add(&log->pending, l->data.data, l->data.len);
+	push(log);
+}
+
+static void read_begin(struct log_stream *log, bool is_first)
+{
+	struct log_op *l = NEW(struct log_op);
+
+	log->is_dirty = false;
+	log->is_reading = true;
+	l->op = (struct op){ .run = log_run, .done = log_done, .fini = log_op_fini };
+	l->log = log;
+	l->path = xstrdup(log->path);
+	l->fd = log->fd;
+	l->is_first = is_first;
+	l->tail = log->tail;
+	buf_init(&l->data, LOG_HELD_MAX);
+	op_begin(log->worker, EXECUTOR_RUNTIME, &l->op);
+}
+
+static void on_notify(void *arg, unsigned events)
+{
+	struct log_stream *log = arg;
+	char skipped[4096];
+
+	while (read(log->notify_fd, skipped, sizeof(skipped)) > 0)
+		continue;
+	log->is_dirty = true;
+	if (!log->is_reading && !log->again)
+		read_begin(log, false);
+}
+
+static void follow(struct log_stream *log)
+{
+	auto_free char *dir = xstrndup(log->path, (size_t)(strrchr(log->path, '/') - log->path));
+
+	log->notify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (log->notify_fd < 0)
+		return;
+	/* The folder tells of new files, the file of its growth; the folder's events name both. */
+	inotify_add_watch(log->notify_fd, dir, IN_MODIFY | IN_CREATE | IN_MOVED_TO);
+	log->notify = io_watch(log->worker->config.loop, log->notify_fd, IO_READ, on_notify, log);
+}
+
+static void on_gone(void *arg)
+{
+	struct log_stream *log = arg;
+
+	log->stream = NULL;
+	if (!log->is_reading)
+		log_free(log);
+}
+
+static void on_open(void *arg, struct stream *stream, const char *request)
+{
+	struct log_stream *log = NEW(struct log_stream);
+	struct json *json = NULL;
+	struct err err;
+
+	*log = (struct log_stream){ .worker = arg, .stream = stream, .fd = -1, .notify_fd = -1 };
+	buf_init(&log->pending, LOG_HELD_MAX);
+	stream_serve(stream, on_gone, log);
+	if (json_parse(request, strlen(request), &json, &err) == 0) {
+		const char *id = json_get_str(json, "instance");
+		int64_t tail = json_get_int(json, "tail", -1);
+
+		log->path = logs_path(log->worker, id && id_is_valid(id) ? id : "none");
+		log->is_follow = json_bool(json_get(json, "follow"), false);
+		log->tail = tail < 0 || tail >= UINT32_MAX ? UINT32_MAX : (uint32_t)tail;
+		json_free(json);
+	} else {
+		log->path = logs_path(log->worker, "none");
+	}
+	if (log->is_follow)
+		follow(log);
+	read_begin(log, true);
+}
+
+void logs_begin(struct worker *worker)
+{
+	if (worker->config.streams)
+		stream_hub_register(worker->config.streams, worker->config.node_id, on_open,
+				    worker);
+}

@@ -1,0 +1,259 @@
+/* The bus: wishes in, facts out. A wish is on disk before it is acted on. */
+#include "worker/private.h"
+
+static void publish(struct worker *worker, const char *what, char *take_payload)
+{
+	char topic[TOPIC_MAX];
+
+	snprintf(topic, sizeof(topic), "nodes/%s/%s", worker->config.node_id, what);
+	bus_publish(worker->config.bus, topic, take_payload, strlen(take_payload));
+	free(take_payload);
+}
+
+void messages_register(struct worker *worker)
+{
+	struct node node = {
+		.hostname = (char *)worker->config.hostname,
+		.address = (char *)worker->config.address,
+		.arch = (char *)worker->config.arch,
+		.cpus = worker->config.cpus,
+		.memory_mib = worker->config.memory_mib,
+		.subnets = worker->subnets,
+		.version = (char *)HOLM_VERSION,
+	};
+
+	STR_COPY(node.id, worker->config.node_id);
+	for (size_t i = 0; i < worker->config.n_runtimes; i++) {
+		const struct runtime_info *info = &worker->slots[i].info;
+
+		node.has_kvm |= info->has_kvm;
+		for (size_t k = 0; k < info->virtualization.n; k++)
+			strv_add(&node.virtualization, info->virtualization.items[k]);
+		for (size_t k = 0; k < info->problems.n; k++)
+			strv_add(&node.problems, info->problems.items[k]);
+	}
+	for (size_t k = 0; k < worker->problems.n; k++)
+		strv_add(&node.problems, worker->problems.items[k]);
+	publish(worker, "register", fields_format(&node_table, &node));
+	strv_fini(&node.virtualization);
+	strv_fini(&node.problems);
+}
+
+void messages_ask_subnet(struct worker *worker)
+{
+	publish(worker, "net/subnet", xstrdup("{}"));
+}
+
+void messages_resources(struct worker *worker, const struct msg_resources *resources)
+{
+	publish(worker, "jobs/resources", fields_format(&msg_resources_table, resources));
+}
+
+static void fill_detail(const struct winst *inst, struct instance_status *s)
+{
+	if (s->progress_percent && s->state == STATE_CREATING)
+		snprintf(s->detail, sizeof(s->detail), "pulling %u %%", s->progress_percent);
+	else if (inst->update_error[0] && state_is_alive(s->state))
+		STR_COPY(s->detail, inst->update_error);
+	else if (inst->fetching_generation && state_is_alive(s->state))
+		STR_COPY(s->detail, "fetching the new version");
+	else
+		STR_COPY(s->detail, inst->detail);
+}
+
+void messages_report(struct winst *inst)
+{
+	struct instance_status s = {
+		.state = inst->state,
+		.incarnation = inst->record.incarnation,
+		.progress_percent = fetch_percent(inst),
+		.is_update_failed = inst->update_error[0] != '\0',
+	};
+
+	STR_COPY(s.instance_id, inst->id);
+	STR_COPY(s.namespace_ip, inst->record.namespace_ip);
+	if (inst->run == RUN_ALIVE) {
+		s.generation = inst->status.generation;
+		s.is_ready = s.state == STATE_RUNNING;
+		s.pid = inst->status.proc.pid;
+		s.started_ms = inst->status.started_ms;
+		STR_COPY(s.runtime, inst->status.kind);
+		STR_COPY(s.digest, inst->status.digest);
+	}
+	fill_detail(inst, &s);
+	if (memcmp(&s, &inst->told, sizeof(s)) == 0)
+		return;
+	if (s.state != inst->told.state)
+		log_info("instance %s of %s: %s%s%s", inst->id, inst->wish.sname,
+			 state_name(s.state), s.detail[0] ? ": " : "", s.detail);
+	inst->told = s;
+	publish(inst->worker, "job", fields_format(&instance_status_table, &s));
+}
+
+/* A new wish, or a changed one. Takes what `deploy` owns. */
+static void wish(struct worker *worker, struct msg_deploy *deploy)
+{
+	struct winst *inst = map_find(&worker->instances, deploy->instance_id);
+
+	if (inst && inst->record.is_wished && inst->wish.generation == deploy->generation) {
+		fields_fini(&msg_deploy_table, deploy);
+		inst->told = (struct instance_status){ 0 };
+		messages_report(inst);
+		return;
+	}
+	if (!inst)
+		inst = winst_new(worker, deploy->instance_id);
+	fields_fini(&msg_deploy_table, &inst->wish);
+	inst->wish = *deploy;
+	*deploy = (struct msg_deploy){ 0 };
+	inst->record.is_wished = true;
+	inst->update_retry = timer_cancel(inst->update_retry);
+	inst->update_failures = 0;
+	inst->update_error[0] = '\0';
+	network_pick_ip(inst);
+	records_save(inst);
+	if (!inst->current.generation)
+		winst_set_state(inst, STATE_CREATING, "accepted");
+}
+
+static void unwish(struct worker *worker, struct winst *inst)
+{
+	if (!inst->record.is_wished)
+		return;
+	inst->record.is_wished = false;
+	fetch_cancel(inst);
+	records_save(inst);
+}
+
+static void on_deploy(struct worker *worker, const char *payload)
+{
+	struct msg_deploy deploy = { 0 };
+	struct err err;
+
+	if (fields_parse_text(&msg_deploy_table, payload, &deploy, FIELD_UNKNOWN_IGNORE, &err) <
+	    0) {
+		log_error("deploy message: %s", err.msg);
+		return;
+	}
+	if (deploy.revision != worker->revision + 1)
+		messages_register(worker); /* one was missed: the whole wish comes */
+	worker->revision = deploy.revision;
+	wish(worker, &deploy);
+}
+
+static void tell_gone(struct worker *worker, const char *id)
+{
+	struct instance_status gone = { .state = STATE_UNDEPLOYED, .detail = "removed" };
+
+	STR_COPY(gone.instance_id, id);
+	publish(worker, "job", fields_format(&instance_status_table, &gone));
+}
+
+static void on_delete(struct worker *worker, const char *payload)
+{
+	struct msg_delete del = { 0 };
+	struct err err;
+
+	if (fields_parse_text(&msg_delete_table, payload, &del, FIELD_UNKNOWN_IGNORE, &err) < 0) {
+		log_error("delete message: %s", err.msg);
+		return;
+	}
+	if (del.revision != worker->revision + 1)
+		messages_register(worker);
+	worker->revision = del.revision;
+	struct winst *inst = map_find(&worker->instances, del.instance_id);
+	if (inst)
+		unwish(worker, inst);
+	else
+		tell_gone(worker, del.instance_id);
+}
+
+static void on_sync(struct worker *worker, const char *payload)
+{
+	struct msg_sync sync = { 0 };
+	struct map told = { 0 };
+	struct err err;
+
+	if (fields_parse_text(&msg_sync_table, payload, &sync, FIELD_UNKNOWN_IGNORE, &err) < 0) {
+		log_error("sync message: %s", err.msg);
+		return;
+	}
+	worker->revision = sync.revision;
+	for (size_t i = 0; i < sync.n_instances; i++) {
+		map_set(&told, sync.instances[i].instance_id, worker);
+		wish(worker, &sync.instances[i]);
+	}
+	map_for_each(&worker->instances, i, e)
+		if (!map_find(&told, e->key))
+			unwish(worker, e->value);
+	map_fini(&told);
+	fields_fini(&msg_sync_table, &sync);
+}
+
+static void on_accept(struct worker *worker, const char *payload)
+{
+	struct msg_accept accept = { 0 };
+	struct err err;
+
+	if (fields_parse_text(&msg_accept_table, payload, &accept, FIELD_UNKNOWN_IGNORE, &err) <
+	    0) {
+		log_error("accept message: %s", err.msg);
+		return;
+	}
+	bool is_same = strv_eq(&accept.subnets, &worker->subnets);
+	if (!is_same) {
+		strv_fini(&worker->subnets);
+		worker->subnets = accept.subnets;
+		records_save_subnets(worker);
+		network_setup(worker);
+	} else {
+		fields_fini(&msg_accept_table, &accept);
+	}
+	worker_tell_ready(worker, NULL);
+}
+
+static void on_control(void *arg, const char *topic, const char *payload, size_t len)
+{
+	static const struct {
+		const char *name;
+		void (*handle)(struct worker *worker, const char *payload);
+	} handlers[] = {
+		{ "accept", on_accept },
+		{ "sync", on_sync },
+		{ "deploy", on_deploy },
+		{ "delete", on_delete },
+	};
+	char name[16];
+	struct worker *worker = arg;
+
+	if (worker->is_down || !bus_topic_level(topic, 3, name, sizeof(name)))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(handlers); i++)
+		if (str_eq(handlers[i].name, name))
+			handlers[i].handle(worker, payload);
+}
+
+static void on_table(void *arg, const char *topic, const char *payload, size_t len)
+{
+	struct worker *worker = arg;
+	struct msg_table table = { 0 };
+	struct err err;
+
+	if (fields_parse_text(&msg_table_table, payload, &table, FIELD_UNKNOWN_IGNORE, &err) < 0) {
+		log_error("service table: %s", err.msg);
+		return;
+	}
+	fields_fini(&msg_table_table, &worker->table);
+	worker->table = table;
+	network_publish(worker);
+}
+
+void messages_begin(struct worker *worker)
+{
+	char filter[TOPIC_MAX];
+
+	snprintf(filter, sizeof(filter), "nodes/%s/control/+", worker->config.node_id);
+	worker->control = bus_subscribe(worker->config.bus, filter, on_control, worker);
+	snprintf(filter, sizeof(filter), "nodes/%s/net/table", worker->config.node_id);
+	worker->net = bus_subscribe(worker->config.bus, filter, on_table, worker);
+}

@@ -1,0 +1,79 @@
+/* Statistics of all instances, and with them the heartbeat. */
+#include "worker/private.h"
+
+#define STATS_EVERY_MS 5000
+
+struct stats_item {
+	struct runtime_slot slot;
+	struct instance_stats stats;
+	bool is_known;
+};
+
+struct stats_op {
+	struct op op;
+	struct stats_item *items;
+	size_t n;
+};
+
+static void stats_fini(struct op *op)
+{
+	free(container_of(op, struct stats_op, op)->items);
+}
+
+static void stats_run(struct op *op)
+{
+	struct stats_op *s = container_of(op, struct stats_op, op);
+
+	for (size_t i = 0; i < s->n; i++) {
+		struct stats_item *item = &s->items[i];
+		struct runtime_stats now = { 0 };
+		struct err err;
+
+		if (item->slot.driver->stats(item->slot.state, item->stats.instance_id, &now,
+					     &err) < 0)
+			continue;
+		item->is_known = true;
+		item->stats.memory_bytes = now.memory_bytes;
+		item->stats.cpu_ns = now.cpu_ns;
+	}
+}
+
+static void stats_done(struct op *op)
+{
+	struct stats_op *s = container_of(op, struct stats_op, op);
+	struct msg_resources message = { 0 };
+
+	for (size_t i = 0; i < s->n; i++)
+		if (s->items[i].is_known)
+			*ARRAY_ADD(message.instances, message.n_instances) = s->items[i].stats;
+	messages_resources(op->worker, &message);
+	free(message.instances);
+}
+
+static void on_heartbeat(void *arg)
+{
+	struct worker *worker = arg;
+
+	worker->heartbeat = NULL;
+	stats_begin(worker);
+}
+
+void stats_begin(struct worker *worker)
+{
+	if (worker->is_down)
+		return;
+	timer_cancel(worker->heartbeat);
+	worker->heartbeat = timer_start(worker->config.loop, STATS_EVERY_MS, on_heartbeat, worker);
+	struct stats_op *s = NEW(struct stats_op);
+	s->op = (struct op){ .run = stats_run, .done = stats_done, .fini = stats_fini };
+	map_for_each(&worker->instances, i, e) {
+		const struct winst *inst = e->value;
+
+		if (inst->run != RUN_ALIVE)
+			continue;
+		struct stats_item *item = ARRAY_ADD(s->items, s->n);
+		item->slot = *inst->slot;
+		STR_COPY(item->stats.instance_id, inst->id);
+	}
+	op_begin(worker, EXECUTOR_RUNTIME, &s->op);
+}

@@ -1,0 +1,74 @@
+/* The worker's life: load, open drivers, adopt what runs, register, converge; see instance.c for
+ * what happens to one instance. */
+#include "worker/private.h"
+#include "worker/worker.h"
+
+struct runtime_slot *worker_find_slot(struct worker *worker, const char *virtualization)
+{
+	for (size_t i = 0; i < worker->config.n_runtimes; i++) {
+		struct runtime_slot *slot = &worker->slots[i];
+
+		if (slot->state && strv_has(&slot->info.virtualization, virtualization))
+			return slot;
+	}
+	return NULL;
+}
+
+void worker_tell_ready(struct worker *worker, const struct err *err)
+{
+	static const struct err none = { 0 };
+
+	if (worker->is_ready_told)
+		return;
+	worker->is_ready_told = true;
+	if (worker->config.ready)
+		worker->config.ready(worker->config.arg, err ? err : &none);
+}
+
+struct worker *worker_new(const struct worker_config *config, struct err *err)
+{
+	struct worker *worker = NEW(struct worker);
+
+	worker->config = *config;
+	list_init(&worker->ops);
+	worker->store = store_open(config->loop, config->store, config->store_where, err);
+	if (!worker->store || records_load(worker, err) < 0) {
+		worker_free(worker);
+		return NULL;
+	}
+	messages_begin(worker);
+	logs_begin(worker);
+	open_begin(worker);
+	return worker;
+}
+
+static void close_drivers(struct worker *worker)
+{
+	for (size_t i = 0; i < worker->config.n_runtimes; i++) {
+		struct runtime_slot *slot = &worker->slots[i];
+
+		if (slot->state)
+			slot->driver->close(slot->state);
+		runtime_info_fini(&slot->info);
+	}
+	if (worker->overlay)
+		worker->config.overlay->close(worker->overlay);
+}
+
+struct worker *worker_free(struct worker *worker)
+{
+	if (!worker)
+		return NULL;
+	op_free_all(&worker->ops);
+	map_for_each(&worker->instances, i, e)
+		winst_free(e->value);
+	map_fini(&worker->instances);
+	fetch_free_all(worker);
+	close_drivers(worker);
+	store_close(worker->store);
+	strv_fini(&worker->subnets);
+	strv_fini(&worker->problems);
+	fields_fini(&msg_table_table, &worker->table);
+	free(worker);
+	return NULL;
+}
