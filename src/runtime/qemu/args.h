@@ -1,0 +1,57 @@
+/* The QEMU argument list of an instance: a pure function of what was asked and what was found out.
+ *
+ * Names of files are fixed and relative to the instance's `vm` folder, QEMU's working directory:
+ * `kernel`, `initrd`, `files`. Descriptors come open from the supervisor, so that QEMU itself
+ * needs no privilege. */
+#ifndef HOLM_RUNTIME_QEMU_ARGS_H
+#define HOLM_RUNTIME_QEMU_ARGS_H
+
+#include "base/base.h"
+#include "runtime/qemu/kernel.h"
+#include "runtime/runtime.h"
+
+enum qemu_accel { QEMU_ACCEL_TCG, QEMU_ACCEL_KVM, QEMU_ACCEL_N };
+enum qemu_machine {
+	QEMU_MACHINE_PC,
+	QEMU_MACHINE_MICROVM, /* for images with virtio over MMIO and not over PCI */
+	QEMU_MACHINE_VIRT,    /* arm64 */
+	QEMU_MACHINE_N
+};
+
+/* Descriptors that QEMU inherits. */
+enum { QEMU_FD_QMP = 4, QEMU_FD_TAP = 5, QEMU_FD_VHOST = 6 };
+
+#define QEMU_SEED_WORDS         8
+#define QEMU_MEMORY_DEFAULT_MIB 64
+
+struct qemu_vm {
+	enum qemu_accel accel;
+	enum qemu_machine machine;
+	struct qemu_kernel kernel;
+	bool has_initrd;
+	bool has_files;
+	bool has_tap; /* QEMU_FD_TAP is open */
+	bool has_vhost;
+	uint32_t seed[QEMU_SEED_WORDS];
+};
+
+enum qemu_machine qemu_machine_for(const struct qemu_kernel *kernel);
+
+/* "qemu-system-x86_64" */
+const char *qemu_program(const struct qemu_kernel *kernel);
+
+/* -EINVAL with the reason for what cannot be passed to a guest; -ENOTSUP for what this kernel
+ * cannot do. */
+int qemu_args_build(const struct runtime_spec *spec, const struct qemu_vm *vm, struct strv *ret,
+		    struct err *err);
+
+/* The guest's command line, by the grammar of Unikraft 0.11 to 0.18:
+ *
+ *	NAME lib.param=value… -- application arguments
+ *
+ * -EINVAL: a word that cannot be written, more than 4096 bytes, 60 words or 8 variables, beyond
+ * which a guest dies in silence or drops words. */
+int qemu_cmdline_build(const struct runtime_spec *spec, const struct qemu_vm *vm, char **ret,
+		       struct err *err);
+
+#endif

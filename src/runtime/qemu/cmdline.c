@@ -1,0 +1,254 @@
+/* The guest's command line. NAME is there because arm64 and Firecracker take the first word as
+ * argv[0] (on x86 QEMU puts the kernel's path first and NAME is an unknown parameter), and at least
+ * one parameter because "--" counts only behind one. */
+#include <stdarg.h>
+
+#include "runtime/qemu/args.h"
+
+#define LINE_MAX_BYTES 4096 /* with the kernel's path and the final NUL */
+#define WORDS_MAX      60   /* with the kernel's path; CONFIG_LIBUKBOOT_MAXNBARGS */
+#define VARIABLES_MAX  8    /* CONFIG_LIBPOSIX_ENVIRON_LIBPARAM_MAXCOUNT */
+#define KERNEL_PATH    "kernel "
+#define NAME           "app"
+
+struct line {
+	struct buf text;
+	size_t words;
+};
+
+static int too_long(struct err *err)
+{
+	return err_set(err, -EINVAL,
+		       "arguments and environment make a command line of more than %d bytes, "
+		       "which a unikernel cannot take",
+		       LINE_MAX_BYTES);
+}
+
+/* A piece in quotes that do not occur in it. Inside '…' nothing is special; inside "…" later
+ * versions interpret backslashes, so only apostrophes go there. */
+static int add_quoted(struct buf *text, const char *s, size_t len, char quote)
+{
+	if (buf_add(text, &quote, 1) < 0 || buf_add(text, s, len) < 0)
+		return -E2BIG;
+	return buf_add(text, &quote, 1);
+}
+
+static bool needs_quotes(const char *word)
+{
+	return word[strcspn(word, " \t\r\n\v\f'\"\\")] != '\0';
+}
+
+/* One word that arrives as it is; pieces in different quotes stick together. */
+static int add_word(struct line *line, const char *word, struct err *err)
+{
+	int r = line->text.len ? buf_add_str(&line->text, " ") : 0;
+
+	line->words++;
+	if (!needs_quotes(word))
+		r = r < 0 ? r : buf_add_str(&line->text, word);
+	else
+		for (const char *p = word; r == 0 && *p;) {
+			size_t quotes = strspn(p, "'");
+			size_t n = quotes ? quotes : strcspn(p, "'");
+
+			r = add_quoted(&line->text, p, n, quotes ? '"' : '\'');
+			p += n;
+		}
+	return r < 0 ? too_long(err) : 0;
+}
+
+static int add_wordf(struct line *line, struct err *err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int add_wordf(struct line *line, struct err *err, const char *fmt, ...)
+{
+	char word[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	int n = vsnprintf(word, sizeof(word), fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof(word))
+		return too_long(err);
+	return add_word(line, word, err);
+}
+
+static int check_word(const char *word, const char *what, struct err *err)
+{
+	if (!*word)
+		return err_set(err, -EINVAL,
+			       "%s is empty: a unikernel's command line has no "
+			       "empty words",
+			       what);
+	for (const char *p = word; *p; p++)
+		if ((unsigned char)*p < 0x20 && *p != '\t' && *p != '\n')
+			return err_set(err, -EINVAL,
+				       "%s has a control character (0x%02x), which a unikernel's "
+				       "command line cannot carry",
+				       what, (unsigned char)*p);
+	return 0;
+}
+
+static int check_address(const char *what, const char *text, struct err *err)
+{
+	uint32_t addr;
+
+	if (!text || parse_ipv4(text, &addr) < 0)
+		return err_set(err, -EINVAL, "%s %s is no IPv4 address", what, text ? text : "-");
+	return 0;
+}
+
+/* Both syntaxes: the switch was in 0.16.1, and what a kernel does not know it ignores. */
+static int add_net(struct line *line, const struct runtime_net *net, struct err *err)
+{
+	char mask[IPV4_STR_MAX];
+	int r;
+
+	if (!net->ip)
+		return 0;
+	if (net->prefix < 1 || net->prefix > 32)
+		return err_set(err, -EINVAL, "prefix length %u is not within 1..32", net->prefix);
+	if (check_address("address", net->ip, err) < 0 ||
+	    check_address("gateway", net->gateway, err) < 0 ||
+	    (net->dns && check_address("name server", net->dns, err) < 0))
+		return err->code;
+	format_ipv4(~0u << (32 - net->prefix), mask);
+	r = add_wordf(line, err, "netdev.ip=%s/%u:%s%s%s", net->ip, net->prefix, net->gateway,
+		      net->dns ? ":" : "", net->dns ? net->dns : "");
+	if (r == 0)
+		r = add_wordf(line, err, "netdev.ipv4_addr=%s", net->ip);
+	if (r == 0)
+		r = add_wordf(line, err, "netdev.ipv4_gw_addr=%s", net->gateway);
+	if (r == 0)
+		r = add_wordf(line, err, "netdev.ipv4_subnet_mask=%s", mask);
+	return r;
+}
+
+/* The parameter of the root file system changed its name in 0.14 and the driver its own in
+ * 0.16.1; "ramfs=2" (mount a RAM disk where nothing is mounted) came with 0.16.2. */
+static int add_initrd(struct line *line, const struct qemu_kernel *kernel, struct err *err)
+{
+	uint32_t v = kernel->version;
+
+	if (!qemu_kernel_may_have(kernel, QEMU_LIB_CPIO))
+		return err_set(err, -ENOTSUP,
+			       "image has an initramfs.cpio but its kernel was built without "
+			       "libukcpio and cannot read it");
+	if (!v || v >= QEMU_KERNEL_VERSION(0, 16, 2))
+		return add_word(line, "vfs.fstab=initrd0:/:extract::ramfs=2:", err);
+	if (v >= QEMU_KERNEL_VERSION(0, 16, 1))
+		return add_word(line, "vfs.fstab=initrd0:/:extract", err);
+	if (v >= QEMU_KERNEL_VERSION(0, 14, 0))
+		return add_word(line, "vfs.fstab=initrd0:/:initrd", err);
+	if (add_word(line, "vfs.rootfs=initrd", err) < 0)
+		return err->code;
+	return add_word(line, "vfs.rootdev=initrd0", err);
+}
+
+/* Devices on microvm's MMIO bus are told to the guest: the network card on bus 0, shared folders
+ * from bus 1. The prefix depends on how the kernel was configured. */
+static int add_mmio(struct line *line, const struct qemu_vm *vm, struct err *err)
+{
+	unsigned devices = vm->has_files ? 3 : 1;
+
+	for (unsigned i = 0; i < devices; i++) {
+		unsigned base = 0xfeb00000u + 0x200u * i;
+
+		if (i == 0 && !vm->has_tap)
+			continue;
+		if (add_wordf(line, err, "virtio_mmio.device=512@0x%x:%u", base, 5 + i) < 0 ||
+		    add_wordf(line, err, "libvirtio_mmio.device=512@0x%x:%u", base, 5 + i) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
+static int add_seed(struct line *line, const struct qemu_vm *vm, struct err *err)
+{
+	int r;
+
+	if (vm->kernel.version < QEMU_KERNEL_VERSION(0, 18, 0))
+		return 0;
+	r = add_word(line, "random.seed=[", err);
+	for (size_t i = 0; r == 0 && i < QEMU_SEED_WORDS; i++)
+		r = add_wordf(line, err, "%u", vm->seed[i]);
+	return r == 0 ? add_word(line, "]", err) : r;
+}
+
+/* Repeated single values rather than a list, which a value's "]" would end. */
+static int add_env(struct line *line, const struct runtime_spec *spec, struct err *err)
+{
+	size_t n = spec->env ? spec->env->n : 0;
+
+	if (n > VARIABLES_MAX)
+		return err_set(err, -EINVAL,
+			       "environment has %zu variables: a unikernel takes at most %d", n,
+			       VARIABLES_MAX);
+	for (size_t i = 0; i < n; i++) {
+		const char *var = spec->env->items[i];
+		auto_free char *word = xasprintf("env.vars=%s", var);
+		char what[64];
+
+		snprintf(what, sizeof(what), "environment variable %zu", i + 1);
+		if (!strchr(var, '=') || *var == '=' || *var == '[')
+			return err_set(err, -EINVAL, "%s is not of the form NAME=value", what);
+		if (check_word(var, what, err) < 0 || add_word(line, word, err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
+static int add_params(struct line *line, const struct runtime_spec *spec, const struct qemu_vm *vm,
+		      struct err *err)
+{
+	size_t before = line->words;
+	int r = vm->machine == QEMU_MACHINE_MICROVM ? add_mmio(line, vm, err) : 0;
+
+	if (r == 0)
+		r = add_net(line, &spec->net, err);
+	if (r == 0 && vm->has_initrd)
+		r = add_initrd(line, &vm->kernel, err);
+	if (r == 0)
+		r = add_seed(line, vm, err);
+	if (r == 0)
+		r = add_env(line, spec, err);
+	if (r == 0 && line->words == before)
+		r = add_word(line, "uk.pad=1", err);
+	return r;
+}
+
+static int add_all(struct line *line, const struct runtime_spec *spec, const struct qemu_vm *vm,
+		   struct err *err)
+{
+	if (add_word(line, NAME, err) < 0 || add_params(line, spec, vm, err) < 0 ||
+	    add_word(line, "--", err) < 0)
+		return err->code;
+	for (size_t i = 0; spec->cmd && i < spec->cmd->n; i++) {
+		char what[64];
+
+		snprintf(what, sizeof(what), "argument %zu", i + 1);
+		if (check_word(spec->cmd->items[i], what, err) < 0 ||
+		    add_word(line, spec->cmd->items[i], err) < 0)
+			return err->code;
+	}
+	if (line->words + 1 > WORDS_MAX)
+		return err_set(err, -EINVAL,
+			       "arguments and environment make a command line of %zu words: a "
+			       "unikernel takes at most %d",
+			       line->words + 1, WORDS_MAX);
+	return 0;
+}
+
+int qemu_cmdline_build(const struct runtime_spec *spec, const struct qemu_vm *vm, char **ret,
+		       struct err *err)
+{
+	struct line line = { 0 };
+	int r;
+
+	buf_init(&line.text, LINE_MAX_BYTES - sizeof(KERNEL_PATH));
+	r = add_all(&line, spec, vm, err);
+	if (r == 0)
+		*ret = buf_take(&line.text);
+	buf_fini(&line.text);
+	return r;
+}

@@ -1,0 +1,15 @@
+/* What every driver's results have in common. */
+#include "runtime/runtime.h"
+
+void runtime_list_fini(struct runtime_list *list)
+{
+	free(list->items);
+	*list = (struct runtime_list){ 0 };
+}
+
+void runtime_info_fini(struct runtime_info *info)
+{
+	strv_fini(&info->virtualization);
+	strv_fini(&info->problems);
+	*info = (struct runtime_info){ 0 };
+}

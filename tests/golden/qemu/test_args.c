@@ -1,0 +1,327 @@
+/* QEMU argument lists against files, one argument per line. HOLM_UPDATE_GOLDEN=1 rewrites them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "base/base.h"
+#include "runtime/qemu/args.h"
+
+#define INSTANCE "5f0c2a9b1d3e4f5a6b7c8d9e"
+
+struct fixture {
+	struct strv cmd;
+	struct strv env;
+	struct runtime_spec spec;
+	struct qemu_vm vm;
+};
+
+static void fixture_init(struct fixture *f)
+{
+	*f = (struct fixture){
+		.spec = { .instance_id = INSTANCE,
+			  .name = "shop.test.web.prod.instance.0",
+			  .image = "/images/web",
+			  .net = { .tap = "tap0",
+				   .mac = "02:00:0a:12:00:02",
+				   .ip = "10.18.0.2",
+				   .prefix = 26,
+				   .gateway = "10.18.0.1",
+				   .dns = "10.18.0.1",
+				   .mtu = 1450 } },
+		.vm = { .has_tap = true, .kernel = { .version = QEMU_KERNEL_VERSION(0, 17, 0) } },
+	};
+	f->spec.cmd = &f->cmd;
+	f->spec.env = &f->env;
+}
+
+static void fixture_fini(struct fixture *f)
+{
+	strv_fini(&f->cmd);
+	strv_fini(&f->env);
+}
+
+static char *golden_path(const char *name)
+{
+	const char *source = getenv("HOLM_SOURCE");
+
+	assert_non_null(source);
+	return xasprintf("%s/tests/golden/qemu/%s.txt", source, name);
+}
+
+static void compare(const char *name, const char *text)
+{
+	auto_free char *path = golden_path(name);
+	auto_free char *expected = NULL;
+	struct err err = { 0 };
+
+	if (getenv("HOLM_UPDATE_GOLDEN"))
+		assert_int_equal(file_write_atomic(path, text, strlen(text), 0644, &err), 0);
+	assert_int_equal(file_read(path, 1 << 20, &expected, NULL, &err), 0);
+	assert_string_equal(text, expected);
+}
+
+static void check(struct fixture *f, const char *name)
+{
+	auto_strv struct strv args = { 0 };
+	struct err err = { 0 };
+
+	if (qemu_args_build(&f->spec, &f->vm, &args, &err) < 0)
+		fail_msg("%s: %s", name, err.msg);
+	auto_free char *lines = strv_join(&args, "\n");
+	auto_free char *text = xasprintf("%s\n", lines);
+	compare(name, text);
+	fixture_fini(f);
+}
+
+static void plain(void **state)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	check(&f, "pc_tcg");
+}
+
+static void with_kvm_and_limits(void **state)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	f.vm.accel = QEMU_ACCEL_KVM;
+	f.vm.has_vhost = true;
+	f.spec.memory_mib = 256;
+	f.spec.vcpus = 4;
+	check(&f, "pc_kvm");
+}
+
+static void without_network(void **state)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	f.vm.has_tap = false;
+	f.spec.net = (struct runtime_net){ 0 };
+	strv_add(&f.cmd, "-v");
+	check(&f, "no_network");
+}
+
+static void words_and_variables(void **state)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	strv_add(&f.cmd, "-c");
+	strv_add(&f.cmd, "two words");
+	strv_add(&f.cmd, "it's");
+	strv_add(&f.cmd, "say \"hi\", it's back\\slash");
+	strv_add(&f.cmd, "--");
+	strv_add(&f.env, "A=1");
+	strv_add(&f.env, "LIST=[1, 2]");
+	strv_add(&f.env, "EMPTY=");
+	check(&f, "words");
+}
+
+static void with_initrd(void **state)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	f.vm.has_initrd = true;
+	f.vm.kernel.has_libs = true;
+	f.vm.kernel.libs = QEMU_LIB_VIRTIO_PCI | QEMU_LIB_CPIO;
+	check(&f, "initrd");
+}
+
+static void with_files(void **state)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	f.vm.has_files = true;
+	check(&f, "files");
+}
+
+static void on_microvm(void **state)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	f.vm.kernel.has_libs = true;
+	f.vm.kernel.libs = QEMU_LIB_VIRTIO_MMIO | QEMU_LIB_9PFS;
+	f.vm.machine = qemu_machine_for(&f.vm.kernel);
+	f.vm.has_files = true;
+	check(&f, "microvm");
+}
+
+static void on_arm64(void **state)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	f.vm.kernel.kind = QEMU_KERNEL_ARM64;
+	f.vm.machine = qemu_machine_for(&f.vm.kernel);
+	check(&f, "arm64");
+}
+
+static void with_seed(void **state)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	f.vm.kernel.version = QEMU_KERNEL_VERSION(0, 18, 0);
+	for (uint32_t i = 0; i < QEMU_SEED_WORDS; i++)
+		f.vm.seed[i] = 4000000000u + i;
+	check(&f, "seed");
+}
+
+/* The root file system's parameter by version. */
+static void initrd_of_old_versions(void **state)
+{
+	static const struct {
+		uint32_t version;
+		const char *param;
+	} cases[] = {
+		{ 0, " vfs.fstab=initrd0:/:extract::ramfs=2: -- " },
+		{ QEMU_KERNEL_VERSION(0, 13, 1), " vfs.rootfs=initrd vfs.rootdev=initrd0 -- " },
+		{ QEMU_KERNEL_VERSION(0, 15, 0), " vfs.fstab=initrd0:/:initrd -- " },
+		{ QEMU_KERNEL_VERSION(0, 16, 1), " vfs.fstab=initrd0:/:extract -- " },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct fixture f;
+		auto_free char *line = NULL;
+		struct err err = { 0 };
+
+		fixture_init(&f);
+		strv_add(&f.cmd, "x");
+		f.vm.has_initrd = true;
+		f.vm.kernel.version = cases[i].version;
+		assert_int_equal(qemu_cmdline_build(&f.spec, &f.vm, &line, &err), 0);
+		assert_non_null(strstr(line, cases[i].param));
+		fixture_fini(&f);
+	}
+}
+
+/* Expects a refusal whose reason has `part` in it. */
+static void check_refused(struct fixture *f, const char *part)
+{
+	auto_strv struct strv args = { 0 };
+	struct err err = { 0 };
+
+	assert_true(qemu_args_build(&f->spec, &f->vm, &args, &err) < 0);
+	if (!strstr(err.msg, part))
+		fail_msg("expected \"%s\", got \"%s\"", part, err.msg);
+	assert_int_equal(args.n, 0);
+	fixture_fini(f);
+}
+
+static void refuses_words(void **state)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	strv_add(&f.cmd, "a");
+	strv_add(&f.cmd, "");
+	check_refused(&f, "argument 2 is empty");
+	fixture_init(&f);
+	strv_add(&f.cmd, "a\x1b[0m");
+	check_refused(&f, "control character (0x1b)");
+	fixture_init(&f);
+	strv_add(&f.env, "NOVALUE");
+	check_refused(&f, "environment variable 1 is not of the form NAME=value");
+}
+
+static void refuses_too_much(void **state)
+{
+	struct fixture f;
+	auto_free char *big = xmalloc(4001);
+
+	fixture_init(&f);
+	memset(big, 'x', 4000);
+	big[4000] = '\0';
+	strv_add(&f.cmd, big);
+	check_refused(&f, "more than 4096 bytes");
+	fixture_init(&f);
+	for (int i = 0; i < 9; i++)
+		strv_addf(&f.env, "V%d=1", i);
+	check_refused(&f, "at most 8");
+	fixture_init(&f);
+	for (int i = 0; i < 54; i++)
+		strv_add(&f.cmd, "x");
+	check_refused(&f, "command line of 61 words");
+}
+
+/* Exactly at the limits it is accepted: 4096 bytes with "kernel " and NUL, 60 words with it. */
+static void accepts_the_limits(void **state)
+{
+	struct fixture f;
+	auto_free char *line = NULL;
+	auto_free char *longest = NULL;
+	auto_free char *big = NULL;
+	struct err err = { 0 };
+
+	fixture_init(&f);
+	assert_int_equal(qemu_cmdline_build(&f.spec, &f.vm, &line, &err), 0);
+	size_t rest = 4096 - sizeof("kernel ") - strlen(line) - 1;
+	big = xcalloc(1, rest + 2);
+	memset(big, 'x', rest);
+	strv_add(&f.cmd, big);
+	assert_int_equal(qemu_cmdline_build(&f.spec, &f.vm, &longest, &err), 0);
+	assert_int_equal(strlen(longest) + sizeof("kernel "), 4096);
+	big[rest] = 'x';
+	strv_fini(&f.cmd);
+	strv_add(&f.cmd, big);
+	check_refused(&f, "more than 4096 bytes");
+	fixture_init(&f);
+	for (int i = 0; i < 53; i++)
+		strv_add(&f.cmd, "x");
+	free(TAKE(line));
+	assert_int_equal(qemu_cmdline_build(&f.spec, &f.vm, &line, &err), 0);
+	fixture_fini(&f);
+}
+
+static void refuses_what_the_kernel_cannot(void **state)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	f.vm.has_initrd = true;
+	f.vm.kernel.has_libs = true;
+	check_refused(&f, "without libukcpio");
+	fixture_init(&f);
+	f.vm.has_files = true;
+	f.vm.kernel.has_libs = true;
+	check_refused(&f, "without lib9pfs");
+	fixture_init(&f);
+	f.spec.net.mac = "02:00:0a:12:00:02,x";
+	check_refused(&f, "is no hardware address");
+	fixture_init(&f);
+	f.spec.net.ip = "10.18.0.2 --";
+	check_refused(&f, "is no IPv4 address");
+	fixture_init(&f);
+	f.spec.instance_id = "../etc";
+	check_refused(&f, "is no instance id");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(plain),
+		cmocka_unit_test(with_kvm_and_limits),
+		cmocka_unit_test(without_network),
+		cmocka_unit_test(words_and_variables),
+		cmocka_unit_test(with_initrd),
+		cmocka_unit_test(with_files),
+		cmocka_unit_test(on_microvm),
+		cmocka_unit_test(on_arm64),
+		cmocka_unit_test(with_seed),
+		cmocka_unit_test(initrd_of_old_versions),
+		cmocka_unit_test(refuses_words),
+		cmocka_unit_test(refuses_too_much),
+		cmocka_unit_test(accepts_the_limits),
+		cmocka_unit_test(refuses_what_the_kernel_cannot),
+	};
+
+	return cmocka_run_group_tests_name("golden/qemu", tests, NULL, NULL);
+}

@@ -1,0 +1,221 @@
+/* Recognising kernels: files made here byte by byte, whole, cut and damaged. */
+#include <elf.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "base/base.h"
+#include "runtime/qemu/kernel.h"
+
+#define FILE_MAX      16384
+#define MULTIBOOT_AT  sizeof(Elf32_Ehdr)
+#define SECTIONS_AT   512
+#define NAMES_AT      1024
+#define LIBINFO_AT    2048
+#define N_SECTIONS    3
+#define NAMES         "\0.shstrtab\0.uk_libinfo"
+#define NAME_SHSTRTAB 1
+#define NAME_LIBINFO  11
+
+struct image {
+	uint8_t data[FILE_MAX];
+	size_t len;
+	size_t libinfo_len;
+};
+
+static void put_record(struct image *i, uint16_t type, const char *text)
+{
+	uint32_t len = (uint32_t)strlen(text) + 1 + 6;
+	uint8_t *p = i->data + LIBINFO_AT + i->libinfo_len;
+
+	memcpy(p, &type, 2);
+	memcpy(p + 2, &len, 4);
+	memcpy(p + 6, text, len - 6);
+	i->libinfo_len += len;
+}
+
+/* One library's records: its name, a compiler, perhaps a version. */
+static void put_library(struct image *i, const char *name, const char *version)
+{
+	size_t start = i->libinfo_len;
+	uint16_t layout = 1;
+
+	i->libinfo_len += 6;
+	put_record(i, 1, name);
+	put_record(i, 4, "GCC 12.2.0");
+	if (version)
+		put_record(i, 7, version);
+	uint32_t len = (uint32_t)(i->libinfo_len - start);
+	memcpy(i->data + LIBINFO_AT + start, &len, 4);
+	memcpy(i->data + LIBINFO_AT + start + 4, &layout, 2);
+}
+
+static void finish(struct image *i)
+{
+	const Elf32_Ehdr e = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS32, ELFDATA2LSB, 1 },
+			       .e_type = ET_EXEC,
+			       .e_machine = EM_386,
+			       .e_shoff = SECTIONS_AT,
+			       .e_shentsize = sizeof(Elf32_Shdr),
+			       .e_shnum = N_SECTIONS,
+			       .e_shstrndx = 1 };
+	const Elf32_Shdr sections[N_SECTIONS] = {
+		{ 0 },
+		{ .sh_name = NAME_SHSTRTAB, .sh_offset = NAMES_AT, .sh_size = sizeof(NAMES) },
+		{ .sh_name = NAME_LIBINFO,
+		  .sh_offset = LIBINFO_AT,
+		  .sh_size = (uint32_t)i->libinfo_len },
+	};
+	const uint32_t multiboot[3] = { 0x1BADB002, 3, -(0x1BADB002u + 3) };
+
+	memcpy(i->data, &e, sizeof(e));
+	memcpy(i->data + MULTIBOOT_AT, multiboot, sizeof(multiboot));
+	memcpy(i->data + SECTIONS_AT, sections, sizeof(sections));
+	memcpy(i->data + NAMES_AT, NAMES, sizeof(NAMES));
+	i->len = LIBINFO_AT + i->libinfo_len;
+}
+
+static struct image *image_new(const char *version)
+{
+	struct image *i = NEW(struct image);
+
+	put_library(i, "libkvmplat", NULL);
+	put_library(i, "libvirtio_pci", NULL);
+	put_library(i, "lib9pfs", NULL);
+	put_library(i, "libuklibid", version);
+	finish(i);
+	return i;
+}
+
+/* Parses an exact copy on the heap, so that a read past the end is seen. */
+static int parse(const void *data, size_t len, struct qemu_kernel *ret, struct err *err)
+{
+	auto_free void *copy = xmalloc(len + (len == 0));
+
+	memcpy(copy, data, len);
+	return qemu_kernel_parse(copy, len, ret, err);
+}
+
+static void reads_records(void **state)
+{
+	auto_free struct image *i = image_new("0.17.0~eaf6fda1-custom");
+	struct qemu_kernel k;
+	struct err err;
+
+	assert_int_equal(parse(i->data, i->len, &k, &err), 0);
+	assert_int_equal(k.kind, QEMU_KERNEL_X86);
+	assert_int_equal(k.version, 17000);
+	assert_true(k.has_libs);
+	assert_int_equal(k.libs, QEMU_LIB_VIRTIO_PCI | QEMU_LIB_9PFS);
+	assert_true(qemu_kernel_may_have(&k, QEMU_LIB_9PFS));
+	assert_false(qemu_kernel_may_have(&k, QEMU_LIB_CPIO));
+}
+
+static void odd_versions_are_unknown(void **state)
+{
+	static const char *const odd[] = { "", "0.17", "0.17.", "x.1.2", "0.99999.1", "-1.0.0" };
+
+	for (size_t n = 0; n < ARRAY_LEN(odd); n++) {
+		auto_free struct image *i = image_new(odd[n]);
+		struct qemu_kernel k;
+		struct err err;
+
+		assert_int_equal(parse(i->data, i->len, &k, &err), 0);
+		assert_int_equal(k.version, 0);
+	}
+}
+
+static void accepts_multiboot_without_records(void **state)
+{
+	auto_free struct image *i = NEW(struct image);
+	struct qemu_kernel k;
+	struct err err;
+
+	finish(i);
+	assert_int_equal(parse(i->data, i->len, &k, &err), 0);
+	assert_false(k.has_libs);
+	assert_true(qemu_kernel_may_have(&k, QEMU_LIB_CPIO));
+	memset(i->data + offsetof(Elf32_Ehdr, e_shoff), 0xff, 4);
+	assert_int_equal(parse(i->data, i->len, &k, &err), 0);
+	assert_int_equal(k.version, 0);
+}
+
+static void refuse(const struct image *i, const char *part)
+{
+	struct qemu_kernel k;
+	struct err err = { 0 };
+
+	assert_int_equal(parse(i->data, i->len, &k, &err), -ENOEXEC);
+	if (!strstr(err.msg, part))
+		fail_msg("expected \"%s\", got \"%s\"", part, err.msg);
+}
+
+static void refuses_with_a_reason(void **state)
+{
+	auto_free struct image *i = image_new("0.17.0");
+
+	i->data[EI_CLASS] = ELFCLASS64;
+	refuse(i, "Firecracker");
+	finish(i);
+	i->data[offsetof(Elf32_Ehdr, e_machine)] = EM_ARM;
+	refuse(i, "another architecture");
+	finish(i);
+	i->data[MULTIBOOT_AT + 8]++;
+	refuse(i, "no multiboot header");
+	memcpy(i->data, "\x1f\x8b\x08", 3);
+	refuse(i, "gzip");
+	memcpy(i->data, "#!/b", 4);
+	refuse(i, "no kernel");
+	i->len = 0;
+	refuse(i, "no kernel");
+}
+
+static void recognises_arm64(void **state)
+{
+	static const char banner[] = "Unikraft\0Unikraft Calypso 0.17.0~5c0ba1f";
+	uint8_t data[512] = "MZ";
+	struct qemu_kernel k;
+	struct err err;
+
+	memcpy(data + 0x38, "ARM\x64", 4);
+	memcpy(data + 300, banner, sizeof(banner));
+	assert_int_equal(parse(data, sizeof(data), &k, &err), 0);
+	assert_int_equal(k.kind, QEMU_KERNEL_ARM64);
+	assert_int_equal(k.version, 17000);
+}
+
+/* Whatever is cut off or changed: an answer, and no read outside. */
+static void survives_damage(void **state)
+{
+	auto_free struct image *i = image_new("0.17.0");
+	struct qemu_kernel k;
+	struct err err;
+
+	for (size_t len = 0; len < i->len; len++)
+		parse(i->data, len, &k, &err);
+	for (size_t at = 0; at < i->len; at++) {
+		uint8_t was = i->data[at];
+
+		i->data[at] = 0xff;
+		parse(i->data, i->len, &k, &err);
+		i->data[at] = 0;
+		parse(i->data, i->len, &k, &err);
+		i->data[at] = was;
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_records),
+		cmocka_unit_test(odd_versions_are_unknown),
+		cmocka_unit_test(accepts_multiboot_without_records),
+		cmocka_unit_test(refuses_with_a_reason),
+		cmocka_unit_test(recognises_arm64),
+		cmocka_unit_test(survives_damage),
+	};
+
+	return cmocka_run_group_tests_name("runtime/qemu/kernel", tests, NULL, NULL);
+}
