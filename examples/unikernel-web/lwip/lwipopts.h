@@ -18,14 +18,24 @@
 #define LWIP_DHCP                0
 #define LWIP_AUTOIP              0
 #define LWIP_IGMP                0
-#define LWIP_STATS               0
+#define LWIP_STATS               1 /* of the heap only */
+#define MEM_STATS                1
+#define MEMP_STATS               0
+#define LINK_STATS               0
+#define ETHARP_STATS             0
+#define IP_STATS                 0
+#define IPFRAG_STATS             0
+#define ICMP_STATS               0
+#define UDP_STATS                0
+#define TCP_STATS                0
+#define SYS_STATS                0
 #define LWIP_NETIF_LINK_CALLBACK 0
 
 /* The heap is the memory behind the kernel, see kernel.ld. */
 extern char __end[];
 #define LWIP_RAM_HEAP_POINTER __end
 #define MEM_ALIGNMENT         8
-#define MEM_SIZE              (6 * 1024 * 1024)
+#define MEM_SIZE              (4 * 1024 * 1024)
 #define MEMP_MEM_MALLOC       0
 
 #define PBUF_POOL_SIZE          384

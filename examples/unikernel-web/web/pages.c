@@ -7,6 +7,7 @@
 #include "kernel/power.h"
 #include "lwip/mem.h"
 #include "lwip/netif.h"
+#include "lwip/stats.h"
 #include "lwip/timeouts.h"
 #include "web/fetch.h"
 #include "web/pages.h"
@@ -39,6 +40,7 @@ static void show_info(void *arg, struct http_conn *conn, const struct http_reque
 	text_add(&t, "uptime_ms: %u\n", clock_ms());
 	text_add(&t, "requests: %u\n", pages->server->requests);
 	text_add(&t, "connections: %u\n", pages->server->connections);
+	text_add(&t, "heap_bytes: %u\n", lwip_stats.mem.used);
 	for (size_t i = 0; i < c->arg_count; i++)
 		text_add(&t, "arg: %s\n", c->args[i]);
 	for (size_t i = 0; i < c->env_count; i++)

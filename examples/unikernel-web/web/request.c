@@ -108,6 +108,8 @@ long http_request_parse(char *in, size_t length, struct http_request *ret)
 	const char *version;
 
 	in[length] = '\0';
+	if (strlen(in) != length)
+		return -1; /* a NUL would hide what follows it */
 	/* An empty line in front of a request is tolerated (RFC 9112, section 2.2). */
 	while (*start == '\r' || *start == '\n')
 		start++;
