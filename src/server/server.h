@@ -36,8 +36,13 @@ struct server *server_free(struct server *server);
 typedef void (*server_done_fn)(void *arg, const struct plan_view *plan, const struct err *err);
 
 /* Makes the descriptor's applications what it says; a dry run only tells the plan. */
-void server_apply_begin(struct server *server, struct sla *take_sla, const struct strv *warnings,
-			bool is_dry_run, server_done_fn done, void *arg);
+struct server_apply {
+	struct sla *take_sla;
+	const struct strv *warnings; /* copied into the plan; may be NULL */
+	bool is_dry_run;
+};
+void server_apply_begin(struct server *server, const struct server_apply *request,
+			server_done_fn done, void *arg);
 /* `name`: app.appns, app alone where unique, or id. */
 void server_delete_app_begin(struct server *server, const char *name, server_done_fn done,
 			     void *arg);
@@ -60,12 +65,18 @@ int server_find_instance(struct server *server, const char *name, char ret_id[ID
 /* Revision of the state; grows with every change, over restarts too. */
 uint64_t server_revision(const struct server *server);
 
-/* Changes as they happen: kind is app, service, instance or node, json its view, or "{}" with
- * is_gone. Events since `since` are replayed if the server still has them; if not, the first
- * event has kind "reset": list anew. The callback must not end the watch or change the server. */
+/* Changes as they happen. Events since `since` are replayed if the server still has them; if not,
+ * the first event has kind "reset": list anew. The callback must not end the watch or change the
+ * server. */
+struct server_event {
+	uint64_t revision; /* of the change; facts that nodes report count too */
+	const char *kind;  /* app, service, instance, node, reset */
+	const char *id;
+	const char *json; /* the view, "{}" if it is gone */
+	bool is_gone;
+};
 struct server_watch;
-typedef void (*server_event_fn)(void *arg, uint64_t revision, const char *kind, const char *id,
-				const char *json, bool is_gone);
+typedef void (*server_event_fn)(void *arg, const struct server_event *event);
 struct server_watch *server_watch_begin(struct server *server, uint64_t since, server_event_fn fn,
 					void *arg);
 struct server_watch *server_watch_end(struct server *server, struct server_watch *watch);
