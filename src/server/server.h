@@ -59,8 +59,12 @@ char *server_list_nodes(struct server *server);
 
 /* An instance by id, "service.N", "app.appns.service.servicens.N" or a unique prefix of its id: its id
  * and its node's. -ENOENT names what there is, -EEXIST if several fit. */
-int server_find_instance(struct server *server, const char *name, char ret_id[ID_SIZE],
-			 char ret_node[ID_SIZE], struct err *err);
+struct server_instance_ref {
+	char id[ID_SIZE];
+	char node_id[ID_SIZE]; /* "" while it has none */
+};
+int server_find_instance(struct server *server, const char *name, struct server_instance_ref *ret,
+			 struct err *err);
 
 /* Revision of the state; grows with every change, over restarts too. */
 uint64_t server_revision(const struct server *server);
