@@ -1,0 +1,220 @@
+/* A message is one line. Whatever is not an answer to the command under way is skipped. */
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "wire/qmp/qmp.h"
+
+#define CHUNK        4096
+#define COMMAND_MAX  65536
+#define SKIP_MAX     1024 /* messages in front of an answer */
+#define PROC_FD_PATH "/proc/self/fd/%d/%s"
+
+struct qmp {
+	int fd;
+	struct buf in; /* what was read beyond the last message */
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Waits for readiness until the deadline. */
+static int wait_for(struct qmp *qmp, short events, uint64_t deadline_ms, struct err *err)
+{
+	for (;;) {
+		struct pollfd p = { .fd = qmp->fd, .events = events };
+		uint64_t now = now_ms();
+		int n = now < deadline_ms ? poll(&p, 1, (int)(deadline_ms - now)) : 0;
+
+		if (n > 0)
+			return 0;
+		if (n == 0)
+			return err_set(err, -ETIMEDOUT, "wait for qemu: no answer in time");
+		if (errno != EINTR)
+			return err_errno(err, "wait for qemu");
+	}
+}
+
+static int read_more(struct qmp *qmp, uint64_t deadline_ms, struct err *err)
+{
+	char chunk[CHUNK];
+
+	if (wait_for(qmp, POLLIN, deadline_ms, err) < 0)
+		return err->code;
+	ssize_t n = recv(qmp->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+	if (n == 0 || (n < 0 && errno == ECONNRESET))
+		return err_set(err, -ECONNRESET, "read from qemu: it closed the connection");
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : err_errno(err, "read from qemu");
+	if (buf_add(&qmp->in, chunk, (size_t)n) < 0)
+		return err_set(err, -EPROTO, "read from qemu: message of more than %d bytes",
+			       QMP_MESSAGE_MAX);
+	return 0;
+}
+
+static int read_message(struct qmp *qmp, uint64_t deadline_ms, struct json **ret, struct err *err)
+{
+	const char *end;
+
+	while (!(end = memchr(qmp->in.data, '\n', qmp->in.len)))
+		if (read_more(qmp, deadline_ms, err) < 0)
+			return err->code;
+	size_t len = (size_t)(end - qmp->in.data);
+	int r = json_parse(qmp->in.data, len, ret, err);
+	buf_drop(&qmp->in, len + 1);
+	if (r < 0) {
+		err_wrap(err, "read from qemu");
+		return err->code = -EPROTO;
+	}
+	return 0;
+}
+
+static int write_all(struct qmp *qmp, const char *data, size_t len, uint64_t deadline_ms,
+		     struct err *err)
+{
+	while (len) {
+		ssize_t n = send(qmp->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n > 0) {
+			data += n;
+			len -= (size_t)n;
+		} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
+			return err_set(err, -ECONNRESET, "write to qemu: %s", strerror(errno));
+		} else if (wait_for(qmp, POLLOUT, deadline_ms, err) < 0) {
+			return err->code;
+		}
+	}
+	return 0;
+}
+
+static int read_answer(struct qmp *qmp, const char *command, uint64_t deadline_ms, char **ret,
+		       struct err *err)
+{
+	for (int i = 0; i < SKIP_MAX; i++) {
+		auto_(json_free) struct json *message = NULL;
+
+		if (read_message(qmp, deadline_ms, &message, err) < 0)
+			return err->code;
+		const struct json *error = json_get(message, "error");
+		const struct json *value = json_get(message, "return");
+		if (error) {
+			const char *why = json_get_str(error, "desc");
+
+			return err_set(err, -EREMOTEIO, "qemu refuses %s: %s", command,
+				       why ? why : "no reason given");
+		}
+		if (!value)
+			continue;
+		if (ret)
+			*ret = json_format(value);
+		return 0;
+	}
+	return err_set(err, -EPROTO, "read from qemu: no answer to %s", command);
+}
+
+int qmp_execute(struct qmp *qmp, const char *command, const char *arguments, unsigned timeout_ms,
+		char **ret, struct err *err)
+{
+	uint64_t deadline_ms = now_ms() + timeout_ms;
+	auto_json_out struct json_out out;
+	auto_free char *text = NULL;
+
+	json_out_init(&out, COMMAND_MAX);
+	json_out_object(&out, NULL);
+	json_out_str(&out, "execute", command);
+	if (arguments)
+		json_out_raw(&out, "arguments", arguments);
+	json_out_object_end(&out);
+	if (json_out_finish(&out, &text, err) < 0 ||
+	    write_all(qmp, text, strlen(text), deadline_ms, err) < 0 ||
+	    write_all(qmp, "\n", 1, deadline_ms, err) < 0)
+		return err->code;
+	return read_answer(qmp, command, deadline_ms, ret, err);
+}
+
+int qmp_query_status(struct qmp *qmp, unsigned timeout_ms, char ret[QMP_STATUS_SIZE],
+		     struct err *err)
+{
+	auto_free char *text = NULL;
+	auto_(json_free) struct json *value = NULL;
+
+	if (qmp_execute(qmp, "query-status", NULL, timeout_ms, &text, err) < 0 ||
+	    json_parse(text, strlen(text), &value, err) < 0)
+		return err->code;
+	const char *status = json_get_str(value, "status");
+	if (!status)
+		return err_set(err, -EPROTO, "read from qemu: query-status gave no status");
+	str_copy(ret, QMP_STATUS_SIZE, status);
+	return 0;
+}
+
+int qmp_quit(struct qmp *qmp, unsigned timeout_ms, struct err *err)
+{
+	struct err ignored;
+	int r = qmp_execute(qmp, "quit", NULL, timeout_ms, NULL, &ignored);
+
+	return r < 0 && r != -ECONNRESET ? err_copy(err, &ignored) : 0;
+}
+
+static int greet(struct qmp *qmp, uint64_t deadline_ms, unsigned timeout_ms, struct err *err)
+{
+	auto_(json_free) struct json *greeting = NULL;
+
+	if (read_message(qmp, deadline_ms, &greeting, err) < 0)
+		return err->code;
+	if (!json_get(greeting, "QMP"))
+		return err_set(err, -EPROTO, "read from qemu: the greeting is none");
+	return qmp_execute(qmp, "qmp_capabilities", NULL, timeout_ms, NULL, err);
+}
+
+/* A socket's name has 107 bytes, a path may have more: the folder is opened first. */
+static int connect_in(const char *dir, const char *name, struct err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	auto_close int dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (dir_fd < 0)
+		return err_errno(err, "open %s", dir);
+	if (fd < 0)
+		return err_errno(err, "create socket");
+	int n = snprintf(addr.sun_path, sizeof(addr.sun_path), PROC_FD_PATH, dir_fd, name);
+	if (n < 0 || (size_t)n >= sizeof(addr.sun_path))
+		return err_set(err, -ENAMETOOLONG, "connect to %s/%s: name too long", dir, name);
+	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
+		return err_errno(err, "connect to %s/%s", dir, name);
+	return TAKE_FD(fd);
+}
+
+int qmp_open(const char *dir, const char *name, unsigned timeout_ms, struct qmp **ret,
+	     struct err *err)
+{
+	uint64_t deadline_ms = now_ms() + timeout_ms;
+	int fd = connect_in(dir, name, err);
+
+	if (fd < 0)
+		return fd;
+	auto_(qmp_close) struct qmp *qmp = NEW(struct qmp);
+	qmp->fd = fd;
+	buf_init(&qmp->in, QMP_MESSAGE_MAX);
+	if (greet(qmp, deadline_ms, timeout_ms, err) < 0)
+		return err->code;
+	*ret = TAKE(qmp);
+	return 0;
+}
+
+struct qmp *qmp_close(struct qmp *qmp)
+{
+	if (!qmp)
+		return NULL;
+	close(qmp->fd);
+	buf_fini(&qmp->in);
+	free(qmp);
+	return NULL;
+}
