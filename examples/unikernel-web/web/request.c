@@ -126,25 +126,37 @@ long http_request_parse(char *in, size_t length, struct http_request *ret)
 	return end - in;
 }
 
+/* Copies the host at *text and moves *text behind it. */
+static bool take_host(const char **text, struct url *ret)
+{
+	const char *p = *text;
+	size_t length = 0;
+
+	for (; *p && *p != ':' && *p != '/'; p++) {
+		if (*p <= ' ' || *p == '@' || *p == '?' || length == URL_HOST_MAX)
+			return false;
+		ret->host[length++] = *p;
+	}
+	ret->host[length] = '\0';
+	*text = p;
+	return length > 0;
+}
+
 bool url_parse(const char *text, struct url *ret)
 {
 	uint64_t port = 80;
-	size_t length = 0;
 
 	if (!http_starts_with(text, "http://"))
 		return false;
-	for (text += 7; *text && *text != ':' && *text != '/'; text++) {
-		if (*text <= ' ' || *text == '@' || *text == '?' || length == URL_HOST_MAX)
-			return false;
-		ret->host[length++] = *text;
-	}
-	ret->host[length] = '\0';
+	text += 7;
+	if (!take_host(&text, ret))
+		return false;
 	if (*text == ':') {
 		text++;
 		if (!cmdline_parse_number(&text, &port) || !port || port > 65535)
 			return false;
 	}
-	if (!length || (*text && *text != '/'))
+	if (*text && *text != '/')
 		return false;
 	ret->port = (uint16_t)port;
 	ret->path = text;
