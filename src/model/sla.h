@@ -16,9 +16,9 @@
 struct sla_addresses {
 	char *rr_ip;
 	char *rr_ip_v6;
-	char *closest_ip;
-	char *closest_ip_v6;
-	char *instances; /* JSON, not used yet */
+	char *closest_ip;    /* JSON, not used yet */
+	char *closest_ip_v6; /* the same */
+	char *instances;     /* the same */
 };
 
 struct sla_constraint {
@@ -76,7 +76,7 @@ struct service_spec {
 	char *target_node;
 	struct strv vm_images;
 	uint32_t replicas; /* Holm: wanted instances; meaningful if has_replicas */
-	bool has_replicas; /* derived: the descriptor named them */
+	bool has_replicas; /* the descriptor named them */
 	uint32_t grace_s;  /* Holm: seconds from stop signal to kill; 0: 10 */
 };
 
@@ -103,7 +103,8 @@ extern const struct field_table sla_table;
 /* Text to a checked descriptor: parse, defaults (container → docker, synonyms), validation of all
  * that one descriptor shows by itself: version, names by [a-zA-Z0-9]{1,30} and unique, ports,
  * address form (rr_ip in 10.30.0.0/16), arch beside code, unikernel and container forms of code.
- * -EINVAL with the path of the field; -E2BIG beyond SLA_TEXT_MAX. */
+ * -EINVAL with the path of the field; -E2BIG beyond SLA_TEXT_MAX. Empty optional texts become NULL.
+ * Warnings (may be NULL): unknown fields, trailing commas, what is stored but has no effect. */
 int sla_parse(const char *text, size_t len, struct sla *ret, struct strv *warnings,
 	      struct err *err);
 void sla_fini(struct sla *sla);
@@ -115,15 +116,19 @@ bool spec_needs_replacement(const struct service_spec *a, const struct service_s
  * Without arch, code itself. */
 char *spec_code_for_arch(const struct service_spec *spec, const char *arch);
 
-/* Port mappings: "8080:80/tcp;53:53/udp", a single number maps to itself. */
+/* Port mappings: "8080:80/tcp;53:53/udp", a single number maps to itself. Each host port once. */
 struct port_mapping {
 	uint16_t host;
 	uint16_t guest;
 	bool is_udp;
 };
 #define PORTS_MAX 64
+/* NULL or "": none. */
 int ports_parse(const char *text, struct port_mapping ret[PORTS_MAX], size_t *ret_n,
 		struct err *err);
+
+/* A page in Markdown of every field of a descriptor; the caller's. */
+char *sla_reference(void);
 
 /* Name parts: [a-zA-Z0-9]{1,30}. */
 bool name_part_is_valid(const char *s);

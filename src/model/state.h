@@ -24,9 +24,11 @@ enum instance_state {
 	STATE_N
 };
 
+extern const char *const state_names[]; /* ended by NULL, for field tables */
 const char *state_name(enum instance_state s);
-/* -EINVAL for an unknown name. */
+/* -EINVAL for an unknown name, or none. */
 int state_parse(const char *name, enum instance_state *ret);
+/* Permissive where a report may skip steps that went by unseen; UNDEPLOYED is final. */
 bool state_may_follow(enum instance_state from, enum instance_state to);
 /* The states in which the runtime holds a process for it. */
 bool state_is_alive(enum instance_state s);

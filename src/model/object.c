@@ -1,0 +1,94 @@
+/* The stored form of the server's objects, and the reports of nodes about instances. */
+#include "base/base.h"
+#include "model/object.h"
+
+#define S(member, ...) FIELD(struct STRUCT, member, __VA_ARGS__)
+
+#define STRUCT app
+static const struct field app_fields[] = {
+	S(id, "id", F_CHARS, .flags = F_REQUIRED),
+	S(name, "name", F_STR, .flags = F_REQUIRED),
+	S(ns, "namespace", F_STR, .flags = F_REQUIRED),
+	S(desc, "description", F_STR, .flags = F_OMIT_EMPTY),
+	S(owner, "owner", F_STR, .flags = F_OMIT_EMPTY),
+	S(created_ms, "created_ms", F_U64),
+};
+#undef STRUCT
+FIELD_TABLE(app_table, struct app, "app", app_fields);
+
+#define STRUCT service
+static const struct field service_fields[] = {
+	S(id, "id", F_CHARS, .flags = F_REQUIRED),
+	S(app_id, "app_id", F_CHARS, .flags = F_REQUIRED),
+	S(name, "name", F_STR, .flags = F_REQUIRED),
+	S(spec, "spec", F_OBJECT, .table = &service_spec_table, .flags = F_REQUIRED),
+	S(generation, "generation", F_U32),
+	S(next_number, "next_number", F_U32),
+	S(rr_ip, "rr_ip", F_STR, .flags = F_OMIT_EMPTY),
+	S(created_ms, "created_ms", F_U64),
+};
+#undef STRUCT
+FIELD_TABLE(service_table, struct service, "service", service_fields);
+
+#define STRUCT instance
+static const struct field instance_fields[] = {
+	S(id, "id", F_CHARS, .flags = F_REQUIRED),
+	S(service_id, "service_id", F_CHARS, .flags = F_REQUIRED),
+	S(sname, "sname", F_STR, .flags = F_REQUIRED),
+	S(number, "number", F_U32),
+	S(node_id, "node_id", F_CHARS, .flags = F_OMIT_EMPTY),
+	S(instance_ip, "instance_ip", F_STR, .flags = F_OMIT_EMPTY),
+	S(memory_mib, "memory_mib", F_U32),
+	S(cpu_millis, "cpu_millis", F_U32),
+	S(is_removed, "is_removed", F_BOOL, .flags = F_OMIT_EMPTY),
+	S(created_ms, "created_ms", F_U64),
+};
+#undef STRUCT
+FIELD_TABLE(instance_table, struct instance, "instance", instance_fields);
+
+#define STRUCT instance_status
+static const struct field instance_status_fields[] = {
+	S(instance_id, "instance_id", F_CHARS, .flags = F_REQUIRED),
+	S(state, "status", F_ENUM, .names = state_names, .flags = F_REQUIRED),
+	S(detail, "status_detail", F_CHARS),
+	S(generation, "generation", F_U32),
+	S(incarnation, "incarnation", F_U32),
+	S(is_ready, "is_ready", F_BOOL),
+	S(namespace_ip, "nsip", F_CHARS),
+	S(runtime, "virtualization", F_CHARS),
+	S(digest, "digest", F_CHARS),
+	S(pid, "pid", F_I64),
+	S(started_ms, "started_ms", F_U64),
+	S(progress_percent, "progress_percent", F_U32),
+	S(is_update_failed, "is_update_failed", F_BOOL),
+};
+#undef STRUCT
+FIELD_TABLE(instance_status_table, struct instance_status, "instance status",
+	    instance_status_fields);
+
+#define STRUCT instance_stats
+static const struct field instance_stats_fields[] = {
+	S(instance_id, "instance_id", F_CHARS, .flags = F_REQUIRED),
+	S(memory_bytes, "memory_bytes", F_U64),
+	S(cpu_ns, "cpu_ns", F_U64),
+};
+#undef STRUCT
+FIELD_TABLE(instance_stats_table, struct instance_stats, "instance statistics",
+	    instance_stats_fields);
+
+#define STRUCT node
+static const struct field node_fields[] = {
+	S(id, "id", F_CHARS),
+	S(hostname, "host", F_STR, .flags = F_REQUIRED),
+	S(address, "ip", F_STR),
+	S(arch, "architecture", F_STR),
+	S(cpus, "vcpus", F_U32),
+	S(memory_mib, "memory_mib", F_U64),
+	S(virtualization, "virtualization", F_STRV),
+	S(problems, "problems", F_STRV),
+	S(has_kvm, "has_kvm", F_BOOL),
+	S(subnets, "subnets", F_STRV),
+	S(version, "version", F_STR),
+};
+#undef STRUCT
+FIELD_TABLE(node_table, struct node, "node", node_fields);

@@ -1,0 +1,169 @@
+/* The format of a deployment descriptor: Oakestra's SLA v2.0 and, marked so, Holm's own fields. */
+#include "base/base.h"
+#include "model/sla.h"
+
+#define TEXT_LEN_MAX 4096
+#define CODE_LEN_MAX 16384
+#define WORDS_MAX    1000
+#define ITEMS_MAX    100
+#define ARCH_MAX     8
+
+#define MEMORY_MIB_MAX (16u << 20) /* 16 TiB */
+#define CORES_MAX      4096
+#define PIDS_MAX       4194304 /* of the kernel, PID_MAX_LIMIT */
+#define GRACE_S_MAX    86400
+
+/* Shorter rows: S for a field of the struct at hand. */
+#define S(member, ...) FIELD(struct STRUCT, member, __VA_ARGS__)
+#define TEXT           .max = TEXT_LEN_MAX, .flags = F_OMIT_EMPTY
+
+#define STRUCT sla_addresses
+static const struct field addresses_fields[] = {
+	S(rr_ip, "rr_ip", F_STR, TEXT,
+	  .help = "round-robin address of the service, in 10.30.0.0/16; without it the next free one"),
+	S(rr_ip_v6, "rr_ip_v6", F_STR, TEXT, .help = "in fdff:2000::/21; no effect yet"),
+	S(closest_ip, "closest_ip", F_RAW, .flags = F_OMIT_EMPTY, .help = "no effect yet"),
+	S(closest_ip_v6, "closest_ip_v6", F_RAW, .flags = F_OMIT_EMPTY, .help = "no effect yet"),
+	S(instances, "instances", F_RAW, .flags = F_OMIT_EMPTY, .help = "no effect yet"),
+};
+#undef STRUCT
+static FIELD_TABLE(addresses_table, struct sla_addresses, "addresses", addresses_fields);
+
+#define STRUCT sla_volume
+static const struct field volume_fields[] = {
+	S(volume_id, "volume_id", F_STR, .max = TEXT_LEN_MAX, .flags = F_REQUIRED,
+	  .help = "name of the volume"),
+	S(csi_driver, "csi_driver", F_STR, .max = TEXT_LEN_MAX, .flags = F_REQUIRED,
+	  .help = "the node must have this driver"),
+	S(mount_path, "mount_path", F_STR, TEXT, .help = "inside the container"),
+	S(config, "config", F_RAW, .flags = F_OMIT_EMPTY, .help = "object for the driver"),
+};
+#undef STRUCT
+static FIELD_TABLE(volume_table, struct sla_volume, "volume", volume_fields);
+
+#define STRUCT sla_constraint
+static const struct field constraint_fields[] = {
+	S(type, "type", F_STR, .max = TEXT_LEN_MAX, .flags = F_REQUIRED,
+	  .help = "`direct`, `clusters`, `addons`; `latency` and `geo` have no effect yet"),
+	S(cluster, "cluster", F_STR, TEXT,
+	  .help = "`direct`: names of clusters, joined by semicolons; none: any"),
+	S(node, "node", F_STR, TEXT,
+	  .help = "`direct`: host names of nodes, joined by semicolons; none: any"),
+	S(allowed, "allowed", F_STRV, .max = WORDS_MAX, .flags = F_OMIT_EMPTY,
+	  .help = "`clusters`: names of clusters"),
+	S(needs, "needs", F_STRV, .max = WORDS_MAX, .flags = F_OMIT_EMPTY,
+	  .help = "`addons`: what the node must offer"),
+	S(area, "area", F_STR, TEXT, .help = "`latency`"),
+	S(location, "location", F_STR, TEXT, .help = "`geo`: \"lat,lon\""),
+	S(threshold, "threshold", F_DOUBLE, .flags = F_OMIT_EMPTY,
+	  .help = "`latency`: milliseconds, `geo`: kilometres"),
+	S(rigidness, "rigidness", F_DOUBLE, .flags = F_OMIT_EMPTY, .help = "0 to 1"),
+	S(convergence_time, "convergence_time", F_U32, .flags = F_OMIT_EMPTY, .help = "seconds"),
+};
+#undef STRUCT
+static FIELD_TABLE(constraint_table, struct sla_constraint, "constraint", constraint_fields);
+
+#define STRUCT service_spec
+static const struct field service_spec_fields[] = {
+	S(microservice_id, "microserviceID", F_STR, TEXT,
+	  .help = "empty in a descriptor: the server gives it"),
+	S(name, "microservice_name", F_STR, .max = TEXT_LEN_MAX, .flags = F_REQUIRED,
+	  .help = "1 to 30 letters and digits"),
+	S(ns, "microservice_namespace", F_STR, .max = TEXT_LEN_MAX, .flags = F_REQUIRED,
+	  .help = "1 to 30 letters and digits; name and namespace are unique in the application"),
+	S(virtualization, "virtualization", F_STR, .max = TEXT_LEN_MAX, .flags = F_REQUIRED,
+	  .help = "`container` (the same as `docker`), `unikernel`, or an OCI runtime of the node "
+		  "such as `runsc`"),
+	S(code, "code", F_STR, .max = CODE_LEN_MAX, .flags = F_REQUIRED, .synonyms = "image",
+	  .help = "container: fully qualified image reference, `oci:/PATH[:REF]` or "
+		  "`oci-archive:/PATH[:REF]`; unikernel: URLs of .tar.gz joined by commas, one for "
+		  "each of `arch`, each perhaps with `#sha256=HEX`"),
+	S(cmd, "cmd", F_STRV, .max = WORDS_MAX,
+	  .help = "container: instead of the image's entrypoint and command; unikernel: arguments "
+		  "of the application"),
+	S(environment, "environment", F_STRV, .max = WORDS_MAX, .synonyms = "env",
+	  .flags = F_OMIT_EMPTY, .help = "`NAME=VALUE` each"),
+	S(args, "args", F_STRV, .max = WORDS_MAX, .flags = F_OMIT_EMPTY, .help = "no effect"),
+	S(memory_mib, "memory", F_U32, .max = MEMORY_MIB_MAX, .help = "MiB, enforced; 0: no limit"),
+	S(vcpus, "vcpus", F_U32, .max = CORES_MAX, .synonyms = "vcpu",
+	  .help = "cores, enforced; 0: no limit"),
+	S(vgpus, "vgpus", F_U32, .max = CORES_MAX, .synonyms = "vgpu",
+	  .help = "GPUs; no node offers any yet"),
+	S(vtpus, "vtpus", F_U32, .max = CORES_MAX, .help = "no effect"),
+	S(bandwidth_in, "bandwidth_in", F_U32, .help = "no effect"),
+	S(bandwidth_out, "bandwidth_out", F_U32, .help = "no effect"),
+	S(storage_mib, "storage", F_U32, .help = "MiB; no effect yet"),
+	S(pids, "pids", F_U32, .max = PIDS_MAX, .flags = F_OMIT_EMPTY,
+	  .help = "Holm: most processes of a container; 0: no limit"),
+	S(state, "state", F_STR, TEXT, .help = "no effect"),
+	S(port, "port", F_STR, TEXT,
+	  .help = "`HOST[:CONTAINER][/tcp|/udp]` joined by semicolons; tcp unless named"),
+	S(one_shot, "one_shot", F_BOOL, .flags = F_OMIT_EMPTY,
+	  .help = "ends as COMPLETED on exit code 0 instead of starting again"),
+	S(privileged, "privileged", F_BOOL, .flags = F_OMIT_EMPTY,
+	  .help = "container: may use /dev/fuse"),
+	S(platform, "platform", F_STR, TEXT, .help = "container: such as `linux/arm64`"),
+	S(arch, "arch", F_STRV, .max = ARCH_MAX, .flags = F_OMIT_EMPTY,
+	  .help = "unikernel: `amd64`, `arm64`, in the order of the URLs in `code`"),
+	S(addresses, "addresses", F_OBJECT, .table = &addresses_table, .flags = F_OMIT_EMPTY,
+	  .help = "addresses of the service"),
+	FIELD_ARRAY(struct service_spec, volumes, n_volumes, "volumes", &volume_table,
+		    .max = ITEMS_MAX, .flags = F_OMIT_EMPTY, .help = "container only"),
+	FIELD_ARRAY(struct service_spec, constraints, n_constraints, "constraints",
+		    &constraint_table, .max = ITEMS_MAX, .flags = F_OMIT_EMPTY,
+		    .help = "where it may run; all must hold"),
+	S(connectivity, "connectivity", F_RAW, .flags = F_OMIT_EMPTY, .help = "no effect yet"),
+	S(added_files, "added_files", F_STRV, .max = WORDS_MAX, .flags = F_OMIT_EMPTY,
+	  .help = "no effect"),
+	S(sla_violation_strategy, "sla_violation_strategy", F_STR, TEXT, .help = "no effect"),
+	S(target_node, "target_node", F_STR, TEXT, .help = "no effect"),
+	S(vm_images, "vm_images", F_STRV, .max = WORDS_MAX, .flags = F_OMIT_EMPTY,
+	  .help = "no effect"),
+	S(replicas, "replicas", F_U32, .max = SLA_REPLICAS_MAX, .flags = F_GIVEN,
+	  .given_offset = offsetof(struct service_spec, has_replicas),
+	  .help = "Holm: instances; absent: 1 at creation, later as it is"),
+	S(grace_s, "grace_s", F_U32, .max = GRACE_S_MAX, .flags = F_OMIT_EMPTY,
+	  .help = "Holm: seconds from the signal to stop until it is killed; 0: 10"),
+};
+#undef STRUCT
+FIELD_TABLE(service_spec_table, struct service_spec, "microservice", service_spec_fields);
+
+#define STRUCT sla_app
+static const struct field app_fields[] = {
+	S(id, "applicationID", F_STR, TEXT, .help = "of the application to add to; else empty"),
+	S(name, "application_name", F_STR, .max = TEXT_LEN_MAX, .flags = F_REQUIRED,
+	  .help = "1 to 30 letters and digits"),
+	S(ns, "application_namespace", F_STR, .max = TEXT_LEN_MAX, .flags = F_REQUIRED,
+	  .help = "1 to 30 letters and digits; name and namespace are unique per owner"),
+	S(desc, "application_desc", F_STR, TEXT, .help = "for people"),
+	FIELD_ARRAY(struct sla_app, services, n_services, "microservices", &service_spec_table,
+		    .max = SLA_SERVICES_MAX, .flags = F_REQUIRED, .help = "may be empty"),
+};
+#undef STRUCT
+static FIELD_TABLE(app_table, struct sla_app, "application", app_fields);
+
+#define STRUCT sla
+static const struct field sla_fields[] = {
+	S(version, "sla_version", F_STR, .max = TEXT_LEN_MAX, .flags = F_REQUIRED,
+	  .help = "`v2.0`"),
+	S(customer_id, "customerID", F_STR, TEXT, .help = "not checked"),
+	S(args, "args", F_STRV, .max = WORDS_MAX, .flags = F_OMIT_EMPTY, .help = "no effect"),
+	FIELD_ARRAY(struct sla, apps, n_apps, "applications", &app_table, .max = SLA_APPS_MAX,
+		    .flags = F_REQUIRED, .help = "may be empty"),
+};
+#undef STRUCT
+FIELD_TABLE(sla_table, struct sla, "descriptor", sla_fields);
+
+char *sla_reference(void)
+{
+	auto_buf struct buf out;
+
+	buf_init(&out, SLA_TEXT_MAX);
+	buf_add_str(
+		&out,
+		"# Deployment descriptor\n\nA JSON document: Oakestra's SLA v2.0, with fields of "
+		"Holm's own marked so. Unknown fields are kept out and reported as warnings; a "
+		"comma before a closing bracket is accepted with a warning.\n\n");
+	fields_reference(&sla_table, &out);
+	return buf_take(&out);
+}

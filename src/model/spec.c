@@ -1,0 +1,59 @@
+/* Questions about one service's spec. */
+#include "base/base.h"
+#include "model/code.h"
+#include "model/sla.h"
+
+bool name_part_is_valid(const char *s)
+{
+	size_t len = s ? strlen(s) : 0;
+
+	if (len < 1 || len > NAME_PART_MAX)
+		return false;
+	return strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == len;
+}
+
+bool spec_is_unikernel(const struct service_spec *spec)
+{
+	return str_eq(spec->virtualization, "unikernel");
+}
+
+/* Only these may differ between what runs and what is asked for: they tell how many, where, under
+ * which address and how to stop, or nobody acts on them. */
+static bool is_kept_over_change(const char *name)
+{
+	static const char *const names[] = {
+		"microserviceID",         "replicas",      "grace_s",     "constraints",
+		"connectivity",           "addresses",     "args",        "state",
+		"sla_violation_strategy", "target_node",   "added_files", "vm_images",
+		"bandwidth_in",           "bandwidth_out",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (str_eq(name, names[i]))
+			return true;
+	return false;
+}
+
+bool spec_needs_replacement(const struct service_spec *a, const struct service_spec *b)
+{
+	for (size_t i = 0; i < service_spec_table.n; i++) {
+		const struct field *field = &service_spec_table.fields[i];
+
+		if (!is_kept_over_change(field->name) && !field_equal(field, a, b))
+			return true;
+	}
+	return false;
+}
+
+char *spec_code_for_arch(const struct service_spec *spec, const char *arch)
+{
+	auto_strv struct strv urls = { 0 };
+
+	code_split(spec->code, &urls);
+	if (spec->arch.n == 0)
+		return xstrdup(spec->code);
+	for (size_t i = 0; i < spec->arch.n && i < urls.n; i++)
+		if (str_eq(spec->arch.items[i], arch))
+			return TAKE(urls.items[i]);
+	return NULL;
+}

@@ -1,0 +1,87 @@
+/* Questions about a spec: architecture, replacement. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/base.h"
+#include "model/sla.h"
+
+#define SPEC                                                                                          \
+	"\"microservice_name\":\"a\",\"microservice_namespace\":\"b\",\"virtualization\":\"docker\"," \
+	"\"code\":\"docker.io/library/nginx\""
+
+static struct service_spec parse(const char *text)
+{
+	struct service_spec spec = { 0 };
+	struct err err = { 0 };
+
+	if (fields_parse_text(&service_spec_table, text, &spec, FIELD_UNKNOWN_ERROR, &err) < 0)
+		fail_msg("%s: %s", text, err.msg);
+	return spec;
+}
+
+static bool replaces(const char *with)
+{
+	auto_free char *text = xasprintf("{" SPEC ",%s}", with);
+	struct service_spec a = parse("{" SPEC "}");
+	struct service_spec b = parse(text);
+	bool is = spec_needs_replacement(&a, &b);
+
+	assert_false(spec_needs_replacement(&b, &b));
+	fields_fini(&service_spec_table, &a);
+	fields_fini(&service_spec_table, &b);
+	return is;
+}
+
+static void what_replaces(void **state)
+{
+	assert_true(replaces("\"memory\":1"));
+	assert_true(replaces("\"cmd\":[\"x\"]"));
+	assert_true(replaces("\"env\":[\"x=1\"]"));
+	assert_true(replaces("\"port\":\"80\""));
+	assert_true(replaces("\"one_shot\":true"));
+	assert_true(replaces("\"volumes\":[{\"volume_id\":\"v\",\"csi_driver\":\"d\"}]"));
+	assert_false(replaces("\"replicas\":3"));
+	assert_false(replaces("\"grace_s\":3"));
+	assert_false(replaces("\"constraints\":[{\"type\":\"direct\",\"node\":\"n\"}]"));
+	assert_false(replaces("\"addresses\":{\"rr_ip\":\"10.30.0.9\"}"));
+}
+
+static void code_of_an_architecture(void **state)
+{
+	char *arch[] = { (char[]){ "amd64" }, (char[]){ "arm64" }, NULL };
+	struct service_spec spec = { .code = (char[]){ "file:/a, file:/b" } };
+	auto_free char *whole = spec_code_for_arch(&spec, "amd64");
+
+	assert_string_equal(whole, "file:/a, file:/b");
+	spec.arch = (struct strv){ .items = arch, .n = 2 };
+	auto_free char *arm = spec_code_for_arch(&spec, "arm64");
+	assert_string_equal(arm, "file:/b");
+	assert_null(spec_code_for_arch(&spec, "riscv64"));
+}
+
+static void name_parts(void **state)
+{
+	assert_true(name_part_is_valid("a"));
+	assert_true(name_part_is_valid("abcdefghijABCDEFGHIJ0123456789"));
+	assert_false(name_part_is_valid("abcdefghijABCDEFGHIJ0123456789x"));
+	assert_false(name_part_is_valid(""));
+	assert_false(name_part_is_valid(NULL));
+	assert_false(name_part_is_valid("my-app"));
+	assert_false(name_part_is_valid("a.b"));
+	assert_false(name_part_is_valid("\xc3\xa9"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_replaces),
+		cmocka_unit_test(code_of_an_architecture),
+		cmocka_unit_test(name_parts),
+	};
+
+	return cmocka_run_group_tests_name("model/spec", tests, NULL, NULL);
+}
