@@ -1,0 +1,269 @@
+/* A descriptor against the state: what is missing is made, what differs is changed, services that
+ * the application no longer has are removed. Other applications are not looked at. */
+#include "server/private.h"
+
+#define DEFAULT_OWNER "Admin"
+
+struct apply {
+	struct sla sla;
+	bool is_dry_run;
+	struct plan_view plan;
+	server_done_fn done;
+	void *arg;
+};
+
+static char *full_name(const struct sla_app *app, const struct service_spec *spec)
+{
+	return xasprintf("%s.%s.%s.%s", app->name, app->ns, spec->name, spec->ns);
+}
+
+static const struct app *app_by_name(const struct server *server, const struct sla_app *wanted)
+{
+	next_for_each(server, KIND_APP, struct app,
+		      app) if (str_eq(app->name, wanted->name) &&
+			       str_eq(app->ns, wanted->ns)) return app;
+	return NULL;
+}
+
+static const struct service *service_by_name(const struct server *server, const char *name)
+{
+	next_for_each(server, KIND_SERVICE, struct service,
+		      service) if (str_eq(service->name, name)) return service;
+	return NULL;
+}
+
+static void new_id(struct server *server, char out[ID_SIZE])
+{
+	uint8_t random[12];
+
+	loop_random(server->config.loop, random, sizeof(random));
+	id_format(random, out);
+}
+
+static const char *make_app(struct server *server, struct apply *apply, const struct sla_app *sla)
+{
+	const struct app *old = app_by_name(server, sla);
+	struct app *app = old ? object_copy(KIND_APP, old) : NEW(struct app);
+	auto_free char *name = xasprintf("%s.%s", sla->name, sla->ns);
+
+	if (old && str_eq(old->desc, sla->desc)) {
+		object_free(KIND_APP, app);
+		return old->id;
+	}
+	plan_add(&apply->plan, old ? "update" : "create", "app", name);
+	if (!old) {
+		new_id(server, app->id);
+		app->name = xstrdup(sla->name);
+		app->ns = xstrdup(sla->ns);
+		app->owner = xstrdup(DEFAULT_OWNER);
+		app->created_ms = loop_wall_ms(server->config.loop);
+	}
+	free(app->desc);
+	app->desc = xstrdup(sla->desc);
+	next_put(server, KIND_APP, app->id, app);
+	return app->id;
+}
+
+/* A service wants a host port that another one has: on a single node that can never be. */
+static int check_ports(struct server *server, const struct service *service, struct err *err)
+{
+	struct port_mapping ports[PORTS_MAX];
+	struct port_mapping others[PORTS_MAX];
+	size_t n = 0;
+	size_t m = 0;
+
+	if (!service->spec.port || ports_parse(service->spec.port, ports, &n, err) < 0)
+		return service->spec.port ? err->code : 0;
+	for (size_t i = 0; i < n; i++)
+		if (!ports[i].is_udp && ports[i].host == server->config.own_port)
+			return err_set(err, -EEXIST, "port %u/tcp: taken by Holm's own API",
+				       ports[i].host);
+	if (server->docs[KIND_NODE].n > 1)
+		return 0; /* a matter of placement */
+	next_for_each(server, KIND_SERVICE, struct service, other)
+	{
+		if (str_eq(other->id, service->id) || !other->spec.port ||
+		    ports_parse(other->spec.port, others, &m, err) < 0)
+			continue;
+		for (size_t i = 0; i < n; i++)
+			for (size_t k = 0; k < m; k++)
+				if (ports[i].host == others[k].host &&
+				    ports[i].is_udp == others[k].is_udp)
+					return err_set(err, -EEXIST, "port %u/%s: taken by %s",
+						       ports[i].host,
+						       ports[i].is_udp ? "udp" : "tcp",
+						       other->name);
+	}
+	return 0;
+}
+
+static int take_rr_ip(struct server *server, struct service *service, struct err *err)
+{
+	const char *wanted = service->spec.addresses.rr_ip;
+	char *addr;
+
+	if (service->rr_ip && (str_is_empty(wanted) || str_eq(wanted, service->rr_ip)))
+		return 0;
+	int r = address_take(server, wanted, service->id, &addr, err);
+	if (r < 0)
+		return r;
+	free(service->rr_ip);
+	service->rr_ip = addr;
+	return 0;
+}
+
+static int check_service(struct server *server, struct service *service, struct err *err)
+{
+	int r = take_rr_ip(server, service, err);
+
+	if (r == 0)
+		r = check_ports(server, service, err);
+	if (r == 0)
+		r = place_check(server, service, service->name, err);
+	return r < 0 ? err_wrap(err, "%s", service->name) : 0;
+}
+
+static int create_service(struct server *server, struct apply *apply, const char *app_id,
+			  const struct service_spec *spec, const char *name, struct err *err)
+{
+	struct service *service = NEW(struct service);
+
+	new_id(server, service->id);
+	STR_COPY(service->app_id, app_id);
+	service->name = xstrdup(name);
+	service->generation = 1;
+	service->created_ms = loop_wall_ms(server->config.loop);
+	fields_copy(&service_spec_table, spec, &service->spec);
+	int r = check_service(server, service, err);
+	if (r < 0) {
+		object_free(KIND_SERVICE, service);
+		return r;
+	}
+	uint32_t replicas = spec->has_replicas ? spec->replicas : 1;
+	plan_add(&apply->plan, "create", "service", name);
+	plan_detail(&apply->plan, "%s, %u instance%s", spec->virtualization, replicas,
+		    replicas == 1 ? "" : "s");
+	next_put(server, KIND_SERVICE, service->id, service);
+	scale_to(server, service, replicas);
+	return 0;
+}
+
+static int change_service(struct server *server, struct apply *apply, const struct service *old,
+			  const struct service_spec *spec, struct err *err)
+{
+	auto_free char *diff = plan_diff(&old->spec, spec);
+	uint32_t have = scale_count(server, old->id);
+	uint32_t want = spec->has_replicas ? spec->replicas : have;
+	bool is_replaced = spec_needs_replacement(&old->spec, spec);
+
+	if (str_is_empty(diff) && have == want) {
+		plan_add(&apply->plan, "unchanged", "service", old->name);
+		return 0;
+	}
+	struct service *service = object_copy(KIND_SERVICE, old);
+	fields_fini(&service_spec_table, &service->spec);
+	fields_copy(&service_spec_table, spec, &service->spec);
+	if (is_replaced)
+		service->generation++;
+	int r = check_service(server, service, err);
+	if (r < 0) {
+		object_free(KIND_SERVICE, service);
+		return r;
+	}
+	plan_add(&apply->plan, is_replaced ? "replace" : "update", "service", old->name);
+	if (have != want)
+		plan_detail(&apply->plan, "%s%sreplicas: %u → %u", diff, *diff ? ", " : "", have,
+			    want);
+	else
+		plan_detail(&apply->plan, "%s", diff);
+	next_put(server, KIND_SERVICE, service->id, service);
+	scale_to(server, service, want);
+	return 0;
+}
+
+static void remove_missing(struct server *server, struct apply *apply, const char *app_id,
+			   const struct sla_app *sla)
+{
+	struct map kept = { 0 };
+
+	for (size_t i = 0; i < sla->n_services; i++) {
+		auto_free char *name = full_name(sla, &sla->services[i]);
+
+		map_set(&kept, name, apply);
+	}
+	next_for_each(server, KIND_SERVICE, struct service, service)
+	{
+		if (!str_eq(service->app_id, app_id) || map_find(&kept, service->name))
+			continue;
+		plan_add(&apply->plan, "delete", "service", service->name);
+		scale_remove_service(server, service);
+	}
+	map_fini(&kept);
+}
+
+static int apply_app(struct server *server, struct apply *apply, const struct sla_app *sla,
+		     struct err *err)
+{
+	char app_id[ID_SIZE];
+
+	STR_COPY(app_id, make_app(server, apply, sla));
+	/* First away, so that addresses and ports can move from one service to another. */
+	remove_missing(server, apply, app_id, sla);
+	for (size_t i = 0; i < sla->n_services; i++) {
+		const struct service_spec *spec = &sla->services[i];
+		auto_free char *name = full_name(sla, spec);
+		const struct service *old = service_by_name(server, name);
+		int r = old ? change_service(server, apply, old, spec, err)
+			    : create_service(server, apply, app_id, spec, name, err);
+
+		if (r < 0)
+			return r;
+		strv_add(&apply->plan.services, name);
+	}
+	return 0;
+}
+
+static int run_apply(struct server *server, void *arg, struct err *err)
+{
+	struct apply *apply = arg;
+
+	for (size_t i = 0; i < apply->sla.n_apps; i++) {
+		int r = apply_app(server, apply, &apply->sla.apps[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	/* A dry run is undone like a refused request, and its plan told all the same. */
+	return apply->is_dry_run ? err_set(err, -ECANCELED, "dry run") : 0;
+}
+
+static void apply_done(struct server *server, void *arg, const struct err *err)
+{
+	static const struct err none = { 0 };
+	struct apply *apply = arg;
+
+	apply->plan.revision = server->revision;
+	if (apply->is_dry_run && err->code == -ECANCELED)
+		apply->done(apply->arg, &apply->plan, &none);
+	else
+		apply->done(apply->arg, err->code ? NULL : &apply->plan, err);
+	fields_fini(&plan_view_table, &apply->plan);
+	sla_fini(&apply->sla);
+	free(apply);
+}
+
+void server_apply_begin(struct server *server, const struct server_apply *request,
+			server_done_fn done, void *arg)
+{
+	struct apply *apply = NEW(struct apply);
+
+	apply->sla = *request->take_sla;
+	*request->take_sla = (struct sla){ 0 };
+	apply->is_dry_run = request->is_dry_run;
+	apply->plan.is_dry_run = request->is_dry_run;
+	if (request->warnings)
+		strv_copy(&apply->plan.warnings, request->warnings);
+	apply->done = done;
+	apply->arg = arg;
+	request_begin(server, run_apply, apply_done, apply);
+}

@@ -1,0 +1,76 @@
+/* What follows from a commit: messages to the nodes concerned, events to watchers, and other work
+ * that the new state calls for. */
+#include "server/private.h"
+
+static int run_place(struct server *server, void *arg, struct err *err)
+{
+	place_pending(server);
+	return 0;
+}
+
+static void instance_changed(struct server *server, const struct instance *old,
+			     const struct instance *now)
+{
+	server->needs_table = true;
+	if (!now) {
+		fact_remove(server, old->id);
+		server->needs_placing = true;
+		return;
+	}
+	if (now->is_removed && now->node_id[0] && (!old || !old->is_removed))
+		messages_delete(server, now);
+	else if (!now->is_removed && now->node_id[0] && !(old && old->node_id[0]))
+		messages_deploy(server, now);
+}
+
+static void service_changed(struct server *server, const struct service *old,
+			    const struct service *now)
+{
+	server->needs_table = true;
+	if (!old || !now || old->generation == now->generation)
+		return;
+	state_for_each(server, KIND_INSTANCE, struct instance,
+		       inst) if (str_eq(inst->service_id, now->id) && inst->node_id[0] &&
+				 !inst->is_removed) messages_deploy(server, inst);
+}
+
+static void changed(struct server *server, struct doc *doc, const void *old)
+{
+	switch (doc->kind) {
+	case KIND_INSTANCE:
+		instance_changed(server, old, doc->cur);
+		break;
+	case KIND_SERVICE:
+		service_changed(server, old, doc->cur);
+		break;
+	case KIND_NODE:
+		server->needs_placing = true;
+		break;
+	case KIND_APP:
+	case KIND_N:
+		break;
+	}
+}
+
+void changes_apply(struct server *server, struct doc *const *touched, size_t n)
+{
+	auto_free void **old = xcalloc(n, sizeof(*old));
+
+	for (size_t i = 0; i < n; i++) {
+		old[i] = touched[i]->cur;
+		touched[i]->cur = TAKE(touched[i]->next);
+		touched[i]->is_touched = false;
+	}
+	for (size_t i = 0; i < n; i++)
+		changed(server, touched[i], old[i]);
+	for (size_t i = 0; i < n; i++) {
+		watch_changed(server, touched[i]->kind, touched[i]->id);
+		object_free(touched[i]->kind, old[i]);
+	}
+	if (server->needs_table)
+		messages_table(server);
+	if (server->needs_placing)
+		request_begin(server, run_place, NULL, NULL);
+	server->needs_table = false;
+	server->needs_placing = false;
+}

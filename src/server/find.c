@@ -1,0 +1,144 @@
+/* Objects by the names that people use. */
+#include "server/private.h"
+
+#define LISTED_MAX 10
+
+static const void *version(const struct doc *doc, bool is_next)
+{
+	return is_next ? doc_next(doc) : doc->cur;
+}
+
+static int not_found(struct err *err, const char *kind, const char *name, const struct strv *have)
+{
+	auto_free char *list = strv_join(have, ", ");
+
+	if (!have->n)
+		return err_set(err, -ENOENT, "no %s %s: there is none at all", kind, name);
+	return err_set(err, -ENOENT, "no %s %s: there are %s%s", kind, name, list,
+		       have->n == LISTED_MAX ? ", …" : "");
+}
+
+static int ambiguous(struct err *err, const char *kind, const char *name, const struct strv *have)
+{
+	auto_free char *list = strv_join(have, ", ");
+
+	return err_set(err, -EEXIST, "%s %s: several fit (%s), name it in full", kind, name, list);
+}
+
+const struct app *find_app(const struct server *server, const char *name, bool is_next,
+			   struct err *err)
+{
+	auto_strv struct strv all = { 0 };
+	auto_strv struct strv fits = { 0 };
+	const struct app *found = NULL;
+
+	map_for_each(&server->docs[KIND_APP], i, e) {
+		const struct app *app = version(e->value, is_next);
+
+		if (!app)
+			continue;
+		auto_free char *full = xasprintf("%s.%s", app->name, app->ns);
+		if (str_eq(full, name) || str_eq(app->id, name))
+			return app;
+		if (all.n < LISTED_MAX)
+			strv_add(&all, full);
+		if (str_eq(app->name, name)) {
+			strv_add(&fits, full);
+			found = app;
+		}
+	}
+	if (fits.n > 1)
+		ambiguous(err, "application", name, &fits);
+	else if (!found)
+		not_found(err, "application", name, &all);
+	return fits.n == 1 ? found : NULL;
+}
+
+/* "web", "web.test" or all four parts. */
+static bool service_fits(const struct service *service, const char *name)
+{
+	auto_strv struct strv part = { 0 };
+	size_t n = strlen(name);
+
+	strv_split(&part, service->name, ".");
+	if (part.n != 4)
+		return false;
+	const char *tail = service->name + strlen(part.items[0]) + strlen(part.items[1]) + 2;
+	return str_eq(tail, name) || (strlen(part.items[2]) == n && str_starts(tail, name));
+}
+
+const struct service *find_service(const struct server *server, const char *name, bool is_next,
+				   struct err *err)
+{
+	auto_strv struct strv all = { 0 };
+	auto_strv struct strv fits = { 0 };
+	const struct service *found = NULL;
+
+	map_for_each(&server->docs[KIND_SERVICE], i, e) {
+		const struct service *service = version(e->value, is_next);
+
+		if (!service)
+			continue;
+		if (str_eq(service->name, name) || str_eq(service->id, name))
+			return service;
+		if (all.n < LISTED_MAX)
+			strv_add(&all, service->name);
+		if (service_fits(service, name)) {
+			strv_add(&fits, service->name);
+			found = service;
+		}
+	}
+	if (fits.n > 1)
+		ambiguous(err, "service", name, &fits);
+	else if (!found)
+		not_found(err, "service", name, &all);
+	return fits.n == 1 ? found : NULL;
+}
+
+static bool instance_fits(const struct instance *inst, const char *name)
+{
+	auto_free char *full = xasprintf("%s.%u", inst->sname, inst->number);
+	const char *dot = strchr(inst->sname, '.');
+	size_t n = strlen(name);
+
+	if (n >= 4 && str_starts(inst->id, name))
+		return true;
+	if (str_eq(full, name))
+		return true;
+	dot = dot ? strchr(dot + 1, '.') : NULL; /* past the application */
+	if (!dot)
+		return false;
+	auto_free char *local = xasprintf("%s.%u", dot + 1, inst->number);
+	if (str_eq(local, name))
+		return true;
+	auto_free char *bare = xasprintf("%.*s.%u", (int)strcspn(dot + 1, "."), dot + 1,
+					 inst->number);
+	return str_eq(bare, name);
+}
+
+int server_find_instance(struct server *server, const char *name, struct server_instance_ref *ret,
+			 struct err *err)
+{
+	auto_strv struct strv all = { 0 };
+	auto_strv struct strv fits = { 0 };
+	const struct instance *found = NULL;
+
+	state_for_each(server, KIND_INSTANCE, struct instance, inst)
+	{
+		auto_free char *full = xasprintf("%s.%u", inst->sname, inst->number);
+
+		if (all.n < LISTED_MAX)
+			strv_add(&all, full);
+		if (!instance_fits(inst, name))
+			continue;
+		strv_add(&fits, full);
+		found = inst;
+	}
+	if (fits.n > 1)
+		return ambiguous(err, "instance", name, &fits);
+	if (!found)
+		return not_found(err, "instance", name, &all);
+	STR_COPY(ret->id, found->id);
+	STR_COPY(ret->node_id, found->node_id);
+	return 0;
+}

@@ -1,0 +1,153 @@
+/* What the server's files share. state.c has the idea: every object has a current version,
+ * which readers see, and during a request a next one, which becomes current once it is on disk. */
+#ifndef HOLM_SERVER_PRIVATE_H
+#define HOLM_SERVER_PRIVATE_H
+
+#include "loop/loop.h"
+#include "model/message.h"
+#include "server/server.h"
+
+enum kind { KIND_APP, KIND_SERVICE, KIND_INSTANCE, KIND_NODE, KIND_N };
+
+struct doc {
+	enum kind kind;
+	char id[ID_SIZE];
+	void *cur;  /* as committed, NULL: not yet */
+	void *next; /* as it will be, NULL: deleted; meaningful if is_touched */
+	bool is_touched;
+	bool is_undo_noted; /* by the request that runs now */
+};
+
+/* What is known of a node beyond its document; not stored. */
+struct node_live {
+	bool is_alive;
+	uint64_t seen_ms;
+	uint64_t revision; /* of its wish, as last sent */
+	uint64_t memory_used_mib;
+};
+
+/* Facts of an instance, from its node or (not placed) from us. */
+struct fact {
+	struct instance_status status;
+	struct instance_stats stats;
+};
+
+struct request;
+struct undo;
+
+struct server {
+	struct server_config config;
+	struct store *store;
+	struct map docs[KIND_N]; /* id → struct doc */
+	struct map facts;        /* instance id → struct fact */
+	struct map lives;        /* node id → struct node_live */
+
+	struct list requests; /* waiting */
+	struct list running;  /* in the commit under way */
+	bool is_scheduled;
+	bool is_committing;
+	struct doc **touched; /* by the commit under way or being made */
+	size_t n_touched;
+	struct undo *undo; /* of the request that runs now */
+	size_t n_undo;
+
+	uint64_t revision;
+	uint64_t event_seq; /* of the last event */
+	bool needs_table;
+	bool needs_placing;
+	struct timer *liveness;
+	struct bus_subscription *messages;
+	struct list watches;
+	struct event **events; /* ring of the last ones */
+	size_t n_events;
+};
+
+/* state.c */
+extern const struct field_table *const kind_tables[KIND_N];
+const char *kind_name(enum kind kind);
+int state_load(struct server *server, struct err *err);
+void state_fini(struct server *server);
+/* As committed. */
+const void *state_get(const struct server *server, enum kind kind, const char *id);
+/* Inside a request: with what it and those before it have changed. */
+const void *next_get(const struct server *server, enum kind kind, const char *id);
+/* Inside a request: takes the object (heap, of the kind's struct), NULL deletes. */
+void next_put(struct server *server, enum kind kind, const char *id, void *take_object);
+/* A heap copy to be changed and put. */
+void *object_copy(enum kind kind, const void *object);
+void object_free(enum kind kind, void *object);
+
+/* Ends a request that succeeded, or that failed. */
+void undo_drop(struct server *server);
+void undo_apply(struct server *server);
+
+/* Iterates over committed objects, or over those of the request. The body sees `type *name`. */
+#define state_for_each(server, kind, type, name)                \
+	map_for_each(&(server)->docs[kind], i_##name, e_##name) \
+		for (const type *name = ((struct doc *)e_##name->value)->cur; name; name = NULL)
+#define next_for_each(server, kind, type, name)                 \
+	map_for_each(&(server)->docs[kind], i_##name, e_##name) \
+		for (const type *name = doc_next(e_##name->value); name; name = NULL)
+const void *doc_next(const struct doc *doc);
+
+/* request.c: `run` reads and changes objects by next_…; a negative result undoes what it changed.
+ * done runs once, after the commit or with the error. */
+typedef int (*request_fn)(struct server *server, void *arg, struct err *err);
+typedef void (*request_done_fn)(struct server *server, void *arg, const struct err *err);
+void request_begin(struct server *server, request_fn run, request_done_fn done, void *arg);
+void request_free_all(struct server *server);
+
+/* What a commit brought about: events and messages to nodes. */
+void changes_apply(struct server *server, struct doc *const *touched, size_t n);
+
+/* address.c; all inside a request */
+int address_take(struct server *server, const char *wanted, const char *owner_id, char **ret,
+		 struct err *err);
+int address_pick_subnet(struct server *server, char **ret, struct err *err);
+
+/* place.c; inside a request */
+int place_check(struct server *server, const struct service *service, const char *what,
+		struct err *err);
+/* A node for the instance, or why there is none (in the fact's detail). */
+void place_instance(struct server *server, struct instance *inst, const struct service *service);
+void place_pending(struct server *server);
+
+/* scale.c; inside a request */
+void scale_to(struct server *server, const struct service *service, uint32_t replicas);
+uint32_t scale_count(const struct server *server, const char *service_id);
+void scale_remove_instance(struct server *server, const struct instance *inst);
+void scale_remove_service(struct server *server, const struct service *service);
+
+/* find.c; `is_next` looks at the request's versions */
+const struct app *find_app(const struct server *server, const char *name, bool is_next,
+			   struct err *err);
+const struct service *find_service(const struct server *server, const char *name, bool is_next,
+				   struct err *err);
+
+/* messages.c */
+void messages_begin_server(struct server *server);
+void messages_deploy(struct server *server, const struct instance *inst);
+void messages_delete(struct server *server, const struct instance *inst);
+void messages_table(struct server *server);
+
+/* facts: found or made */
+struct fact *fact_get(struct server *server, const char *instance_id);
+const struct fact *fact_find(const struct server *server, const char *instance_id);
+void fact_remove(struct server *server, const char *instance_id);
+struct node_live *live_get(struct server *server, const char *node_id);
+
+/* view.c: JSON of one object, the caller's; NULL if it is not there */
+char *view_json(struct server *server, enum kind kind, const char *id);
+
+/* watch.c */
+void watch_changed(struct server *server, enum kind kind, const char *id);
+void watch_free_all(struct server *server);
+
+/* plan.c */
+void plan_add(struct plan_view *plan, const char *action, const char *kind, const char *name);
+void plan_detail(struct plan_view *plan, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Names each field that differs: "memory: 100 → 200, code: …". */
+char *plan_diff(const struct service_spec *before, const struct service_spec *after);
+
+#endif

@@ -1,0 +1,160 @@
+/* Instances of a service: more, fewer, none. Removed ones stay until their node has stopped
+ * them, holding their addresses and their share of the node. */
+#include "server/private.h"
+
+struct change {
+	char *name;
+	uint32_t replicas;
+	struct plan_view plan;
+	server_done_fn done;
+	void *arg;
+};
+
+uint32_t scale_count(const struct server *server, const char *service_id)
+{
+	uint32_t n = 0;
+
+	next_for_each(server, KIND_INSTANCE, struct instance,
+		      inst) if (str_eq(inst->service_id, service_id) && !inst->is_removed) n++;
+	return n;
+}
+
+void scale_remove_instance(struct server *server, const struct instance *inst)
+{
+	if (!inst->node_id[0]) {
+		next_put(server, KIND_INSTANCE, inst->id, NULL);
+		return;
+	}
+	struct instance *copy = object_copy(KIND_INSTANCE, inst);
+	copy->is_removed = true;
+	next_put(server, KIND_INSTANCE, copy->id, copy);
+}
+
+void scale_remove_service(struct server *server, const struct service *service)
+{
+	next_for_each(server, KIND_INSTANCE, struct instance,
+		      inst) if (str_eq(inst->service_id, service->id) && !inst->is_removed)
+		scale_remove_instance(server, inst);
+	next_put(server, KIND_SERVICE, service->id, NULL);
+}
+
+static void add_instance(struct server *server, const struct service *service)
+{
+	struct service *numbered = object_copy(KIND_SERVICE, service);
+	struct instance *inst = NEW(struct instance);
+	uint8_t random[12];
+	struct err err;
+
+	loop_random(server->config.loop, random, sizeof(random));
+	id_format(random, inst->id);
+	STR_COPY(inst->service_id, service->id);
+	inst->sname = xstrdup(service->name);
+	inst->number = numbered->next_number++;
+	inst->memory_mib = service->spec.memory_mib;
+	inst->cpu_millis = service->spec.vcpus * 1000;
+	inst->created_ms = loop_wall_ms(server->config.loop);
+	/* Without an own address it can still be reached by its service's. */
+	if (address_take(server, NULL, NULL, &inst->instance_ip, &err) < 0)
+		log_warning("instance %s of %s: %s", inst->id, inst->sname, err.msg);
+	next_put(server, KIND_SERVICE, numbered->id, numbered);
+	place_instance(server, inst, numbered);
+	next_put(server, KIND_INSTANCE, inst->id, inst);
+}
+
+static const struct instance *highest(const struct server *server, const char *service_id)
+{
+	const struct instance *found = NULL;
+
+	next_for_each(server, KIND_INSTANCE, struct instance,
+		      inst) if (str_eq(inst->service_id, service_id) && !inst->is_removed &&
+				(!found || inst->number > found->number)) found = inst;
+	return found;
+}
+
+void scale_to(struct server *server, const struct service *service, uint32_t replicas)
+{
+	char id[ID_SIZE];
+	uint32_t have = scale_count(server, service->id);
+
+	STR_COPY(id, service->id);
+	for (; have < replicas; have++)
+		add_instance(server, next_get(server, KIND_SERVICE, id));
+	for (; have > replicas; have--)
+		scale_remove_instance(server, highest(server, id));
+}
+
+static void change_done(struct server *server, void *arg, const struct err *err)
+{
+	struct change *change = arg;
+
+	change->plan.revision = server->revision;
+	change->done(change->arg, err->code ? NULL : &change->plan, err);
+	fields_fini(&plan_view_table, &change->plan);
+	free(change->name);
+	free(change);
+}
+
+static struct change *change_new(const char *name, server_done_fn done, void *arg)
+{
+	struct change *change = NEW(struct change);
+
+	change->name = xstrdup(name);
+	change->done = done;
+	change->arg = arg;
+	return change;
+}
+
+static int run_delete(struct server *server, void *arg, struct err *err)
+{
+	struct change *change = arg;
+	const struct app *app = find_app(server, change->name, true, err);
+
+	if (!app)
+		return err->code;
+	next_for_each(server, KIND_SERVICE, struct service, service)
+	{
+		if (!str_eq(service->app_id, app->id))
+			continue;
+		plan_add(&change->plan, "delete", "service", service->name);
+		strv_add(&change->plan.services, service->name);
+		scale_remove_service(server, service);
+	}
+	auto_free char *name = xasprintf("%s.%s", app->name, app->ns);
+	plan_add(&change->plan, "delete", "app", name);
+	next_put(server, KIND_APP, app->id, NULL);
+	return 0;
+}
+
+void server_delete_app_begin(struct server *server, const char *name, server_done_fn done,
+			     void *arg)
+{
+	request_begin(server, run_delete, change_done, change_new(name, done, arg));
+}
+
+static int run_scale(struct server *server, void *arg, struct err *err)
+{
+	struct change *change = arg;
+	const struct service *service = find_service(server, change->name, true, err);
+
+	if (!service)
+		return err->code;
+	if (change->replicas > SLA_REPLICAS_MAX)
+		return err_set(err, -EINVAL, "replicas: expected 0..%d, got %u", SLA_REPLICAS_MAX,
+			       change->replicas);
+	uint32_t have = scale_count(server, service->id);
+	plan_add(&change->plan, have == change->replicas ? "unchanged" : "scale", "service",
+		 service->name);
+	plan_detail(&change->plan, "replicas: %u → %u", have, change->replicas);
+	strv_add(&change->plan.services, service->name);
+	scale_to(server, service, change->replicas);
+	return 0;
+}
+
+void server_scale_begin(struct server *server, const char *name, uint32_t replicas,
+			server_done_fn done, void *arg)
+{
+	struct change *change = change_new(name, done, arg);
+
+	change->replicas = replicas;
+	request_begin(server, run_scale, change_done, change);
+}

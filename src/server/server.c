@@ -1,0 +1,41 @@
+/* The server's life: load what is on disk, listen to nodes, answer requests. */
+#include "server/private.h"
+#include "server/server.h"
+
+static int run_nothing(struct server *server, void *arg, struct err *err)
+{
+	place_pending(server);
+	return 0;
+}
+
+struct server *server_new(const struct server_config *config, struct err *err)
+{
+	struct server *server = NEW(struct server);
+
+	server->config = *config;
+	list_init(&server->requests);
+	list_init(&server->running);
+	list_init(&server->watches);
+	/* Event numbers grow over restarts, so that a reader notices that it missed some. */
+	server->event_seq = loop_wall_ms(config->loop);
+	server->store = store_open(config->loop, config->store, config->store_where, err);
+	if (!server->store || state_load(server, err) < 0) {
+		server_free(server);
+		return NULL;
+	}
+	messages_begin_server(server);
+	request_begin(server, run_nothing, NULL, NULL);
+	return server;
+}
+
+struct server *server_free(struct server *server)
+{
+	if (!server)
+		return NULL;
+	store_close(server->store);
+	request_free_all(server);
+	watch_free_all(server);
+	state_fini(server);
+	free(server);
+	return NULL;
+}

@@ -1,0 +1,272 @@
+/* Objects as people see them, from the committed state and the facts. */
+#include "server/private.h"
+
+#define VIEW_MAX (64u << 20)
+
+static char *join_app(const struct app *app)
+{
+	return app ? xasprintf("%s.%s", app->name, app->ns) : xstrdup("");
+}
+
+/* Splits app.appns.service.servicens in the middle. */
+static void split_name(const char *sname, char **ret_app, char **ret_service)
+{
+	const char *dot = strchr(sname, '.');
+
+	dot = dot ? strchr(dot + 1, '.') : NULL;
+	*ret_app = dot ? xstrndup(sname, (size_t)(dot - sname)) : xstrdup(sname);
+	*ret_service = xstrdup(dot ? dot + 1 : "");
+}
+
+static const struct fact *fact_or_none(const struct server *server, const char *id)
+{
+	static const struct fact none = { 0 };
+	const struct fact *fact = fact_find(server, id);
+
+	return fact ? fact : &none;
+}
+
+static enum instance_state state_of(const struct server *server, const struct instance *inst)
+{
+	const struct fact *fact = fact_find(server, inst->id);
+
+	if (fact && fact->status.state != STATE_REQUESTED)
+		return fact->status.state;
+	return inst->node_id[0] ? STATE_NODE_SCHEDULED : STATE_REQUESTED;
+}
+
+static void view_app(struct server *server, const struct app *app, void *out)
+{
+	struct app_view *view = out;
+
+	STR_COPY(view->id, app->id);
+	view->name = join_app(app);
+	view->description = xstrdup(app->desc ? app->desc : "");
+	view->owner = xstrdup(app->owner);
+	format_rfc3339(app->created_ms, view->created_at);
+	state_for_each(server, KIND_SERVICE, struct service, service)
+		view->services += str_eq(service->app_id, app->id);
+	state_for_each(server, KIND_INSTANCE, struct instance, inst)
+	{
+		if (!str_starts(inst->sname, view->name) ||
+		    inst->sname[strlen(view->name)] != '.' || inst->is_removed)
+			continue;
+		view->instances++;
+		view->running += state_of(server, inst) == STATE_RUNNING;
+	}
+}
+
+static void view_service(struct server *server, const struct service *service, void *out)
+{
+	struct service_view *view = out;
+	enum instance_state least = STATE_N;
+
+	STR_COPY(view->id, service->id);
+	split_name(service->name, &view->app, &view->service);
+	view->name = xstrdup(service->name);
+	view->runtime = xstrdup(service->spec.virtualization);
+	view->code = xstrdup(service->spec.code);
+	view->generation = service->generation;
+	view->service_address = xstrdup(service->rr_ip);
+	view->memory_mib = service->spec.memory_mib;
+	view->vcpus = service->spec.vcpus;
+	port_views_from(service->spec.port, &view->ports, &view->n_ports);
+	format_rfc3339(service->created_ms, view->created_at);
+	view->reason = xstrdup("");
+	state_for_each(server, KIND_INSTANCE, struct instance, inst)
+	{
+		if (!str_eq(inst->service_id, service->id) || inst->is_removed)
+			continue;
+		enum instance_state state = state_of(server, inst);
+
+		view->replicas++;
+		view->running += state == STATE_RUNNING;
+		if (least != STATE_N && (state == STATE_RUNNING || least != STATE_RUNNING))
+			continue;
+		least = state;
+		free(view->reason);
+		view->reason = xstrdup(fact_or_none(server, inst->id)->status.detail);
+	}
+	view->state = xstrdup(least == STATE_N ? "" : state_name(least));
+}
+
+static const char *runtime_word(const char *virtualization)
+{
+	return str_eq(virtualization, "docker") ? "container" : virtualization;
+}
+
+static void add_service_facts(const struct server *server, const struct instance *inst,
+			      struct instance_view *view)
+{
+	const struct service *service = state_get(server, KIND_SERVICE, inst->service_id);
+
+	view->runtime = xstrdup(service ? runtime_word(service->spec.virtualization) : "");
+	view->service_address = xstrdup(service ? service->rr_ip : "");
+	view->image = xstrdup(service ? service->spec.code : "");
+	view->wished_generation = service ? service->generation : 0;
+	view->memory_limit_mib = inst->memory_mib;
+	if (service)
+		port_views_from(service->spec.port, &view->ports, &view->n_ports);
+}
+
+static void add_node_facts(const struct server *server, const struct instance *inst,
+			   struct instance_view *view)
+{
+	const struct fact *fact = fact_or_none(server, inst->id);
+	const struct instance_status *s = &fact->status;
+	const struct node *node = state_get(server, KIND_NODE, inst->node_id);
+
+	view->node = xstrdup(node ? node->hostname : "");
+	view->state = xstrdup(state_name(state_of(server, inst)));
+	view->reason = xstrdup(s->detail);
+	view->address = xstrdup(s->namespace_ip);
+	view->pid = s->pid;
+	view->digest = xstrdup(s->digest);
+	view->generation = s->generation;
+	view->incarnation = s->incarnation;
+	view->is_ready = s->is_ready;
+	view->is_update_failed = s->is_update_failed;
+	view->progress_percent = s->progress_percent;
+	view->memory_mib = s->pid ? (double)fact->stats.memory_bytes / (1 << 20) : 0;
+	if (s->started_ms)
+		format_rfc3339(s->started_ms, view->started_at);
+	if (s->runtime[0]) {
+		free(view->runtime);
+		view->runtime = xstrdup(s->runtime);
+	}
+}
+
+static void view_instance(struct server *server, const struct instance *inst, void *out)
+{
+	struct instance_view *view = out;
+
+	STR_COPY(view->id, inst->id);
+	split_name(inst->sname, &view->app, &view->service);
+	view->number = inst->number;
+	view->instance_address = xstrdup(inst->instance_ip);
+	view->is_removed = inst->is_removed;
+	add_service_facts(server, inst, view);
+	add_node_facts(server, inst, view);
+}
+
+static void view_node(struct server *server, const struct node *node, void *out)
+{
+	struct node_view *view = out;
+	const struct node_live *live = map_find(&server->lives, node->id);
+
+	STR_COPY(view->id, node->id);
+	view->hostname = xstrdup(node->hostname);
+	view->address = xstrdup(node->address);
+	view->arch = xstrdup(node->arch);
+	view->is_alive = live && live->is_alive;
+	view->cpus = node->cpus;
+	view->memory_mib = node->memory_mib;
+	view->has_kvm = node->has_kvm;
+	view->version = xstrdup(node->version);
+	strv_copy(&view->virtualization, &node->virtualization);
+	strv_copy(&view->problems, &node->problems);
+	strv_copy(&view->subnets, &node->subnets);
+	state_for_each(server, KIND_INSTANCE, struct instance, inst)
+	{
+		if (!str_eq(inst->node_id, node->id))
+			continue;
+		view->instances++;
+		view->memory_promised_mib += inst->memory_mib;
+	}
+}
+
+static const struct field_table *const view_tables[KIND_N] = {
+	[KIND_APP] = &app_view_table,
+	[KIND_SERVICE] = &service_view_table,
+	[KIND_INSTANCE] = &instance_view_table,
+	[KIND_NODE] = &node_view_table,
+};
+
+static void fill(struct server *server, enum kind kind, const void *object, void *view)
+{
+	switch (kind) {
+	case KIND_APP:
+		view_app(server, object, view);
+		break;
+	case KIND_SERVICE:
+		view_service(server, object, view);
+		break;
+	case KIND_INSTANCE:
+		view_instance(server, object, view);
+		break;
+	case KIND_NODE:
+		view_node(server, object, view);
+		break;
+	case KIND_N:
+		break;
+	}
+}
+
+char *view_json(struct server *server, enum kind kind, const char *id)
+{
+	const void *object = state_get(server, kind, id);
+
+	if (!object)
+		return NULL;
+	auto_free void *view = xcalloc(1, view_tables[kind]->size);
+	fill(server, kind, object, view);
+	char *text = fields_format(view_tables[kind], view);
+	fields_fini(view_tables[kind], view);
+	return text;
+}
+
+static bool is_of_app(enum kind kind, const void *view, const char *app)
+{
+	if (!app)
+		return true;
+	if (kind == KIND_SERVICE)
+		return str_eq(((const struct service_view *)view)->app, app);
+	if (kind == KIND_INSTANCE)
+		return str_eq(((const struct instance_view *)view)->app, app);
+	return true;
+}
+
+static char *list(struct server *server, enum kind kind, const char *app)
+{
+	auto_json_out struct json_out out;
+	auto_free void *view = xcalloc(1, view_tables[kind]->size);
+	char *text;
+	struct err err;
+
+	json_out_init(&out, VIEW_MAX);
+	json_out_array(&out, NULL);
+	map_for_each(&server->docs[kind], i, e) {
+		const struct doc *doc = e->value;
+
+		if (!doc->cur)
+			continue;
+		fill(server, kind, doc->cur, view);
+		if (is_of_app(kind, view, app))
+			fields_emit(view_tables[kind], view, &out, NULL);
+		fields_fini(view_tables[kind], view);
+	}
+	json_out_array_end(&out);
+	if (json_out_finish(&out, &text, &err) < 0)
+		return xstrdup("[]");
+	return text;
+}
+
+char *server_list_apps(struct server *server)
+{
+	return list(server, KIND_APP, NULL);
+}
+
+char *server_list_services(struct server *server, const char *app)
+{
+	return list(server, KIND_SERVICE, app);
+}
+
+char *server_list_instances(struct server *server, const char *app)
+{
+	return list(server, KIND_INSTANCE, app);
+}
+
+char *server_list_nodes(struct server *server)
+{
+	return list(server, KIND_NODE, NULL);
+}
