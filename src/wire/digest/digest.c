@@ -1,0 +1,64 @@
+/* SHA-256 by libcrypto. */
+#include <openssl/evp.h>
+
+#include "base/base.h"
+#include "wire/digest/digest.h"
+
+#define PREFIX  "sha256:"
+#define HEX_LEN 64
+
+struct digest {
+	EVP_MD_CTX *ctx;
+};
+
+struct digest *digest_new(void)
+{
+	struct digest *d = NEW(struct digest);
+
+	d->ctx = EVP_MD_CTX_new();
+	if (!d->ctx || !EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL))
+		abort();
+	return d;
+}
+
+struct digest *digest_free(struct digest *d)
+{
+	if (d)
+		EVP_MD_CTX_free(d->ctx);
+	free(d);
+	return NULL;
+}
+
+void digest_add(struct digest *d, const void *data, size_t len)
+{
+	if (!EVP_DigestUpdate(d->ctx, data, len))
+		abort();
+}
+
+void digest_finish(struct digest *d, char out[DIGEST_TEXT_MAX])
+{
+	unsigned char raw[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+
+	if (!EVP_DigestFinal_ex(d->ctx, raw, &n) || n != HEX_LEN / 2)
+		abort();
+	memcpy(out, PREFIX, sizeof(PREFIX));
+	for (unsigned i = 0; i < n; i++)
+		snprintf(out + strlen(PREFIX) + (size_t)2 * i, 3, "%02x", raw[i]);
+}
+
+void digest_of(const void *data, size_t len, char out[DIGEST_TEXT_MAX])
+{
+	auto_(digest_free) struct digest *d = digest_new();
+
+	digest_add(d, data, len);
+	digest_finish(d, out);
+}
+
+bool digest_is_valid(const char *text)
+{
+	const char *hex = text + strlen(PREFIX);
+
+	return str_starts(text, PREFIX) && strlen(hex) == HEX_LEN &&
+	       strspn(hex, "0123456789abcdef") == HEX_LEN;
+}

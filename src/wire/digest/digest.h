@@ -1,0 +1,25 @@
+/* SHA-256 as OCI writes it: "sha256:" and 64 hex digits (image spec, descriptor, digests). */
+#ifndef HOLM_WIRE_DIGEST_DIGEST_H
+#define HOLM_WIRE_DIGEST_DIGEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/cleanup.h"
+
+#define DIGEST_TEXT_MAX 72
+
+struct digest; /* one being computed */
+struct digest *digest_new(void);
+struct digest *digest_free(struct digest *digest);
+DEFINE_AUTO(digest_free, struct digest *)
+void digest_add(struct digest *digest, const void *data, size_t len);
+/* The result; afterwards it can only be freed. */
+void digest_finish(struct digest *digest, char out[DIGEST_TEXT_MAX]);
+
+/* Of a whole piece of memory. */
+void digest_of(const void *data, size_t len, char out[DIGEST_TEXT_MAX]);
+/* True for the one form above, lower case. */
+bool digest_is_valid(const char *text);
+
+#endif
