@@ -26,8 +26,8 @@ FUNCTIONS = {
 }
 FILES = re.compile(r"(?:utils?|common|types|misc|helpers|stuff)\.[ch]")
 
-# The only variables at file scope: log level and allocator hook.
-VARIABLE_FILES = {"src/base/log.c", "src/base/alloc.c"}
+# The only variables at file scope: log level, allocator hook, and a thread's own index.
+VARIABLE_FILES = {"src/base/log.c", "src/base/alloc.c", "src/loop/executor.c"}
 STATIC = re.compile(r"^[ \t]+static\b(?!_)[^;{]*?(?:[;=])", re.M)
 AGGREGATE = re.compile(r"^(?:typedef\s+)?(?:struct|union|enum)\b[^{;=()]*\{", re.S)
 

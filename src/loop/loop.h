@@ -16,9 +16,11 @@
 struct loop;
 
 struct loop *loop_new(void);
-/* Cancels what is left (timers, watchers, posts), waits for running work, frees. */
+/* Cancels what is left (timers, watchers, posts), waits for running work, frees. No callback runs
+ * any more, so what arguments of posts and work point at is the caller's to free. Not from inside
+ * a callback. */
 struct loop *loop_free(struct loop *loop);
-/* Runs until loop_stop(). */
+/* Runs until loop_stop(), which may also come before. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
@@ -31,6 +33,7 @@ int loop_sim_run(struct loop *loop, uint64_t until_ms);
 /* Runs exactly one event: false if there is none. */
 bool loop_sim_step(struct loop *loop);
 
+/* These three may be called on any thread. */
 uint64_t loop_now_ms(const struct loop *loop);  /* monotonic */
 uint64_t loop_wall_ms(const struct loop *loop); /* unix time */
 void loop_random(struct loop *loop, void *out, size_t len);
@@ -49,8 +52,9 @@ void loop_post_from_thread(struct loop *loop, loop_fn fn, void *arg);
 
 /* Readiness of a descriptor, level-triggered, until cancelled. The descriptor stays the
  * caller's and has to outlive the watch. */
-#define IO_READ  1u
-#define IO_WRITE 2u
+#define IO_READ   1u
+#define IO_WRITE  2u
+#define IO_HANGUP 4u /* the peer closed its end, or at least its sending half */
 struct io;
 typedef void (*io_fn)(void *arg, unsigned events);
 struct io *io_watch(struct loop *loop, int fd, unsigned events, io_fn fn, void *arg);
@@ -76,12 +80,13 @@ bool cancel_is_set(const struct cancel *cancel); /* NULL: never */
  * `arg` points at until `done`. Queued in order; never refused. */
 void work_begin(struct loop *loop, enum executor executor, loop_fn run, loop_fn done, void *arg);
 
-/* Index of the calling executor thread, 0..EXECUTOR_THREADS_MAX-1 (also 0 on the loop thread), so
- * that a driver can keep one connection per thread. */
-#define EXECUTOR_THREADS_MAX 8
+/* Index of the calling thread: 0 on the loop, 1..EXECUTOR_THREADS_MAX-1 on the threads of all
+ * executors together, so that a driver can keep one connection per thread. */
+#define EXECUTOR_THREADS_MAX 10
 unsigned executor_thread_index(void);
 
-/* Jittered back-off: doubles from `first_ms` to `cap_ms`, each time a random value of 50–100 %. */
+/* Jittered back-off: doubles from `first_ms` (attempt 0) to `cap_ms`, each time a random value of
+ * 50–100 % of that. */
 uint64_t retry_delay_ms(struct loop *loop, unsigned attempt, uint64_t first_ms, uint64_t cap_ms);
 
 #endif
