@@ -11,8 +11,10 @@ struct loop;
 struct bus;
 struct bus_subscription;
 
+#define BUS_TOPIC_MAX   256
 #define BUS_PAYLOAD_MAX (16u << 20)
 
+/* The payload is followed by a NUL that `len` does not count. */
 typedef void (*bus_fn)(void *arg, const char *topic, const char *payload, size_t len);
 
 /* Implementation: a connection to one broker, or the in-process one. */
@@ -24,10 +26,14 @@ struct bus_driver {
 	void (*close)(void *state);
 };
 
+/* For implementations; the state is freed by `close`. */
+struct bus *bus_new(const struct bus_driver *driver, void *take_state);
 /* The in-process bus: both roles share it. */
 struct bus *bus_local_new(struct loop *loop);
+/* Before its loop, and not from inside a callback of it. Frees the subscriptions too. */
 struct bus *bus_free(struct bus *bus);
 
+/* -EINVAL: no topic to publish to; -E2BIG: payload too large. */
 int bus_publish(struct bus *bus, const char *topic, const char *payload, size_t len);
 /* Callbacks stop with bus_unsubscribe(), also for messages on the way. */
 struct bus_subscription *bus_subscribe(struct bus *bus, const char *filter, bus_fn fn, void *arg);
