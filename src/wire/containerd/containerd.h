@@ -110,6 +110,9 @@ struct containerd_container {
 };
 int containerd_container_create(const struct containerd *c,
 				const struct containerd_container *container, struct err *err);
+/* Before its task is created. */
+int containerd_container_set_spec(const struct containerd *c, const char *id, const char *spec,
+				  struct err *err);
 int containerd_container_delete(const struct containerd *c, const char *id, struct err *err);
 
 /* A record as listed. */
@@ -126,7 +129,7 @@ void containerd_records_fini(struct containerd_records *records);
 #define auto_containerd_records __attribute__((cleanup(containerd_records_fini)))
 /* The value of a label, or "". */
 const char *containerd_record_label(const struct containerd_record *record, const char *key);
-/* `filter` in containerd's language: `labels."holm/node"==x`, `id==x`. */
+/* `filter` in containerd's language: `labels."holm/node"=="x",id=="y"`. */
 int containerd_container_list(const struct containerd *c, const char *filter,
 			      struct containerd_records *ret, struct err *err);
 

@@ -71,29 +71,77 @@ const char *containerd_record_label(const struct containerd_record *record, cons
 	return "";
 }
 
+static void take_record(const Ctd__Container *from, struct containerd_record *to)
+{
+	to->id = xstrdup(from->id);
+	to->created_ms = rpc_time_ms(from->created_at);
+	for (size_t i = 0; i < from->n_labels; i++)
+		strv_addf(&to->labels, "%s=%s", from->labels[i]->key, from->labels[i]->value);
+}
+
+static int receive_records(struct grpc_stream *stream, struct containerd_records *ret,
+			   struct err *err)
+{
+	auto_buf struct buf in;
+	int r;
+
+	buf_init(&in, GRPC_MESSAGE_MAX);
+	while ((r = grpc_stream_receive(stream, &in, err)) > 0) {
+		auto_message Ctd__ContainerMessage *answer = NULL;
+
+		r = rpc_unpack(&ctd__container_message__descriptor, &in, &answer, err);
+		if (r < 0)
+			return r;
+		if (answer->container)
+			take_record(answer->container, ARRAY_ADD(ret->items, ret->n));
+	}
+	return r;
+}
+
+/* Streamed, because records carry their specs: one message with all of them would have a limit. */
 int containerd_container_list(const struct containerd *c, const char *filter,
 			      struct containerd_records *ret, struct err *err)
 {
 	char *filters[] = { rpc_str(filter) };
-	auto_message Ctd__ContainersResponse *answer = NULL;
+	auto_(grpc_stream_close) struct grpc_stream *stream = NULL;
+	auto_containerd_records struct containerd_records records = { 0 };
+	auto_buf struct buf out;
 	Ctd__Filters request = CTD__FILTERS__INIT;
+	struct rpc rpc;
 
 	request.n_filters = 1;
 	request.filters = filters;
-	int r = rpc_call(c, "containers.v1.Containers/List", &request,
-			 &ctd__containers_response__descriptor, &answer, err);
+	rpc_init(&rpc, c, "containers.v1.Containers/ListStream");
+	rpc_pack(&request, &out);
+	int r = grpc_stream_open(c->grpc, &rpc.call, &stream, err);
+	if (r == 0)
+		r = grpc_stream_send(stream, out.data, out.len, true, err);
+	if (r == 0)
+		r = receive_records(stream, &records, err);
 	if (r < 0)
 		return r;
-	*ret = (struct containerd_records){ 0 };
-	for (size_t i = 0; i < answer->n_containers; i++) {
-		const Ctd__Container *from = answer->containers[i];
-		struct containerd_record *to = ARRAY_ADD(ret->items, ret->n);
-
-		to->id = xstrdup(from->id);
-		to->created_ms = rpc_time_ms(from->created_at);
-		for (size_t k = 0; k < from->n_labels; k++)
-			strv_addf(&to->labels, "%s=%s", from->labels[k]->key,
-				  from->labels[k]->value);
-	}
+	*ret = records;
+	records = (struct containerd_records){ 0 };
 	return 0;
+}
+
+int containerd_container_set_spec(const struct containerd *c, const char *id, const char *spec,
+				  struct err *err)
+{
+	char *paths[] = { rpc_str("spec") };
+	Ctd__FieldMask mask = CTD__FIELD_MASK__INIT;
+	Ctd__Any any = CTD__ANY__INIT;
+	Ctd__Container record = CTD__CONTAINER__INIT;
+	Ctd__ContainerUpdateRequest request = CTD__CONTAINER_UPDATE_REQUEST__INIT;
+
+	mask.n_paths = 1;
+	mask.paths = paths;
+	any.type_url = rpc_str(SPEC_TYPE);
+	any.value.data = (uint8_t *)rpc_str(spec);
+	any.value.len = strlen(spec);
+	record.id = rpc_str(id);
+	record.spec = &any;
+	request.container = &record;
+	request.mask = &mask;
+	return rpc_call(c, "containers.v1.Containers/Update", &request, NULL, NULL, err);
 }
