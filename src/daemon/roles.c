@@ -1,0 +1,269 @@
+/* Building the roles, running the loop, taking them apart again in the right order. */
+#include <signal.h>
+
+#include "api/api.h"
+#include "daemon/roles.h"
+#include "loop/loop.h"
+#include "server/server.h"
+#include "wire/stream.h"
+#include "worker/worker.h"
+
+#define LOG_MAX_BYTES     (2u << 20)
+#define ARCHIVE_MAX_BYTES (4ull << 30)
+#define IDLE_CHECK_MS     5
+
+struct roles {
+	const struct roles_options *options;
+	struct host_facts host;
+	char node_id[ID_SIZE];
+	char cgroup_parent[32];
+	char *token;
+	char *helper_path;
+	char *socket;
+	char *server_db;
+	char *worker_dir;
+	char *worker_db;
+	char *overlay_dir;
+	char *image_dir;
+	char *image_root;
+	struct loop *loop;
+	struct bus *bus;
+	struct stream_hub *streams;
+	struct server *server;
+	struct worker *worker;
+	struct api *api;
+	bool is_purge;
+	api_done_fn down_done;
+	void *down_arg;
+	struct err result; /* of going down */
+};
+
+static void on_signal(void *arg, int signum)
+{
+	struct roles *roles = arg;
+
+	log_info("signal %d: leaving, instances go on", signum);
+	loop_stop(roles->loop);
+}
+
+/* The answer to the request that took us down has to leave first. */
+static void on_idle_check(void *arg)
+{
+	struct roles *roles = arg;
+
+	if (!roles->api || api_is_idle(roles->api))
+		loop_stop(roles->loop);
+	else
+		timer_start(roles->loop, IDLE_CHECK_MS, on_idle_check, roles);
+}
+
+static void on_down(void *arg, const struct err *err)
+{
+	struct roles *roles = arg;
+
+	roles->result = *err;
+	if (err->code)
+		log_error("down: %s", err->msg);
+	else
+		log_info("everything is down");
+	if (roles->down_done)
+		roles->down_done(roles->down_arg, err);
+	on_idle_check(roles);
+}
+
+static void down(void *arg, bool is_purge, api_done_fn done, void *done_arg)
+{
+	struct roles *roles = arg;
+	struct err err;
+
+	if (roles->down_done) {
+		err_set(&err, -EALREADY, "down: already on the way");
+		done(done_arg, &err);
+		return;
+	}
+	log_info("going down");
+	roles->is_purge = is_purge;
+	roles->down_done = done;
+	roles->down_arg = done_arg;
+	worker_down_begin(roles->worker, on_down, roles);
+}
+
+static int make_paths(struct roles *roles, struct err *err)
+{
+	const char *dir = roles->options->data_dir;
+	const char *root = roles->options->image_root;
+
+	roles->socket = path_join(dir, "holm.sock");
+	roles->server_db = path_join(dir, "server.db");
+	roles->worker_dir = path_join(dir, "worker");
+	roles->worker_db = path_join(roles->worker_dir, "worker.db");
+	roles->overlay_dir = path_join(dir, "overlay");
+	roles->image_dir = path_join(dir, "unikernels");
+	roles->image_root = root ? xstrdup(root) : path_join(dir, "images");
+	auto_free char *logs = path_join(roles->worker_dir, "logs");
+	const char *const dirs[] = { logs, roles->overlay_dir, roles->image_dir };
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		int r = dir_make(dirs[i], 0700, err);
+
+		if (r < 0)
+			return r;
+	}
+	return root ? 0 : dir_make(roles->image_root, 0755, err);
+}
+
+static int prepare(struct roles *roles, struct err *err)
+{
+	const char *dir = roles->options->data_dir;
+	int r = make_paths(roles, err);
+
+	if (r == 0)
+		r = host_node_id(dir, roles->node_id, err);
+	if (r == 0)
+		r = host_token(dir, &roles->token, err);
+	if (r == 0)
+		r = host_helper_path(&roles->helper_path, err);
+	snprintf(roles->cgroup_parent, sizeof(roles->cgroup_parent), "holm-%.8s", roles->node_id);
+	host_look(&roles->host);
+	return r;
+}
+
+static int start_server(struct roles *roles, struct err *err)
+{
+	struct server_config config = {
+		.loop = roles->loop,
+		.bus = roles->bus,
+		.store = &store_sqlite,
+		.store_where = roles->server_db,
+		.namespace_pool = roles->options->namespace_pool,
+		.service_pool = roles->options->service_pool,
+		.own_port = roles->options->api_port,
+	};
+
+	roles->server = server_new(&config, err);
+	return roles->server ? 0 : err->code;
+}
+
+static int start_worker(struct roles *roles, struct err *err)
+{
+	const struct roles_options *o = roles->options;
+	struct runtime_config runtime = {
+		.node_id = roles->node_id,
+		.data_dir = roles->worker_dir,
+		.helper_path = roles->helper_path,
+		.cgroup_parent = roles->cgroup_parent,
+		.log_max_bytes = LOG_MAX_BYTES,
+	};
+	struct worker_config config = {
+		.loop = roles->loop,
+		.bus = roles->bus,
+		.streams = roles->streams,
+		.store = &store_sqlite,
+		.store_where = roles->worker_db,
+		.overlay = &overlay_linux,
+		.overlay_config = { .node_id = roles->node_id,
+				    .state_dir = roles->overlay_dir,
+				    .namespace_pool = o->namespace_pool,
+				    .service_pool = o->service_pool,
+				    .domain = "holm" },
+		.runtimes = { { &containerd_driver, runtime }, { &qemu_driver, runtime } },
+		.n_runtimes = 2,
+		.images = { .store_dir = roles->image_dir,
+			    .local_root = roles->image_root,
+			    .insecure = o->insecure,
+			    .archive_max = ARCHIVE_MAX_BYTES },
+		.data_dir = roles->worker_dir,
+		.node_id = roles->node_id,
+		.hostname = o->node_name ? o->node_name : roles->host.hostname,
+		.address = roles->host.address,
+		.arch = roles->host.arch,
+		.cpus = roles->host.cpus,
+		.memory_mib = roles->host.memory_mib,
+		.ready = o->ready,
+		.arg = o->arg,
+	};
+
+	roles->worker = worker_new(&config, err);
+	return roles->worker ? 0 : err->code;
+}
+
+static int start_api(struct roles *roles, struct err *err)
+{
+	struct api_config config = {
+		.loop = roles->loop,
+		.server = roles->server,
+		.streams = roles->streams,
+		.address = roles->options->api_address,
+		.port = roles->options->api_port,
+		.socket = roles->socket,
+		.token = roles->token,
+		.version = HOLM_VERSION,
+		.down = down,
+		.arg = roles,
+	};
+
+	roles->api = api_new(&config, err);
+	return roles->api ? 0 : err->code;
+}
+
+static int start(struct roles *roles, struct err *err)
+{
+	int r = prepare(roles, err);
+
+	if (r < 0)
+		return r;
+	roles->loop = loop_new();
+	roles->bus = bus_local_new(roles->loop);
+	roles->streams = stream_hub_new();
+	signal_watch(roles->loop, SIGTERM, on_signal, roles);
+	signal_watch(roles->loop, SIGINT, on_signal, roles);
+	if (roles->options->is_going_down) {
+		r = start_worker(roles, err);
+		if (r == 0)
+			worker_down_begin(roles->worker, on_down, roles);
+		return r;
+	}
+	/* The API first: an address in use is told before anything is touched. */
+	r = start_server(roles, err);
+	if (r == 0)
+		r = start_api(roles, err);
+	return r < 0 ? r : start_worker(roles, err);
+}
+
+static void stop(struct roles *roles)
+{
+	api_free(roles->api);
+	if (roles->loop)
+		loop_free(roles->loop);
+	worker_free(roles->worker);
+	server_free(roles->server);
+	if (roles->bus)
+		bus_free(roles->bus);
+	stream_hub_free(roles->streams);
+	char *const strings[] = { roles->token,       roles->helper_path, roles->socket,
+				  roles->server_db,   roles->worker_dir,  roles->worker_db,
+				  roles->overlay_dir, roles->image_dir,   roles->image_root };
+	for (size_t i = 0; i < ARRAY_LEN(strings); i++)
+		free(strings[i]);
+}
+
+int roles_run(const struct roles_options *options, struct err *err)
+{
+	struct roles roles = { .options = options, .is_purge = options->is_purge };
+	auto_close int lock = -1;
+	int r = dir_make(options->data_dir, 0711, err);
+
+	if (r == 0)
+		r = lock = host_lock(options->data_dir, err);
+	if (r < 0)
+		return r;
+	signal(SIGPIPE, SIG_IGN);
+	r = start(&roles, err);
+	if (r == 0)
+		loop_run(roles.loop);
+	stop(&roles);
+	if (r == 0 && roles.result.code)
+		r = err_copy(err, &roles.result);
+	if (r == 0 && roles.is_purge)
+		r = path_remove(options->data_dir, err);
+	return r;
+}

@@ -1,0 +1,31 @@
+/* The roles of one process, wired together: bus, streams, server, worker, API. */
+#ifndef HOLM_DAEMON_ROLES_H
+#define HOLM_DAEMON_ROLES_H
+
+#include "base/base.h"
+#include "base/id.h"
+#include "daemon/host.h"
+
+struct roles_options {
+	const char *data_dir;
+	const char *api_address; /* NULL: no TCP */
+	uint16_t api_port;
+	const char *image_root; /* NULL: DATA_DIR/images */
+	const char *node_name;  /* NULL: the host's name */
+	const char *namespace_pool;
+	const char *service_pool;
+	struct strv insecure; /* registries spoken to by plain HTTP */
+	bool is_going_down;   /* only to take everything down: no API, no server */
+	bool is_purge;
+	/* Told once when the node is accepted, or cannot work. */
+	void (*ready)(void *arg, const struct err *err);
+	void *arg;
+};
+
+#define ROLES_NAMESPACE_POOL "10.18.0.0-10.29.255.255"
+#define ROLES_SERVICE_POOL   "10.30.0.0/16"
+
+/* Runs until SIGTERM, SIGINT (everything stays running) or until all is down. */
+int roles_run(const struct roles_options *options, struct err *err);
+
+#endif

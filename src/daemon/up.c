@@ -1,0 +1,265 @@
+/* Options of `holm up`; in the foreground or as a process of its own. */
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/stat.h>
+
+#include "base/base.h"
+#include "daemon/roles.h"
+#include "daemon/up.h"
+#include "loop/child.h"
+
+#define READY_WITHIN_MS 90000
+#define LOG_KEPT_MAX    (4 << 20)
+#define NOTIFY_FD       "3" /* where child_spawn() puts the first kept descriptor */
+
+static const struct cli_option up_options[] = {
+	{ "detach", 'd', NULL, "run in the background; returns when ready" },
+	{ "image-root", 0, "DIR",
+	  "where oci:, oci-archive: and file: images may lie "
+	  "(default DATA_DIR/images)" },
+	{ "insecure-registry", 0, "HOST[:PORT],…", "registries spoken to by plain HTTP" },
+	{ "node-name", 0, "NAME", "name of this node (default: the host's)" },
+	{ "namespace-pool", 0, "FIRST-LAST",
+	  "addresses of instances (default " ROLES_NAMESPACE_POOL ")" },
+	{ "service-pool", 0, "CIDR", "addresses of services (default " ROLES_SERVICE_POOL ")" },
+	{ "log-level", 0, "LEVEL", "error, warning, info or debug" },
+	{ "notify-fd", 0, "N", "descriptor that is told when ready, or what is wrong" },
+};
+
+/* Tells a waiting parent, service manager or test how the start went. */
+struct notify {
+	int fd; /* -1: nobody */
+};
+
+static void on_ready(void *arg, const struct err *err)
+{
+	struct notify *notify = arg;
+
+	if (err->code)
+		log_error("not ready: %s", err->msg);
+	else
+		log_info("ready");
+	if (notify->fd < 0)
+		return;
+	dprintf(notify->fd, "%s\n", err->code ? err->msg : "ready");
+	close(notify->fd);
+	notify->fd = -1;
+}
+
+static int parse_api(const struct cli_call *call, char **ret_address, uint16_t *ret_port)
+{
+	const char *text = call->api ? call->api : "127.0.0.1:10000";
+	uint32_t port;
+
+	if (str_starts(text, "http://"))
+		text += strlen("http://");
+	const char *colon = strrchr(text, ':');
+	if (!colon || parse_u32(colon + 1, 1, 65535, &port) < 0)
+		return cli_error(call, CLI_USAGE, "--api %s: expected ADDRESS:PORT", text);
+	*ret_address = xstrndup(text, (size_t)(colon - text));
+	*ret_port = (uint16_t)port;
+	return 0;
+}
+
+/* Reads one line of the child's start; returns the exit code. */
+static int wait_ready(const struct cli_call *call, int fd, const char *log_path)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	char line[ERR_MSG_MAX] = "";
+
+	if (poll(&poll_fd, 1, READY_WITHIN_MS) == 0)
+		return cli_error(call, CLI_TIMEOUT, "not ready after %d s, see %s",
+				 READY_WITHIN_MS / 1000, log_path);
+	ssize_t n = read(fd, line, sizeof(line) - 1);
+	if (n <= 0)
+		return cli_error(call, CLI_FAILED, "it ended before it was ready, see %s",
+				 log_path);
+	line[strcspn(line, "\n")] = '\0';
+	if (!str_eq(line, "ready"))
+		return cli_error(call, CLI_FAILED, "%s", line);
+	return CLI_OK;
+}
+
+static void add_option(struct strv *argv, const struct cli_call *call, const char *name)
+{
+	const char *value = cli_value(call, name);
+
+	if (value)
+		strv_addf(argv, "--%s=%s", name, value);
+}
+
+static void build_argv(struct strv *argv, const struct cli_call *call, const char *data_dir)
+{
+	static const char *const passed[] = { "image-root",     "insecure-registry", "node-name",
+					      "namespace-pool", "service-pool",      "log-level" };
+
+	strv_add(argv, "/proc/self/exe");
+	strv_add(argv, "up");
+	strv_addf(argv, "--data-dir=%s", data_dir);
+	if (call->api)
+		strv_addf(argv, "--api=%s", call->api);
+	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
+		add_option(argv, call, passed[i]);
+	strv_add(argv, "--notify-fd=" NOTIFY_FD);
+}
+
+/* A log that nobody reads must not fill the disk. */
+static void turn_log(const char *path)
+{
+	struct stat st;
+	auto_free char *older = xasprintf("%s.1", path);
+
+	if (stat(path, &st) == 0 && st.st_size > LOG_KEPT_MAX)
+		rename(path, older);
+}
+
+static int detach(const struct cli_call *call)
+{
+	char data_dir[PATH_MAX];
+	auto_strv struct strv argv = { 0 };
+	struct proc_id proc;
+	struct err err;
+	int ends[2];
+
+	if (dir_make(call->data_dir, 0711, &err) < 0)
+		return cli_error(call, CLI_FAILED, "%s", err.msg);
+	if (!realpath(call->data_dir, data_dir) || pipe2(ends, O_CLOEXEC) < 0)
+		return cli_error(call, CLI_FAILED, "%s: %s", call->data_dir, strerror(errno));
+	auto_close int from_child = ends[0];
+	auto_close int to_us = ends[1];
+	auto_free char *log_path = path_join(data_dir, "holm.log");
+	turn_log(log_path);
+	build_argv(&argv, call, data_dir);
+	struct child_spec spec = {
+		.argv = argv.items,
+		.env = environ,
+		.output_path = log_path,
+		.keep_fds = &to_us,
+		.n_keep_fds = 1,
+		.is_detached = true,
+	};
+	if (child_spawn(&spec, &proc, &err) < 0)
+		return cli_error(call, CLI_FAILED, "start in the background: %s", err.msg);
+	close(TAKE_FD(to_us));
+	int code = wait_ready(call, from_child, log_path);
+	if (code == CLI_OK)
+		fprintf(call->out, "holm runs in the background (process %d), log in %s\n",
+			(int)proc.pid, log_path);
+	return code;
+}
+
+static int set_log_level(const struct cli_call *call)
+{
+	const char *name = cli_value(call, "log-level");
+	enum log_level level;
+
+	if (!name)
+		return 0;
+	if (log_level_parse(name, &level) < 0)
+		return cli_error(call, CLI_USAGE,
+				 "--log-level %s: expected error, warning, info or debug", name);
+	log_set_level(level);
+	return 0;
+}
+
+static const char *value_or(const struct cli_call *call, const char *name, const char *otherwise)
+{
+	const char *value = cli_value(call, name);
+
+	return value ? value : otherwise;
+}
+
+static int run(const struct cli_call *call, int notify_fd)
+{
+	char data_dir[PATH_MAX];
+	auto_free char *address = NULL;
+	struct notify notify = { .fd = notify_fd };
+	struct roles_options options = {
+		.image_root = cli_value(call, "image-root"),
+		.node_name = cli_value(call, "node-name"),
+		.namespace_pool = value_or(call, "namespace-pool", ROLES_NAMESPACE_POOL),
+		.service_pool = value_or(call, "service-pool", ROLES_SERVICE_POOL),
+		.ready = on_ready,
+		.arg = &notify,
+	};
+	struct err err;
+
+	int code = parse_api(call, &address, &options.api_port);
+	if (code)
+		return code;
+	options.api_address = address;
+	strv_split(&options.insecure, value_or(call, "insecure-registry", ""), ",");
+	/* Absolute, since children and kernel records refer to it from elsewhere. */
+	int r = dir_make(call->data_dir, 0711, &err);
+	if (r == 0 && !realpath(call->data_dir, data_dir))
+		r = err_errno(&err, "%s", call->data_dir);
+	options.data_dir = data_dir;
+	if (r == 0)
+		r = roles_run(&options, &err);
+	strv_fini(&options.insecure);
+	if (r == 0)
+		return CLI_OK;
+	if (notify.fd >= 0)
+		on_ready(&notify, &err);
+	return cli_error(call, CLI_FAILED, "%s", err.msg);
+}
+
+static int up(const struct cli_call *call)
+{
+	uint32_t notify_fd;
+
+	if (geteuid() != 0)
+		return cli_error(call, CLI_FAILED, "up: needs root (namespaces, bridge, runtimes)");
+	if (set_log_level(call) || cli_number(call, "notify-fd", UINT32_MAX, &notify_fd) < 0)
+		return CLI_USAGE;
+	if (cli_value(call, "detach"))
+		return detach(call);
+	return run(call, notify_fd > INT_MAX ? -1 : (int)notify_fd);
+}
+
+/* What a daemon would do on `down`, done by this process. */
+static int down_offline(const struct cli_call *call, bool is_purge)
+{
+	char data_dir[PATH_MAX];
+	struct roles_options options = {
+		.data_dir = data_dir,
+		.namespace_pool = ROLES_NAMESPACE_POOL,
+		.service_pool = ROLES_SERVICE_POOL,
+		.is_going_down = true,
+		.is_purge = is_purge,
+	};
+	struct err err;
+
+	if (geteuid() != 0)
+		return cli_error(call, CLI_FAILED, "down: needs root");
+	if (!realpath(call->data_dir, data_dir)) {
+		fprintf(call->out, "nothing to take down: %s does not exist\n", call->data_dir);
+		return CLI_OK;
+	}
+	log_set_level(LOG_LEVEL_WARNING);
+	if (roles_run(&options, &err) < 0)
+		return cli_error(call, CLI_FAILED, "%s", err.msg);
+	fprintf(call->out, "everything is down\n");
+	return CLI_OK;
+}
+
+static const struct cli_command commands[] = {
+	{
+		.name = "up",
+		.args = "",
+		.summary = "run a server and a worker on this machine",
+		.details = "Keeps its state below --data-dir and answers on --api ADDRESS:PORT\n"
+			   "(default 127.0.0.1:10000). SIGTERM and Ctrl-C end holm itself:\n"
+			   "instances go on and are adopted by the next `holm up`.\n",
+		.options = up_options,
+		.n_options = ARRAY_LEN(up_options),
+		.run = up,
+	},
+};
+
+const struct cli_extension up_extension = {
+	.commands = commands,
+	.n_commands = ARRAY_LEN(commands),
+	.down_offline = down_offline,
+};
