@@ -106,8 +106,7 @@ int address_take(struct server *server, const char *wanted, const char *owner_id
 int address_pick_subnet(struct server *server, char **ret, struct err *err);
 
 /* place.c; inside a request */
-int place_check(struct server *server, const struct service *service, const char *what,
-		struct err *err);
+int place_check(struct server *server, const struct service *service, struct err *err);
 /* A node for the instance, or why there is none (in the fact's detail). */
 void place_instance(struct server *server, struct instance *inst, const struct service *service);
 void place_pending(struct server *server);

@@ -1,0 +1,118 @@
+/* Placement: a snapshot of the nodes with what is promised on them, and the scheduler's answer. */
+#include "sched/sched.h"
+#include "server/private.h"
+
+struct candidates {
+	struct sched_node *nodes;
+	size_t n;
+	struct map by_id; /* node id → index + 1 */
+};
+
+static void candidates_fini(struct candidates *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		free((void *)c->nodes[i].ports);
+	free(c->nodes);
+	map_fini(&c->by_id);
+}
+
+static void add_ports(struct sched_node *node, const struct service *service)
+{
+	struct port_mapping ports[PORTS_MAX];
+	struct sched_port *taken = (struct sched_port *)node->ports;
+	struct err err;
+	size_t n = 0;
+
+	if (!service || !service->spec.port || ports_parse(service->spec.port, ports, &n, &err) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		*ARRAY_ADD(taken, node->n_ports) = (struct sched_port){
+			.host = ports[i].host,
+			.is_udp = ports[i].is_udp,
+		};
+	node->ports = taken;
+}
+
+static void count_instances(struct server *server, const char *service_id, struct candidates *c)
+{
+	next_for_each(server, KIND_INSTANCE, struct instance, inst)
+	{
+		size_t at = (size_t)(uintptr_t)map_find(&c->by_id, inst->node_id);
+
+		if (!at)
+			continue;
+		struct sched_node *node = &c->nodes[at - 1];
+		node->memory_mib += inst->memory_mib;
+		node->cpu_millis += inst->cpu_millis;
+		node->n_instances++;
+		/* Instances of one service share its mapped ports. */
+		if (str_eq(inst->service_id, service_id))
+			node->n_same++;
+		else
+			add_ports(node, next_get(server, KIND_SERVICE, inst->service_id));
+	}
+}
+
+static void candidates_init(struct server *server, const char *service_id, struct candidates *c)
+{
+	*c = (struct candidates){ 0 };
+	next_for_each(server, KIND_NODE, struct node, node)
+	{
+		const struct node_live *live = map_find(&server->lives, node->id);
+
+		*ARRAY_ADD(c->nodes, c->n) = (struct sched_node){
+			.facts = node,
+			.is_alive = live && live->is_alive,
+		};
+		map_set(&c->by_id, node->id, (void *)(uintptr_t)c->n);
+	}
+	count_instances(server, service_id, c);
+}
+
+int place_check(struct server *server, const struct service *service, struct err *err)
+{
+	struct candidates c;
+
+	candidates_init(server, service->id, &c);
+	struct sched_snapshot snapshot = { .nodes = c.nodes, .n_nodes = c.n };
+	int r = sched_ever_fits(&snapshot, &service->spec, err);
+	candidates_fini(&c);
+	return r;
+}
+
+void place_instance(struct server *server, struct instance *inst, const struct service *service)
+{
+	struct candidates c;
+	auto_free char *reason = NULL;
+
+	candidates_init(server, service->id, &c);
+	struct sched_snapshot snapshot = { .nodes = c.nodes, .n_nodes = c.n };
+	int found = sched_pick(&snapshot, &service->spec, &reason);
+	struct fact *fact = fact_get(server, inst->id);
+	if (found >= 0) {
+		STR_COPY(inst->node_id, c.nodes[found].facts->id);
+		fact->status.state = STATE_NODE_SCHEDULED;
+		fact->status.detail[0] = '\0';
+	} else {
+		fact->status.state = STATE_NO_WORKER_CAPACITY;
+		STR_COPY(fact->status.detail, reason);
+	}
+	candidates_fini(&c);
+}
+
+void place_pending(struct server *server)
+{
+	next_for_each(server, KIND_INSTANCE, struct instance, inst)
+	{
+		const struct service *service = next_get(server, KIND_SERVICE, inst->service_id);
+
+		if (inst->node_id[0] || inst->is_removed || !service)
+			continue;
+		struct instance *placed = object_copy(KIND_INSTANCE, inst);
+		place_instance(server, placed, service);
+		if (placed->node_id[0])
+			next_put(server, KIND_INSTANCE, placed->id, placed);
+		else
+			object_free(KIND_INSTANCE, placed);
+	}
+}
