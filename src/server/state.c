@@ -171,6 +171,8 @@ void undo_apply(struct server *server)
 		u->doc->next = u->next;
 		u->doc->is_touched = u->was_touched;
 		if (!u->was_touched && !u->doc->cur) {
+			if (u->doc->kind == KIND_INSTANCE)
+				fact_remove(server, u->doc->id);
 			map_remove(&server->docs[u->doc->kind], u->doc->id);
 			free(u->doc);
 		}
