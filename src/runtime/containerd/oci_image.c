@@ -1,0 +1,168 @@
+/* Reading image manifests and configs, chain ids, signal names. */
+#include <signal.h>
+
+#include "base/base.h"
+#include "json/json.h"
+#include "runtime/containerd/oci_image.h"
+#include "wire/digest/digest.h"
+
+#define WORDS_MAX 1024 /* entries of a list */
+
+static int take_words(const struct json *object, const char *key, struct strv *ret, struct err *err)
+{
+	const struct json *list = json_get(object, key);
+	size_t n = json_count(list);
+
+	if (n > WORDS_MAX)
+		return err_set(err, -EBADMSG, "read image config: %s has %zu entries, at most %d",
+			       key, n, WORDS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		const char *word = json_str(json_at(list, i));
+
+		if (!word)
+			return err_set(err, -EBADMSG, "read image config: %s[%zu] is no string",
+				       key, i);
+		strv_add(ret, word);
+	}
+	return 0;
+}
+
+static char *take_text(const struct json *object, const char *key)
+{
+	const char *text = json_get_str(object, key);
+
+	return xstrdup(text ? text : "");
+}
+
+static int take_diff_ids(const struct json *root, struct oci_image *image, struct err *err)
+{
+	int r = take_words(json_get(root, "rootfs"), "diff_ids", &image->diff_ids, err);
+
+	if (r < 0)
+		return r;
+	if (!image->diff_ids.n || image->diff_ids.n > OCI_LAYERS_MAX)
+		return err_set(err, -EBADMSG, "read image config: %zu layers, expected 1 to %d",
+			       image->diff_ids.n, OCI_LAYERS_MAX);
+	for (size_t i = 0; i < image->diff_ids.n; i++)
+		if (!digest_is_valid(image->diff_ids.items[i]))
+			return err_set(err, -EBADMSG, "read image config: diff id %.80s is invalid",
+				       image->diff_ids.items[i]);
+	return 0;
+}
+
+int oci_image_parse(const char *text, struct oci_image *ret, struct err *err)
+{
+	auto_(json_free) struct json *root = NULL;
+	auto_oci_image struct oci_image image = { 0 };
+	int r = json_parse(text, strlen(text), &root, err);
+
+	if (r < 0) {
+		err_wrap(err, "read image config");
+		return err->code = -EBADMSG;
+	}
+	const struct json *config = json_get(root, "config");
+	r = take_words(config, "Entrypoint", &image.entrypoint, err);
+	if (r == 0)
+		r = take_words(config, "Cmd", &image.cmd, err);
+	if (r == 0)
+		r = take_words(config, "Env", &image.env, err);
+	if (r == 0)
+		r = take_diff_ids(root, &image, err);
+	if (r < 0)
+		return r;
+	image.user = take_text(config, "User");
+	image.dir = take_text(config, "WorkingDir");
+	image.stop_signal = take_text(config, "StopSignal");
+	*ret = image;
+	image = (struct oci_image){ 0 };
+	return 0;
+}
+
+void oci_image_fini(struct oci_image *image)
+{
+	strv_fini(&image->entrypoint);
+	strv_fini(&image->cmd);
+	strv_fini(&image->env);
+	strv_fini(&image->diff_ids);
+	free(image->user);
+	free(image->dir);
+	free(image->stop_signal);
+	*image = (struct oci_image){ 0 };
+}
+
+int oci_manifest_config(const char *text, char **ret_digest, struct err *err)
+{
+	auto_(json_free) struct json *root = NULL;
+	int r = json_parse(text, strlen(text), &root, err);
+
+	if (r < 0) {
+		err_wrap(err, "read image manifest");
+		return err->code = -EBADMSG;
+	}
+	const char *digest = json_get_str(json_get(root, "config"), "digest");
+	if (!digest || !digest_is_valid(digest))
+		return err_set(err, -EBADMSG, "read image manifest: no valid config digest in it");
+	*ret_digest = xstrdup(digest);
+	return 0;
+}
+
+char *oci_chain_id(const struct strv *diff_ids, size_t n)
+{
+	char chain[DIGEST_TEXT_MAX];
+
+	assert(n && n <= diff_ids->n);
+	STR_COPY(chain, diff_ids->items[0]);
+	for (size_t i = 1; i < n; i++) {
+		auto_free char *pair = xasprintf("%s %s", chain, diff_ids->items[i]);
+
+		digest_of(pair, strlen(pair), chain);
+	}
+	return xstrdup(chain);
+}
+
+static const char *const signal_names[] = {
+	[SIGHUP] = "SIGHUP",   [SIGINT] = "SIGINT",     [SIGQUIT] = "SIGQUIT",
+	[SIGILL] = "SIGILL",   [SIGTRAP] = "SIGTRAP",   [SIGABRT] = "SIGABRT",
+	[SIGBUS] = "SIGBUS",   [SIGFPE] = "SIGFPE",     [SIGKILL] = "SIGKILL",
+	[SIGUSR1] = "SIGUSR1", [SIGSEGV] = "SIGSEGV",   [SIGUSR2] = "SIGUSR2",
+	[SIGPIPE] = "SIGPIPE", [SIGALRM] = "SIGALRM",   [SIGTERM] = "SIGTERM",
+	[SIGCONT] = "SIGCONT", [SIGSTOP] = "SIGSTOP",   [SIGXCPU] = "SIGXCPU",
+	[SIGXFSZ] = "SIGXFSZ", [SIGWINCH] = "SIGWINCH", [SIGPWR] = "SIGPWR",
+	[SIGSYS] = "SIGSYS",
+};
+
+const char *oci_signal_name(int sig)
+{
+	return sig > 0 && (size_t)sig < ARRAY_LEN(signal_names) ? signal_names[sig] : NULL;
+}
+
+static int parse_realtime(const char *text, int *ret)
+{
+	uint32_t offset = 0;
+
+	if (!str_starts(text, "SIGRTMIN"))
+		return -EINVAL;
+	if (text[8] && (text[8] != '+' || parse_u32(text + 9, 0, 30, &offset) < 0))
+		return -EINVAL;
+	/* The kernel's number, which is not this process's SIGRTMIN: libc keeps two for itself. */
+	*ret = 34 + (int)offset;
+	return 0;
+}
+
+int oci_signal_parse(const char *text, int *ret)
+{
+	auto_free char *name = xasprintf("%s%s", str_starts(text, "SIG") ? "" : "SIG", text);
+	uint32_t number;
+
+	if (parse_u32(text, 1, 64, &number) == 0) {
+		*ret = (int)number;
+		return 0;
+	}
+	for (int sig = 1; sig < (int)ARRAY_LEN(signal_names); sig++) {
+		if (signal_names[sig] && str_eq(signal_names[sig], name)) {
+			*ret = sig;
+			return 0;
+		}
+	}
+	return parse_realtime(name, ret);
+}

@@ -1,0 +1,31 @@
+/* The OCI runtime spec of an instance: pure, data in, JSON text out. */
+#ifndef HOLM_RUNTIME_CONTAINERD_SPEC_H
+#define HOLM_RUNTIME_CONTAINERD_SPEC_H
+
+#include "base/base.h"
+#include "runtime/containerd/oci_image.h"
+#include "runtime/containerd/user.h"
+#include "runtime/runtime.h"
+
+#define SPEC_MAX ((size_t)1 << 20)
+
+/* What the host adds. */
+struct spec_host {
+	const char *instance_dir;  /* holds resolv.conf, hosts and hostname */
+	const char *cgroup_parent; /* "holm-1a2b3c4d" */
+	bool has_cgroup_v2;        /* gives containers a cgroup namespace */
+	bool has_swap_limit;       /* the kernel accounts swap */
+	struct oci_user user;
+};
+
+/* -EINVAL: nothing to run, or an environment entry without '='. */
+int spec_build(const struct runtime_spec *spec, const struct oci_image *image,
+	       const struct spec_host *host, char **ret, struct err *err);
+
+/* The files below instance_dir; the caller's. */
+char *spec_resolv_conf(const struct runtime_net *net);
+char *spec_hosts(const struct runtime_net *net, const char *hostname);
+/* The name a container has: the network's, or its id. */
+const char *spec_hostname(const struct runtime_spec *spec);
+
+#endif
