@@ -1,10 +1,10 @@
 /* Identity of processes. A pidfd pins one process; the start time tells whether it is the one that
  * was meant. */
-#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/proc.h"
 
 #define BOOT_ID_PATH   "/proc/sys/kernel/random/boot_id"
@@ -124,38 +124,24 @@ int proc_kill(const struct proc_id *id, int sig, struct err *err)
 	return 0;
 }
 
-static uint64_t monotonic_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 int proc_wait(const struct proc_id *id, unsigned timeout_ms, struct err *err)
 {
 	struct err cause = { 0 };
 	auto_close int fd = proc_open(id, &cause);
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	uint64_t end = monotonic_ms() + timeout_ms;
+	uint64_t end_ms = clock_monotonic_ms() + timeout_ms;
 
 	if (fd == -ESRCH)
 		return 0;
 	if (fd < 0)
 		return err_copy(err, &cause);
-	for (;;) {
-		uint64_t now = monotonic_ms();
-		int n = poll(&p, 1, now < end ? (int)(end - now < 60000 ? end - now : 60000) : 0);
-
-		if (n > 0)
-			return 0;
-		if (n < 0 && errno != EINTR)
-			return err_errno(err, "wait for process %d", id->pid);
-		if (n == 0 && now >= end)
-			return err_set(err, -ETIMEDOUT,
-				       "wait for process %d: still running after %u ms", id->pid,
-				       timeout_ms);
-	}
+	int r = clock_poll(&p, 1, end_ms);
+	if (r < 0)
+		return err_set(err, r, "wait for process %d: %s", id->pid, strerror(-r));
+	if (r == 0)
+		return err_set(err, -ETIMEDOUT, "wait for process %d: still running after %u ms",
+			       id->pid, timeout_ms);
+	return 0;
 }
 
 const char *proc_id_format(const struct proc_id *id, char out[PROC_ID_TEXT_MAX])
