@@ -30,12 +30,13 @@ typedef int (*store_load_fn)(void *arg, const char *kind, const char *id, const 
 
 struct store_driver {
 	const char *name; /* sqlite, mem */
-	/* Opens or creates; brings an older schema up to date, refuses a newer one (-ENOTSUP). */
+	/* Opens or creates; brings an older schema up to date, refuses a newer one (-ENOTSUP), what
+	 * is no store or damaged (-EBADMSG), and one that another process has open (-EBUSY). */
 	int (*open)(const char *where, void **ret, struct err *err);
 	void (*close)(void *state);
 	/* Every document, in order of kind and id. */
 	int (*load)(void *state, store_load_fn fn, void *arg, struct err *err);
-	/* All or nothing. */
+	/* All or nothing, in order; -ENOSPC when the disk is full. */
 	int (*commit)(void *state, const struct store_batch *const *batches, size_t n,
 		      struct err *err);
 };
@@ -54,8 +55,10 @@ struct store;
 /* Blocks: meant for the start of a program. */
 struct store *store_open(struct loop *loop, const struct store_driver *driver, const char *where,
 			 struct err *err);
-/* Waits for what is queued. done callbacks that have not run yet never will. */
+/* NULL-safe, returns NULL. After loop_free(), which waits for the commit under way: what is queued
+ * behind it is dropped, unacknowledged, and no done callback runs any more. */
 struct store *store_close(struct store *store);
+/* Every document, in order of kind and id; blocks, for the start too. */
 int store_load(struct store *store, store_load_fn fn, void *arg, struct err *err);
 
 /* done runs once on the loop, never inside this call; err->code is 0 on success. Batches are
