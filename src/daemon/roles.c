@@ -232,12 +232,12 @@ static int start(struct roles *roles, struct err *err)
 static void stop(struct roles *roles)
 {
 	api_free(roles->api);
+	if (roles->bus)
+		bus_free(roles->bus);
 	if (roles->loop)
 		loop_free(roles->loop);
 	worker_free(roles->worker);
 	server_free(roles->server);
-	if (roles->bus)
-		bus_free(roles->bus);
 	stream_hub_free(roles->streams);
 	char *const strings[] = { roles->token,       roles->helper_path, roles->socket,
 				  roles->server_db,   roles->worker_dir,  roles->worker_db,

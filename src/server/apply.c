@@ -245,7 +245,7 @@ static void apply_done(struct server *server, void *arg, const struct err *err)
 	apply->plan.revision = server->revision;
 	if (apply->is_dry_run && err->code == -ECANCELED)
 		apply->done(apply->arg, &apply->plan, &none);
-	else
+	else if (err->code != -ESHUTDOWN)
 		apply->done(apply->arg, err->code ? NULL : &apply->plan, err);
 	fields_fini(&plan_view_table, &apply->plan);
 	sla_fini(&apply->sla);

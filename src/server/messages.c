@@ -154,7 +154,7 @@ static void register_done(struct server *server, void *arg, const struct err *er
 	struct registration *reg = arg;
 	const struct node *node = state_get(server, KIND_NODE, reg->node.id);
 
-	if (err->code)
+	if (err->code && err->code != -ESHUTDOWN)
 		log_error("node %s: %s", reg->node.id, err->msg);
 	if (node && !err->code) {
 		struct msg_accept accept = { .subnets = node->subnets };

@@ -91,7 +91,8 @@ void undo_apply(struct server *server);
 const void *doc_next(const struct doc *doc);
 
 /* request.c: `run` reads and changes objects by next_…; a negative result undoes what it changed.
- * done runs once, after the commit or with the error. */
+ * done runs once, after the commit or with the error; -ESHUTDOWN: the server is being freed, only
+ * release `arg`. */
 typedef int (*request_fn)(struct server *server, void *arg, struct err *err);
 typedef void (*request_done_fn)(struct server *server, void *arg, const struct err *err);
 void request_begin(struct server *server, request_fn run, request_done_fn done, void *arg);

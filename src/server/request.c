@@ -133,8 +133,10 @@ static void requests_run(void *arg)
 
 void request_free_all(struct server *server)
 {
+	static const struct err closed = { .code = -ESHUTDOWN, .msg = "the server has ended" };
+
 	for (struct list *l; (l = list_pop(&server->requests));)
-		free(container_of(l, struct request, node));
+		request_end(server, container_of(l, struct request, node), &closed);
 	for (struct list *l; (l = list_pop(&server->running));)
-		free(container_of(l, struct request, node));
+		request_end(server, container_of(l, struct request, node), &closed);
 }

@@ -39,6 +39,8 @@ static struct net_op *net_op_new(struct worker *worker, struct winst *inst,
 	return n;
 }
 
+static void publish_begin(void *arg);
+
 static void setup_run(struct op *op)
 {
 	struct net_op *n = container_of(op, struct net_op, op);
@@ -66,7 +68,7 @@ static void setup_done(struct op *op)
 		network_setup(worker);
 		return;
 	}
-	network_publish(worker);
+	publish_begin(worker);
 	winst_tick_all(worker);
 }
 
@@ -248,8 +250,6 @@ static void add_own(struct worker *worker, struct net_op *n, struct map *by_name
 	}
 }
 
-static void publish_begin(void *arg);
-
 static void publish_run(struct op *op)
 {
 	struct net_op *n = container_of(op, struct net_op, op);
@@ -301,7 +301,7 @@ static void publish_begin(void *arg)
 	worker->needs_publish = false;
 	worker->is_publishing = true;
 	struct net_op *n = net_op_new(worker, NULL, publish_run, publish_done);
-	n->seq = worker->publish_seq++;
+	n->seq = ++worker->publish_seq;
 	add_told(worker, n, &by_name);
 	add_own(worker, n, &by_name);
 	map_fini(&by_name);
@@ -315,5 +315,5 @@ uint64_t network_publish(struct worker *worker)
 		worker->needs_publish = true;
 		loop_post(worker->config.loop, publish_begin, worker);
 	}
-	return worker->publish_seq;
+	return worker->publish_seq + 1;
 }

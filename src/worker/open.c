@@ -7,8 +7,9 @@ struct open_op {
 	size_t index; /* of the runtime */
 	struct runtime_list list;
 	struct runtime_info info;
-	void *state;
-	struct overlay *overlay;
+	void *state;             /* opened, not taken over yet */
+	struct overlay *overlay; /* the same */
+	void *probed;            /* the state to probe, borrowed */
 	struct strv problems;
 	struct worker_config config;
 };
@@ -17,6 +18,10 @@ static void open_op_fini(struct op *op)
 {
 	struct open_op *o = container_of(op, struct open_op, op);
 
+	if (o->overlay)
+		o->config.overlay->close(o->overlay);
+	if (o->state)
+		o->config.runtimes[o->index].driver->close(o->state);
 	runtime_list_fini(&o->list);
 	runtime_info_fini(&o->info);
 	strv_fini(&o->problems);
@@ -91,7 +96,7 @@ static void overlay_done(struct op *op)
 		worker_tell_ready(worker, &op->err);
 		return;
 	}
-	worker->overlay = o->overlay;
+	worker->overlay = TAKE(o->overlay);
 	for (size_t i = 0; i < o->problems.n; i++)
 		log_warning("%s", o->problems.items[i]);
 	worker->problems = o->problems;
@@ -119,10 +124,8 @@ static void runtime_done(struct op *op)
 	if (op->result < 0) {
 		log_warning("runtime %s: %s", slot->driver->name, op->err.msg);
 		strv_addf(&slot->info.problems, "%s: %s", slot->driver->name, op->err.msg);
-		if (o->state)
-			slot->driver->close(o->state);
 	} else {
-		slot->state = o->state;
+		slot->state = TAKE(o->state);
 		for (size_t i = 0; i < o->list.n; i++)
 			adopt(worker, slot, &o->list.items[i]);
 	}
@@ -133,7 +136,7 @@ static void probe_run(struct op *op)
 {
 	struct open_op *o = container_of(op, struct open_op, op);
 
-	op->result = o->config.runtimes[o->index].driver->probe(o->state, &o->info, &op->err);
+	op->result = o->config.runtimes[o->index].driver->probe(o->probed, &o->info, &op->err);
 }
 
 static void probe_done(struct op *op)
@@ -168,7 +171,7 @@ void open_probe(struct worker *worker)
 			continue;
 		struct open_op *o = open_op_new(worker, probe_run, probe_done);
 		o->index = i;
-		o->state = worker->slots[i].state;
+		o->probed = worker->slots[i].state;
 		worker->n_opening++;
 		op_begin(worker, EXECUTOR_RUNTIME, &o->op);
 	}

@@ -73,6 +73,7 @@ struct worker {
 	struct runtime_slot slots[WORKER_RUNTIMES_MAX];
 	struct map instances; /* id → struct winst */
 	struct list ops;
+	struct list saves;    /* commits under way */
 	struct map transfers; /* image → struct transfer */
 	struct timer *progress_timer;
 	struct map unikernels; /* URL → struct unikernel_image on disk */
@@ -144,6 +145,7 @@ bool network_pick_ip(struct winst *inst);
 
 /* records.c */
 int records_load(struct worker *worker, struct err *err);
+void records_free_all(struct worker *worker);
 /* Saves record and specs; the instance takes no step before they are on disk. */
 void records_save(struct winst *inst);
 void records_forget(struct winst *inst);

@@ -64,17 +64,41 @@ int records_load(struct worker *worker, struct err *err)
 	return r < 0 ? err_wrap(err, "load the worker's state") : 0;
 }
 
+/* A commit under way: one of the worker's, freed with it if the store never answers. */
 struct save {
+	struct list node;
 	struct worker *worker;
 	char id[ID_SIZE];
 };
+
+static struct save *save_new(struct winst *inst)
+{
+	struct save *save = NEW(struct save);
+
+	save->worker = inst->worker;
+	STR_COPY(save->id, inst->id);
+	list_push(&inst->worker->saves, &save->node);
+	return save;
+}
+
+static void save_free(struct save *save)
+{
+	list_remove(&save->node);
+	free(save);
+}
+
+void records_free_all(struct worker *worker)
+{
+	while (!list_is_empty(&worker->saves))
+		save_free(container_of(worker->saves.next, struct save, node));
+}
 
 static void on_saved(void *arg, const struct err *err)
 {
 	struct save *save = arg;
 	struct winst *inst = map_find(&save->worker->instances, save->id);
 
-	free(save);
+	save_free(save);
 	if (!inst)
 		return;
 	inst->n_saving--;
@@ -90,7 +114,6 @@ static void on_saved(void *arg, const struct err *err)
 void records_save(struct winst *inst)
 {
 	struct store_batch batch = { 0 };
-	struct save *save = NEW(struct save);
 
 	inst->needs_save = false;
 	store_batch_put(&batch, KIND_WISH, inst->id, fields_format(&msg_deploy_table, &inst->wish));
@@ -98,10 +121,8 @@ void records_save(struct winst *inst)
 	if (inst->current.generation)
 		store_batch_put(&batch, KIND_CURRENT, inst->id,
 				fields_format(&msg_deploy_table, &inst->current));
-	save->worker = inst->worker;
-	STR_COPY(save->id, inst->id);
 	inst->n_saving++;
-	store_commit_begin(inst->worker->store, &batch, on_saved, save);
+	store_commit_begin(inst->worker->store, &batch, on_saved, save_new(inst));
 }
 
 static void on_forgotten(void *arg, const struct err *err)
@@ -110,7 +131,7 @@ static void on_forgotten(void *arg, const struct err *err)
 	struct winst *inst = map_find(&save->worker->instances, save->id);
 	struct worker *worker = save->worker;
 
-	free(save);
+	save_free(save);
 	if (!inst)
 		return;
 	inst->is_busy = false;
@@ -130,14 +151,11 @@ static void on_forgotten(void *arg, const struct err *err)
 void records_forget(struct winst *inst)
 {
 	struct store_batch batch = { 0 };
-	struct save *save = NEW(struct save);
 
 	store_batch_delete(&batch, KIND_WISH, inst->id);
 	store_batch_delete(&batch, KIND_RECORD, inst->id);
 	store_batch_delete(&batch, KIND_CURRENT, inst->id);
-	save->worker = inst->worker;
-	STR_COPY(save->id, inst->id);
-	store_commit_begin(inst->worker->store, &batch, on_forgotten, save);
+	store_commit_begin(inst->worker->store, &batch, on_forgotten, save_new(inst));
 }
 
 static void on_noted(void *arg, const struct err *err)

@@ -31,6 +31,7 @@ struct worker *worker_new(const struct worker_config *config, struct err *err)
 
 	worker->config = *config;
 	list_init(&worker->ops);
+	list_init(&worker->saves);
 	worker->store = store_open(config->loop, config->store, config->store_where, err);
 	if (!worker->store || records_load(worker, err) < 0) {
 		worker_free(worker);
@@ -60,6 +61,7 @@ struct worker *worker_free(struct worker *worker)
 	if (!worker)
 		return NULL;
 	op_free_all(&worker->ops);
+	records_free_all(worker);
 	map_for_each(&worker->instances, i, e)
 		winst_free(e->value);
 	map_fini(&worker->instances);
