@@ -78,7 +78,8 @@ struct overlay_driver {
 	/* Removes it, and the address's connection-tracking entries. Gone is success. */
 	int (*detach)(struct overlay *ov, const char *instance_id, uint32_t ip, struct err *err);
 	/* Makes service addresses, port mappings and names what the table says, changing only what
-	 * differs, atomically; forgets connections of backends that went away. */
+	 * differs, atomically; forgets connections of backends that went away. A backend that is
+	 * listed without being ready keeps those it has. */
 	int (*publish)(struct overlay *ov, const struct overlay_table *table, struct err *err);
 	/* Ids of the instances that have a link. */
 	int (*list)(struct overlay *ov, struct strv *ret, struct err *err);
@@ -88,7 +89,21 @@ struct overlay_driver {
 	int (*down)(struct overlay *ov, struct err *err);
 };
 
-extern const struct overlay_driver overlay_linux, overlay_fake;
+extern const struct overlay_driver overlay_linux;
+
+/* In-process network for simulations: links and the last table live in a `struct fake_network`, which
+ * outlives any handle opened on it, as the kernel's outlive a killed supervisor. */
+struct fake_network;
+struct fake_network *fake_network_new(void);
+struct fake_network *fake_network_free(struct fake_network *net);
+/* To be passed as state_dir of overlay_fake. */
+const char *fake_network_dir(const struct fake_network *net);
+/* The instance that a new connection from this node to a service or instance address reaches, round
+ * robin; NULL if it is refused. Valid until the next call that publishes. */
+const char *fake_network_connect(struct fake_network *net, uint32_t service_ip);
+/* Namespace address of an instance's link, 0 if it has none. */
+uint32_t fake_network_ip(const struct fake_network *net, const char *instance_id);
+extern const struct overlay_driver overlay_fake;
 
 /* Pure address arithmetic. Blocks of /26: the first usable address is the gateway. */
 #define OVERLAY_BLOCK_PREFIX 26

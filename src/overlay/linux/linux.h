@@ -1,0 +1,57 @@
+/* The overlay on this kernel: what the parts of the driver share. */
+#ifndef HOLM_OVERLAY_LINUX_LINUX_H
+#define HOLM_OVERLAY_LINUX_LINUX_H
+
+#include "overlay/plan.h"
+#include "wire/netlink/netlink.h"
+#include "wire/nft/nft.h"
+
+struct overlay {
+	struct overlay_plan plan;
+	char *state_dir;
+	struct netlink *nl; /* of the host's namespace */
+	struct nft *nft;
+	struct strv blocks;     /* as setup was told last */
+	struct nft_state state; /* what nftables was given last */
+	bool is_loaded;         /* by this process, so that changes suffice */
+	char *names;            /* the hosts file as the name server was told last, or NULL */
+};
+
+/* bridge.c: the bridge with its addresses, routes and settings. */
+int bridge_make(struct overlay *ov, struct err *err);
+int bridge_check_pools(struct overlay *ov, struct err *err);
+/* Leaves exactly these addresses on a link. */
+int addresses_set(struct netlink *nl, const struct netlink_addr *wanted, size_t n, struct err *err);
+
+/* sysctl.c: settings below /proc/sys; what was there before is recorded first, and sysctl_restore
+ * puts it back where the value is still ours. */
+int sysctl_record_and_set(struct overlay *ov, const char *path, const char *value, struct err *err);
+int sysctl_restore(struct overlay *ov, struct err *err);
+/* Of something that goes away with us. Absent (a kernel without IPv6) is success. */
+int sysctl_set(const char *path, const char *value, struct err *err);
+
+/* link.c */
+int link_attach(struct overlay *ov, const struct overlay_link_spec *spec, struct overlay_link *ret,
+		struct err *err);
+int link_detach(struct overlay *ov, const char *instance_id, uint32_t ip, struct err *err);
+int link_list(struct overlay *ov, struct strv *ret, struct err *err);
+
+/* rules.c: the nftables table. */
+int rules_load_if_absent(struct overlay *ov, struct err *err);
+int rules_publish(struct overlay *ov, const struct overlay_table *table, struct err *err);
+int rules_remove(struct overlay *ov, struct err *err);
+int rules_exist(struct overlay *ov, bool *ret, struct err *err);
+/* Forgets the connections of an address, or of all of ours. */
+int flows_forget_address(uint32_t ip, struct err *err);
+int flows_forget_pools(const struct overlay_plan *plan, struct err *err);
+
+/* nameserver.c: a dnsmasq that outlives us. */
+int nameserver_start(struct overlay *ov, struct err *err); /* runs already: success */
+int nameserver_stop(struct overlay *ov, struct err *err);
+int nameserver_publish(struct overlay *ov, const struct overlay_table *table, struct err *err);
+
+/* check.c, down.c */
+int overlay_check(struct overlay *ov, struct strv *ret, struct err *err);
+int overlay_down(struct overlay *ov, struct err *err);
+
+#endif
