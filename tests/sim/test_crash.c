@@ -1,0 +1,127 @@
+/* The process is killed between any two events of a deployment, again and again; afterwards every
+ * instance runs exactly once. A failing seed is printed and fails again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/base.h"
+#include "world.h"
+
+#define SEEDS     100
+#define SETTLE_MS 120000
+#define STEPS_MAX 120
+#define DESCRIPTOR(replicas, cmd)                                                               \
+	"{\"sla_version\":\"v2.0\",\"customerID\":\"Admin\",\"applications\":[{"                \
+	"\"application_name\":\"shop\",\"application_namespace\":\"prod\",\"microservices\":[{" \
+	"\"microservice_name\":\"web\",\"microservice_namespace\":\"test\","                    \
+	"\"virtualization\":\"container\",\"code\":\"docker.io/library/web:1\","                \
+	"\"cmd\":[\"" cmd "\"],\"memory\":10,\"port\":\"80:80\",\"replicas\":" #replicas "}]}]}"
+
+static void assert_settled(struct world *world, unsigned n)
+{
+	world_run(world, SETTLE_MS);
+	if (world_running(world) != n || world_most_running(world) > 1 ||
+	    world_count(world, "RUNNING") != n)
+		fail_msg("seed %lu: %u instances run (%u told so, at most %u times), expected %u",
+			 world->seed, world_running(world), world_count(world, "RUNNING"),
+			 world_most_running(world), n);
+}
+
+static void deploys_without_a_crash(void **state)
+{
+	struct world world;
+
+	world_init(&world, 1);
+	world_boot(&world);
+	world_run(&world, 1000);
+	assert_true(world.is_ready);
+	world_apply(&world, DESCRIPTOR(3, "serve"));
+	assert_settled(&world, 3);
+	world_fini(&world);
+}
+
+static unsigned steps_of(struct world *world)
+{
+	uint8_t byte;
+
+	loop_random(world->loop, &byte, 1);
+	return byte % STEPS_MAX;
+}
+
+static void crashes_between_steps_of_a_deployment(void **state)
+{
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct world world;
+
+		world_init(&world, seed * 1000);
+		world_boot(&world);
+		world_run(&world, 1000);
+		world_apply(&world, DESCRIPTOR(3, "serve"));
+		for (unsigned crash = 0; crash < 4; crash++) {
+			world_step(&world, steps_of(&world));
+			world_crash(&world);
+			world_boot(&world);
+			assert_in_range(world_most_running(&world), 0, 1);
+		}
+		assert_settled(&world, 3);
+		world_fini(&world);
+	}
+}
+
+static void crashes_between_steps_of_a_replacement(void **state)
+{
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct world world;
+
+		world_init(&world, seed * 1000);
+		world_boot(&world);
+		world_run(&world, 1000);
+		world_apply(&world, DESCRIPTOR(2, "serve"));
+		assert_settled(&world, 2);
+		world_apply(&world, DESCRIPTOR(4, "serve faster"));
+		world_step(&world, steps_of(&world));
+		world_crash(&world);
+		world_boot(&world);
+		assert_settled(&world, 4);
+		world_apply(&world, DESCRIPTOR(1, "serve faster"));
+		world_step(&world, steps_of(&world));
+		world_crash(&world);
+		world_boot(&world);
+		assert_settled(&world, 1);
+		world_fini(&world);
+	}
+}
+
+static void acknowledged_or_nothing_when_the_disk_is_full(void **state)
+{
+	struct world world;
+
+	world_init(&world, 7);
+	world_boot(&world);
+	world_run(&world, 1000);
+	store_mem_fail(world.server_disk, 1);
+	world_apply_begin(&world, DESCRIPTOR(3, "serve"));
+	world_run(&world, SETTLE_MS);
+	assert_int_equal(world_running(&world), 0);
+	assert_int_equal(world_count(&world, "RUNNING"), 0);
+	world_apply(&world, DESCRIPTOR(3, "serve"));
+	store_mem_fail(world.worker_disk, 2);
+	assert_settled(&world, 3);
+	world_fini(&world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(deploys_without_a_crash),
+		cmocka_unit_test(crashes_between_steps_of_a_deployment),
+		cmocka_unit_test(crashes_between_steps_of_a_replacement),
+		cmocka_unit_test(acknowledged_or_nothing_when_the_disk_is_full),
+	};
+
+	log_set_level(LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests_name("sim/crash", tests, NULL, NULL);
+}
