@@ -97,7 +97,7 @@ static const struct field service_spec_fields[] = {
 	  .help = "Holm: most processes of a container; 0: no limit"),
 	S(state, "state", F_STR, TEXT, .help = "no effect"),
 	S(port, "port", F_STR, TEXT,
-	  .help = "`HOST[:CONTAINER][/tcp|/udp]` joined by semicolons; tcp unless named"),
+	  .help = "`HOST[:CONTAINER][/PROTOCOL]` joined by semicolons; `tcp` or `udp`, without: tcp"),
 	S(one_shot, "one_shot", F_BOOL, .flags = F_OMIT_EMPTY,
 	  .help = "ends as COMPLETED on exit code 0 instead of starting again"),
 	S(privileged, "privileged", F_BOOL, .flags = F_OMIT_EMPTY,
