@@ -33,7 +33,11 @@ char *image_ref_format(const struct image_ref *ref);
 /* Finds the image and the manifest for the platform ("linux/amd64", NULL: this machine's). Errors:
  * -ENOENT no such image, -EACCES not allowed, -ENOTSUP not for this platform, -EBADMSG damaged,
  * -ECONNREFUSED/-EHOSTUNREACH/-ETIMEDOUT worth a retry. */
-int image_source_open(const struct image_config *config, const char *ref, const char *platform,
+struct image_request {
+	const char *ref;
+	const char *platform; /* NULL: this machine's */
+};
+int image_source_open(const struct image_config *config, const struct image_request *request,
 		      const struct cancel *cancel, struct image_source **ret, struct err *err);
 void image_source_close(struct image_source *source); /* NULL-safe */
 
@@ -46,9 +50,14 @@ struct unikernel_image {
 /* Oakestra's .tar.gz from http(s):// or file:, with an optional "#sha256=…" that must match.
  * Unpacked once per digest. -EBADMSG: digest mismatch, an entry that escapes, no kernel in it;
  * -E2BIG: larger than archive_max; -EPERM: file: outside local_root. */
+struct image_transfer {
+	image_progress_fn progress; /* may be NULL */
+	void *arg;
+	const struct cancel *cancel;
+};
 int image_unikernel_get(const struct image_config *config, const char *url,
-			image_progress_fn progress, void *arg, const struct cancel *cancel,
-			struct unikernel_image *ret, struct err *err);
+			const struct image_transfer *transfer, struct unikernel_image *ret,
+			struct err *err);
 void unikernel_image_fini(struct unikernel_image *image);
 
 #endif

@@ -20,7 +20,10 @@ struct image_descriptor {
 };
 
 /* Takes the next bytes; a negative result ends the read with that error. */
-typedef int (*image_sink_fn)(void *arg, const void *data, size_t len, struct err *err);
+struct image_sink {
+	int (*write)(void *arg, const void *data, size_t len, struct err *err);
+	void *arg;
+};
 
 struct image_source {
 	char *name;                       /* canonical reference, the name it is stored under */
@@ -30,11 +33,11 @@ struct image_source {
 	struct image_descriptor *layers; /* bottom first */
 	size_t n_layers;
 
-	/* Streams one blob into the sink from `offset` on; -EBADMSG if length or digest do not
+	/* Streams one blob into the sink; -EBADMSG if length or digest do not
 	 * match, which is known only at the end. Safe to call for different blobs on
 	 * different threads. */
 	int (*read)(struct image_source *source, const struct image_descriptor *blob,
-		    image_sink_fn sink, void *arg, const struct cancel *cancel, struct err *err);
+		    const struct image_sink *sink, const struct cancel *cancel, struct err *err);
 	void (*close)(struct image_source *source);
 	void *state;
 };

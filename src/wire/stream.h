@@ -30,9 +30,9 @@ void stream_hub_register(struct stream_hub *hub, const char *node_id, stream_ope
 			 void *arg);
 void stream_hub_unregister(struct stream_hub *hub, const char *node_id);
 
-/* -EHOSTUNREACH if the node is not connected. */
-int stream_open(struct stream_hub *hub, const char *node_id, const char *request,
-		const struct stream_reader *reader, struct stream **ret, struct err *err);
+/* NULL with -EHOSTUNREACH if the node is not connected. The reader is copied. */
+struct stream *stream_open(struct stream_hub *hub, const char *node_id, const char *request,
+			   const struct stream_reader *reader, struct err *err);
 /* By the reader: no further callback; the server is told by its `gone`. */
 void stream_close(struct stream *stream);
 

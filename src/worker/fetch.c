@@ -92,8 +92,8 @@ static int fetch_container(struct fetch_op *f)
 {
 	struct image_source *source = NULL;
 	struct runtime_ctx ctx = { .cancel = &f->op.cancel, .progress = on_progress, .arg = f };
-	int r = image_source_open(f->images, f->ref, f->platform, &f->op.cancel, &source,
-				  &f->op.err);
+	struct image_request request = { .ref = f->ref, .platform = f->platform };
+	int r = image_source_open(f->images, &request, &f->op.cancel, &source, &f->op.err);
 
 	if (r < 0)
 		return r;
@@ -109,8 +109,12 @@ static int fetch_container(struct fetch_op *f)
 static int fetch_unikernel(struct fetch_op *f)
 {
 	struct unikernel_image image = { 0 };
-	int r = image_unikernel_get(f->images, f->ref, on_unikernel_progress, f, &f->op.cancel,
-				    &image, &f->op.err);
+	struct image_transfer transfer = {
+		.progress = on_unikernel_progress,
+		.arg = f,
+		.cancel = &f->op.cancel,
+	};
+	int r = image_unikernel_get(f->images, f->ref, &transfer, &image, &f->op.err);
 
 	if (r < 0)
 		return r;

@@ -168,10 +168,9 @@ void run_start(struct winst *inst)
 static void stop_run(struct op *op)
 {
 	struct run_op *r = container_of(op, struct run_op, op);
-	struct runtime_ctx ctx = { .cancel = &op->cancel };
+	struct runtime_ctx ctx = { .cancel = &op->cancel, .grace_ms = r->grace_ms };
 
-	op->result = r->slot->driver->stop(r->slot->state, r->id, r->grace_ms, &ctx, &r->status,
-					   &op->err);
+	op->result = r->slot->driver->stop(r->slot->state, r->id, &ctx, &r->status, &op->err);
 }
 
 static void stop_done(struct op *op)

@@ -141,8 +141,8 @@ static int fake_start(void *state, const struct runtime_spec *spec, const struct
 	return r;
 }
 
-static int fake_stop(void *state, const char *instance_id, uint32_t grace_ms,
-		     const struct runtime_ctx *ctx, struct runtime_status *ret, struct err *err)
+static int fake_stop(void *state, const char *instance_id, const struct runtime_ctx *ctx,
+		     struct runtime_status *ret, struct err *err)
 {
 	struct fake_host *host = state;
 

@@ -31,7 +31,7 @@ struct stream_hub *stream_hub_free(struct stream_hub *hub)
 {
 	if (!hub)
 		return NULL;
-	map_for_each (&hub->openers, i, e)
+	map_for_each(&hub->openers, i, e)
 		free(e->value);
 	map_fini(&hub->openers);
 	for (struct list *l; (l = list_pop(&hub->streams));)
@@ -54,20 +54,20 @@ void stream_hub_unregister(struct stream_hub *hub, const char *node_id)
 	free(map_remove(&hub->openers, node_id));
 }
 
-int stream_open(struct stream_hub *hub, const char *node_id, const char *request,
-		const struct stream_reader *reader, struct stream **ret, struct err *err)
+struct stream *stream_open(struct stream_hub *hub, const char *node_id, const char *request,
+			   const struct stream_reader *reader, struct err *err)
 {
 	const struct opener *opener = map_find(&hub->openers, node_id);
 
-	if (!opener)
-		return err_set(err, -EHOSTUNREACH, "open stream: node %s is not connected",
-			       node_id);
+	if (!opener) {
+		err_set(err, -EHOSTUNREACH, "open stream: node %s is not connected", node_id);
+		return NULL;
+	}
 	struct stream *stream = NEW(struct stream);
 	stream->reader = *reader;
 	list_push(&hub->streams, &stream->node);
-	*ret = stream;
 	opener->open(opener->arg, stream, request);
-	return 0;
+	return stream;
 }
 
 static void stream_free(struct stream *stream)
