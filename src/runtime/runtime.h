@@ -20,6 +20,9 @@ struct runtime_config {
 	const char *helper_path;   /* the supervisor executable */
 	const char *cgroup_parent; /* "holm-1a2b3c4d" below each cgroup root */
 	uint64_t log_max_bytes;    /* per instance, over all its log files */
+	/* NULL: the system's containerd if it answers and we have none of our own, else "own": one that
+	 * we start; any other value is the socket of the one to use. */
+	const char *containerd_address;
 };
 
 struct runtime_ctx {
@@ -27,6 +30,7 @@ struct runtime_ctx {
 	/* Told between steps; `phase` is a word for a person ("pulling"). May be NULL. */
 	void (*progress)(void *arg, const char *phase, uint64_t done, uint64_t total);
 	void *arg;
+	uint32_t grace_ms; /* of stop: from the stop signal to the kill */
 };
 
 /* Where an instance is plugged in, as the overlay made it. */
@@ -140,8 +144,8 @@ struct runtime_driver {
 		     struct runtime_status *ret, struct err *err);
 	/* Stop signal, grace, kill; then removes everything of it except its logs. Gone is
 	 * success. `ret` may be NULL; else tells how it ended. Cancel shortens the grace to nothing. */
-	int (*stop)(void *state, const char *instance_id, uint32_t grace_ms,
-		    const struct runtime_ctx *ctx, struct runtime_status *ret, struct err *err);
+	int (*stop)(void *state, const char *instance_id, const struct runtime_ctx *ctx,
+		    struct runtime_status *ret, struct err *err);
 
 	/* All instances of this node, or the one named: an empty list if it is unknown. Ended ones
 	 * stay listed until stop removes them. */
