@@ -1,0 +1,77 @@
+/* An HTTP/1.1 server in the loop: whole bounded requests in, answers at any later time.
+ *
+ * The handler is called on the loop once a request is complete. It, or whoever it hands the request
+ * to, answers exactly once: with http_reply(), or with http_stream_begin() ... http_stream_end().
+ * The request stays valid until then, even if the client or the server is gone by that time; what
+ * is answered then goes nowhere. Everything here is called on the loop's thread. */
+#ifndef HOLM_WIRE_HTTP_SERVER_H
+#define HOLM_WIRE_HTTP_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct loop;
+struct http_server;
+struct http_request;
+
+struct http_server_config {
+	void (*handler)(void *arg, struct http_request *request);
+	void *arg;
+	size_t max_body;           /* 0: 1 MiB; more is answered with 413 */
+	size_t max_stream;         /* unsent bytes of a stream, 0: 256 KiB */
+	unsigned max_connections;  /* of all listeners, 0: 256 */
+	unsigned n_reserved;       /* of these, for unix sockets alone; 0: 16 */
+	uint32_t head_timeout_ms;  /* request line and headers, from the connection; 0: 10 s */
+	uint32_t body_timeout_ms;  /* from the headers; 0: 30 s */
+	uint32_t idle_timeout_ms;  /* to the next request's headers; 0: 60 s */
+	uint32_t stall_timeout_ms; /* for the client to take more of an answer; 0: 30 s */
+};
+
+struct http_server *http_server_new(struct loop *loop, const struct http_server_config *config);
+/* Closes all connections. Not from inside the handler or another callback of the server. */
+struct http_server *http_server_free(struct http_server *server);
+
+/* Listens on a numeric IPv4 or IPv6 address; port 0: any. Returns the port. */
+int http_server_listen_tcp(struct http_server *server, const char *address, uint16_t port,
+			   struct err *err);
+/* A socket for this user alone (0600), removed with the server. One that nobody answers on is
+ * replaced; -EADDRINUSE if somebody does, -ENAMETOOLONG from 108 bytes on. */
+int http_server_listen_unix(struct http_server *server, const char *path, struct err *err);
+
+const char *http_request_method(const struct http_request *request);
+/* Without query, percent-decoded; "%2F" and control characters were refused. */
+const char *http_request_path(const struct http_request *request);
+/* Decoded value of a query parameter ("" for "?a"), NULL if there is none of that name. */
+const char *http_request_param(const struct http_request *request, const char *name);
+/* Value of the first header of that name (in any case), or NULL. */
+const char *http_request_header(const struct http_request *request, const char *name);
+/* NUL-terminated, "" if there is none; ret_len may be NULL. */
+const char *http_request_body(const struct http_request *request, size_t *ret_len);
+bool http_request_is_unix(const struct http_request *request);
+/* Numeric address of the client, "" for a unix socket. */
+const char *http_request_peer(const struct http_request *request);
+
+/* Called once if the client goes away before the answer has reached it; the answer is still due.
+ * NULL: no longer. */
+void http_request_on_gone(struct http_request *request, void (*fn)(void *arg), void *arg);
+
+/* Another header of the answer, before http_reply() or http_stream_begin(). */
+void http_add_header(struct http_request *request, const char *name, const char *value);
+/* Answers with a text (NULL: none) and is done with the request. content_type may be NULL. */
+void http_reply(struct http_request *request, unsigned status, const char *content_type,
+		char *take_body);
+
+/* Answers piece by piece. */
+void http_stream_begin(struct http_request *request, unsigned status, const char *content_type);
+/* All or nothing: -EAGAIN if the client is behind by max_stream bytes (it is cut off when it takes
+ * nothing for the stall timeout), -EPIPE if it is gone. */
+int http_stream_write(struct http_request *request, const void *data, size_t len);
+/* Called each time there is room again after -EAGAIN. */
+void http_stream_on_room(struct http_request *request, void (*fn)(void *arg), void *arg);
+/* Sends what is left and is done with the request. */
+void http_stream_end(struct http_request *request);
+
+#endif
