@@ -1,0 +1,40 @@
+/* What `holm get` shows of each kind of object. */
+#ifndef HOLM_CLI_COLUMNS_H
+#define HOLM_CLI_COLUMNS_H
+
+#include "cli/table.h"
+#include "model/view.h"
+
+struct column {
+	const char *title;
+	bool is_wide;     /* with -o wide alone */
+	bool is_optional; /* left out while it is empty everywhere */
+	/* Adds the cell's text; now_ms is unix time. */
+	void (*text)(const void *view, uint64_t now_ms, struct buf *out);
+	enum style (*style)(const void *view); /* NULL: plain */
+};
+
+struct listing {
+	const char *name; /* "instances", the word and the path */
+	const struct field_table *table;
+	bool has_app; /* ?app= is known */
+	const struct column *columns;
+	size_t n_columns;
+};
+
+/* NULL if there is none of that name; a missing s is forgiven. */
+const struct listing *listing_find(const char *name);
+/* NULL behind the last. */
+const struct listing *listing_at(size_t index);
+
+/* Parses an array of the listing's objects and prints it as a table. */
+struct listing_output {
+	bool is_wide;
+	bool is_colored;
+	uint64_t now_ms; /* unix time */
+	FILE *out;
+};
+int listing_print(const struct listing *listing, const char *json,
+		  const struct listing_output *output, struct err *err);
+
+#endif

@@ -1,0 +1,151 @@
+/* The command table: what is parsed, run and printed as help. */
+#include "cli/private.h"
+
+#define WAIT_OPTIONS                                                                   \
+	{ "wait", 0, NULL, "return when all of it runs, or tell what failed" },        \
+		{ "timeout", 0, "S",                                                   \
+		  "with --wait: give up after S seconds (default 300, exit code 4)" }, \
+	{                                                                              \
+		"quiet", 'q', NULL, "print errors only"                                \
+	}
+
+static const struct cli_option apply_options[] = {
+	WAIT_OPTIONS,
+	{ "dry-run", 0, NULL, "print what would change, and change nothing" },
+};
+
+static const struct cli_option wait_options[] = { WAIT_OPTIONS };
+
+static const struct cli_option get_options[] = {
+	{ "output", 'o', "FORMAT", "table (default), wide (more columns) or json" },
+	{ "app", 0, "APP", "only what belongs to this application (services, instances)" },
+};
+
+static const struct cli_option logs_options[] = {
+	{ "follow", 'f', NULL, "print what comes, until interrupted" },
+	{ "tail", 0, "N", "begin with the last N lines (default: all that is kept)" },
+	{ "timestamps", 0, NULL, "print time and stream in front of each line" },
+};
+
+static const struct cli_option down_options[] = {
+	{ "purge", 0, NULL, "forget applications and images too" },
+};
+
+static const struct cli_command commands[] = {
+	{
+		.name = "apply",
+		.args = "FILE|-",
+		.summary = "make the applications of a descriptor what it says",
+		.details =
+			"FILE is a deployment descriptor (SLA v2.0, JSON), - reads standard input. A service\n"
+			"that is missing from a re-applied application is deleted; other applications stay\n"
+			"as they are.\n",
+		.options = apply_options,
+		.n_options = ARRAY_LEN(apply_options),
+		.min_args = 1,
+		.max_args = 1,
+		.run = run_apply,
+	},
+	{
+		.name = "get",
+		.args = "apps|services|instances|nodes",
+		.summary = "list what there is and how it stands",
+		.options = get_options,
+		.n_options = ARRAY_LEN(get_options),
+		.min_args = 1,
+		.max_args = 1,
+		.run = run_get,
+	},
+	{
+		.name = "logs",
+		.args = "INSTANCE",
+		.summary = "print the output of an instance",
+		.details =
+			"INSTANCE is a name as `holm get instances` prints it (service.N), its full name, or\n"
+			"the beginning of its id.\n",
+		.options = logs_options,
+		.n_options = ARRAY_LEN(logs_options),
+		.min_args = 1,
+		.max_args = 1,
+		.run = run_logs,
+	},
+	{
+		.name = "scale",
+		.args = "SERVICE N",
+		.summary = "set the number of a service's instances",
+		.details =
+			"SERVICE is app.appns.service.servicens, or service.servicens or service where that\n"
+			"is unique. 0 stops all of them and keeps the service.\n",
+		.options = wait_options,
+		.n_options = ARRAY_LEN(wait_options),
+		.min_args = 2,
+		.max_args = 2,
+		.run = run_scale,
+	},
+	{
+		.name = "delete",
+		.args = "app NAME",
+		.summary = "delete an application and all its instances",
+		.options = wait_options,
+		.n_options = ARRAY_LEN(wait_options),
+		.min_args = 2,
+		.max_args = 2,
+		.run = run_delete,
+	},
+	{
+		.name = "down",
+		.args = "",
+		.summary = "stop everything that runs here, and holm",
+		.details =
+			"Removes instances and all that holm has set up on this machine, and keeps what is\n"
+			"wished: `holm up` brings it back. A stopped or killed holm leaves instances running;\n"
+			"this works then, too.\n",
+		.options = down_options,
+		.n_options = ARRAY_LEN(down_options),
+		.run = run_down,
+	},
+	{
+		.name = "version",
+		.args = "",
+		.summary = "print the versions of this program and of the holm that runs",
+		.run = run_version,
+	},
+	{
+		.name = "help",
+		.args = "[COMMAND]",
+		.summary = "explain a command, or list them",
+		.max_args = 1,
+		.run = run_help,
+	},
+};
+
+const struct cli_command *command_at(const struct cli_extension *extension, size_t index)
+{
+	size_t n_extra = extension ? extension->n_commands : 0;
+
+	/* The daemon's come first: nothing works before one of them has. */
+	if (index < n_extra)
+		return &extension->commands[index];
+	index -= n_extra;
+	return index < ARRAY_LEN(commands) ? &commands[index] : NULL;
+}
+
+const struct cli_command *command_find(const struct cli_extension *extension, const char *name)
+{
+	const struct cli_command *command;
+
+	for (size_t i = 0; (command = command_at(extension, i)); i++)
+		if (str_eq(command->name, name))
+			return command;
+	return NULL;
+}
+
+const char *command_nearest(const struct cli_extension *extension, const char *name)
+{
+	const char *names[64];
+	size_t n = 0;
+
+	for (const struct cli_command *c; n < ARRAY_LEN(names) && (c = command_at(extension, n));)
+		names[n++] = c->name;
+	return str_nearest(name, names, n);
+}

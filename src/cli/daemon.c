@@ -1,0 +1,92 @@
+/* `holm down` and `holm version`: about the holm that runs. */
+#include <poll.h>
+
+#include "cli/private.h"
+#include "cli/remote.h"
+#include "json/json.h"
+
+#define GONE_WITHIN_MS 10000
+#define LOOK_EVERY_MS  100
+
+static const struct question health = { .method = "GET",
+					.path = "/api/v1/health",
+					.is_quiet = true };
+
+/* Down has been answered: the process ends next, and its socket with it. */
+static int wait_until_gone(const struct remote *remote)
+{
+	uint64_t deadline_ms = now_ms() + GONE_WITHIN_MS;
+
+	while (now_ms() < deadline_ms) {
+		auto_reply struct reply reply = { 0 };
+
+		if (remote_ask(remote, &health, &reply) == CLI_UNREACHABLE)
+			return CLI_OK;
+		poll(NULL, 0, LOOK_EVERY_MS);
+	}
+	return cli_error(remote->call, CLI_FAILED,
+			 "all instances are stopped, but holm still runs");
+}
+
+static int down_running(const struct remote *remote, bool is_purge)
+{
+	auto_reply struct reply reply = { 0 };
+	const struct question question = {
+		.method = "POST",
+		.path = "/api/v1/down",
+		.body = is_purge ? "{\"purge\":true}" : "{\"purge\":false}",
+	};
+	int code = remote_ask(remote, &question, &reply);
+
+	if (code == CLI_OK)
+		code = wait_until_gone(remote);
+	if (code == CLI_OK)
+		fprintf(remote->call->out, "%s\n",
+			is_purge ? "everything is stopped and forgotten"
+				 : "everything is stopped; `holm up` brings it back");
+	return code;
+}
+
+int run_down(const struct cli_call *call)
+{
+	bool is_purge = cli_value(call, "purge");
+	auto_reply struct reply reply = { 0 };
+	struct remote remote;
+	int code = remote_open(call, &remote);
+
+	if (code == CLI_OK)
+		code = remote_ask(&remote, &health, &reply);
+	if (code == CLI_OK)
+		code = down_running(&remote, is_purge);
+	else if (code == CLI_UNREACHABLE && !call->api && call->extension &&
+		 call->extension->down_offline)
+		code = call->extension->down_offline(call, is_purge);
+	else if (code == CLI_UNREACHABLE)
+		cli_error(call, code, "holm is not running: there is nothing to stop");
+	remote_close(&remote);
+	return code;
+}
+
+int run_version(const struct cli_call *call)
+{
+	const struct question question = { .method = "GET",
+					   .path = "/api/v1/version",
+					   .is_quiet = true };
+	auto_reply struct reply reply = { 0 };
+	struct json *json = NULL;
+	struct remote remote;
+	struct err err;
+
+	fprintf(call->out, "holm %s\n", HOLM_VERSION);
+	if (!call->command) /* holm --version */
+		return CLI_OK;
+	int code = remote_open(call, &remote);
+	if (code == CLI_OK && remote_ask(&remote, &question, &reply) == CLI_OK &&
+	    json_parse(reply.body, strlen(reply.body), &json, &err) == 0)
+		fprintf(call->out, "running: holm %s\n", json_get_str(json, "version"));
+	else if (code == CLI_OK)
+		fprintf(call->out, "running: none here\n");
+	json_free(json);
+	remote_close(&remote);
+	return code;
+}

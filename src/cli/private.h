@@ -1,0 +1,54 @@
+/* What the files of the command line share. */
+#ifndef HOLM_CLI_PRIVATE_H
+#define HOLM_CLI_PRIVATE_H
+
+#include "base/base.h"
+#include "cli/cli.h"
+
+#define CLI_OPTIONS_MAX 32 /* of one command */
+
+/* Options that every command takes, in front of it or behind. */
+enum global_option {
+	GLOBAL_DATA_DIR,
+	GLOBAL_API,
+	GLOBAL_COLOR,
+	GLOBAL_HELP,
+	GLOBAL_VERSION,
+	GLOBAL_N
+};
+extern const struct cli_option global_options[GLOBAL_N];
+
+/* The command table: the client's commands, then those of the extension (may be NULL). */
+const struct cli_command *command_at(const struct cli_extension *extension, size_t index);
+const struct cli_command *command_find(const struct cli_extension *extension, const char *name);
+/* The nearest name of a command, or NULL. */
+const char *command_nearest(const struct cli_extension *extension, const char *name);
+
+/* args.c: words to a call, without I/O. */
+struct args {
+	const struct cli_command *command; /* NULL: none was named */
+	const char *values[CLI_OPTIONS_MAX];
+	const char *globals[GLOBAL_N];
+	const char **words; /* the array is owned */
+	size_t n_words;
+};
+/* -EINVAL with a sentence; ret->command is set if it was found before. */
+int args_parse(int argc, char **argv, const struct cli_extension *extension, struct args *ret,
+	       struct err *err);
+void args_fini(struct args *args);
+
+/* help.c */
+void help_print_overview(const struct cli_extension *extension, FILE *out);
+void help_print_command(const struct cli_command *command, FILE *out);
+
+/* The commands. */
+int run_apply(const struct cli_call *call);
+int run_get(const struct cli_call *call);
+int run_logs(const struct cli_call *call);
+int run_delete(const struct cli_call *call);
+int run_scale(const struct cli_call *call);
+int run_down(const struct cli_call *call);
+int run_version(const struct cli_call *call);
+int run_help(const struct cli_call *call);
+
+#endif

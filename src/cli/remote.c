@@ -1,0 +1,231 @@
+/* Requests to the API, and failures in words. */
+#include <ctype.h>
+
+#include "api/api.h"
+#include "cli/remote.h"
+#include "json/json.h"
+#include "wire/http_client/http_client.h"
+
+#define ANSWER_MAX ((size_t)64 << 20)
+#define ANSWER_MS  300000 /* `down` waits for grace periods */
+#define TOKEN_MAX  4096
+#define SOCKET_MAX 107 /* bytes of sun_path (unix(7)) */
+#define CONNECT_MS 5000
+
+uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void url_add(struct buf *url, const char *text)
+{
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (isalnum(c) || strchr("-._~", c))
+			buf_add(url, text, 1);
+		else
+			buf_addf(url, "%%%02X", c);
+	}
+}
+
+void reply_fini(struct reply *reply)
+{
+	free(reply->body);
+	*reply = (struct reply){ 0 };
+}
+
+static char *build_url(const char *api)
+{
+	bool has_scheme = str_starts(api, "http://") || str_starts(api, "https://");
+	const char *host = has_scheme ? strchr(api, ':') + 3 : api;
+	const char *behind_v6 = strchr(host, ']');
+	bool has_port = strchr(behind_v6 ? behind_v6 : host, ':');
+	auto_free char *url = xasprintf("%s%s", has_scheme ? "" : "http://", api);
+
+	for (size_t len = strlen(url); len && url[len - 1] == '/'; len--)
+		url[len - 1] = '\0';
+	if (has_scheme || has_port)
+		return TAKE(url);
+	return xasprintf("%s:%d", url, API_PORT);
+}
+
+/* The environment's, or the file's if it can be read. */
+static char *find_token(const struct cli_call *call)
+{
+	const char *given = getenv("HOLM_TOKEN");
+	auto_free char *path = path_join(call->data_dir, CLI_TOKEN);
+	char *token = NULL;
+	struct err err;
+
+	if (!str_is_empty(given))
+		return xstrdup(given);
+	if (file_read(path, TOKEN_MAX, &token, NULL, &err) < 0)
+		return NULL;
+	token[strcspn(token, "\r\n")] = '\0';
+	return token;
+}
+
+int remote_open(const struct cli_call *call, struct remote *ret)
+{
+	*ret = (struct remote){ .call = call };
+	if (call->api) {
+		ret->url = build_url(call->api);
+		ret->token = find_token(call);
+		return CLI_OK;
+	}
+	ret->url = xstrdup("http://localhost");
+	ret->socket = path_join(call->data_dir, CLI_SOCKET);
+	if (strlen(ret->socket) > SOCKET_MAX)
+		return cli_error(call, CLI_USAGE, "the data directory's path is too long: %s",
+				 call->data_dir);
+	return CLI_OK;
+}
+
+void remote_close(struct remote *remote)
+{
+	free(remote->url);
+	free(remote->socket);
+	free(remote->token);
+	*remote = (struct remote){ 0 };
+}
+
+static int tell_unreachable(const struct remote *remote, const struct err *err)
+{
+	const struct cli_call *call = remote->call;
+	bool is_default = str_eq(call->data_dir, CLI_DATA_DIR);
+
+	if (!remote->socket)
+		return cli_error(call, CLI_UNREACHABLE, "cannot reach holm: %s", err->msg);
+	if (access(remote->socket, W_OK) < 0 && errno == EACCES)
+		return cli_error(call, CLI_UNREACHABLE,
+				 "%s may not be opened by this user: run the command as root",
+				 remote->socket);
+	if (err->code != -ECONNREFUSED)
+		return cli_error(call, CLI_UNREACHABLE, "holm does not answer: %s", err->msg);
+	return cli_error(
+		call, CLI_UNREACHABLE,
+		"holm is not running on this machine: start it with `holm up --detach%s%s`",
+		is_default ? "" : " --data-dir ", is_default ? "" : call->data_dir);
+}
+
+static int tell_refused(const struct remote *remote, const struct http_client_response *response)
+{
+	auto_(json_free) struct json *json = NULL;
+	struct err err;
+
+	if (response->status == 401)
+		return cli_error(remote->call, CLI_FAILED,
+				 "the token is missing or wrong: set HOLM_TOKEN to what the server "
+				 "has in its file " CLI_TOKEN);
+	if (response->body && json_parse(response->body, response->body_len, &json, &err) == 0 &&
+	    json_get_str(json, "message"))
+		return cli_error(remote->call, CLI_FAILED, "%s", json_get_str(json, "message"));
+	return cli_error(remote->call, CLI_FAILED, "unexpected answer %u from %s", response->status,
+			 remote->url);
+}
+
+static bool is_good(unsigned status)
+{
+	return status >= 200 && status < 300;
+}
+
+static void take_revision(const struct http_client_response *response, struct reply *reply)
+{
+	const char *revision = http_client_header(response, "Holm-Revision");
+
+	if (!revision || parse_u64(revision, 0, UINT64_MAX, &reply->revision) < 0)
+		reply->revision = 0;
+}
+
+int remote_ask(const struct remote *remote, const struct question *q, struct reply *ret)
+{
+	auto_http_client_response struct http_client_response response = { 0 };
+	auto_free char *url = xasprintf("%s%s", remote->url, q->path);
+	auto_strv struct strv headers = { 0 };
+	const struct http_client_request request = {
+		.method = q->method,
+		.url = url,
+		.unix_path = remote->socket,
+		.bearer = remote->token,
+		.headers = &headers,
+		.body = q->body,
+		.body_len = q->body ? strlen(q->body) : 0,
+		.max_body = ANSWER_MAX,
+		.connect_timeout_ms = CONNECT_MS,
+		.stall_timeout_ms = ANSWER_MS,
+		.total_timeout_ms = ANSWER_MS,
+	};
+	struct err err;
+
+	if (q->body)
+		strv_add(&headers, "Content-Type: application/json");
+	if (http_client_perform(&request, &response, &err) < 0)
+		return q->is_quiet ? CLI_UNREACHABLE : tell_unreachable(remote, &err);
+	if (!is_good(response.status))
+		return tell_refused(remote, &response);
+	take_revision(&response, ret);
+	ret->body = TAKE(response.body);
+	if (!ret->body)
+		ret->body = xstrdup("");
+	return CLI_OK;
+}
+
+struct sink {
+	const struct listening *listening;
+	bool is_ended; /* by the listener */
+};
+
+static int on_piece(void *arg, uint64_t offset, const void *data, size_t len)
+{
+	struct sink *sink = arg;
+
+	if (sink->listening->take(sink->listening->arg, data, len) == 0)
+		return 0;
+	sink->is_ended = true;
+	return -ECANCELED;
+}
+
+static int end_of_listening(const struct remote *remote, const struct sink *sink,
+			    const struct err *err)
+{
+	const struct listening *l = sink->listening;
+
+	if (sink->is_ended)
+		return CLI_OK;
+	if (l->deadline_ms && now_ms() >= l->deadline_ms)
+		return CLI_TIMEOUT;
+	return l->is_quiet ? CLI_UNREACHABLE : tell_unreachable(remote, err);
+}
+
+int remote_listen(const struct remote *remote, const struct listening *l)
+{
+	auto_http_client_response struct http_client_response response = { 0 };
+	auto_free char *url = xasprintf("%s%s", remote->url, l->path);
+	struct sink sink = { .listening = l };
+	struct http_client_request request = {
+		.url = url,
+		.unix_path = remote->socket,
+		.bearer = remote->token,
+		.sink = on_piece,
+		.sink_arg = &sink,
+		.connect_timeout_ms = CONNECT_MS,
+		.stall_timeout_ms = l->idle_ms ? (uint32_t)l->idle_ms : HTTP_CLIENT_NO_TIMEOUT,
+		.total_timeout_ms = HTTP_CLIENT_NO_TIMEOUT,
+	};
+	struct err err;
+
+	if (l->deadline_ms) {
+		uint64_t now = now_ms();
+
+		if (now >= l->deadline_ms)
+			return CLI_TIMEOUT;
+		request.total_timeout_ms = (uint32_t)(l->deadline_ms - now);
+	}
+	if (http_client_perform(&request, &response, &err) < 0)
+		return end_of_listening(remote, &sink, &err);
+	return is_good(response.status) ? CLI_OK : tell_refused(remote, &response);
+}

@@ -1,0 +1,52 @@
+/* The API as a client sees it: over the unix socket of the data directory, or over TCP. Blocking.
+ * Failures are told to the user here, as a sentence with the next step; callers pass the exit code
+ * on. */
+#ifndef HOLM_CLI_REMOTE_H
+#define HOLM_CLI_REMOTE_H
+
+#include "base/base.h"
+#include "cli/cli.h"
+
+struct remote {
+	const struct cli_call *call;
+	char *url;    /* "http://127.0.0.1:10000" */
+	char *socket; /* NULL: TCP */
+	char *token;  /* NULL: none */
+};
+
+int remote_open(const struct cli_call *call, struct remote *ret);
+void remote_close(struct remote *remote);
+
+struct reply {
+	char *body;
+	uint64_t revision; /* of the server's state, 0: not told */
+};
+void reply_fini(struct reply *reply);
+#define auto_reply __attribute__((cleanup(reply_fini)))
+
+/* `path` begins behind the host; `body` is JSON or NULL. CLI_FAILED if it was refused. */
+struct question {
+	const char *method;
+	const char *path;
+	const char *body;
+	bool is_quiet; /* CLI_UNREACHABLE is not told */
+};
+int remote_ask(const struct remote *remote, const struct question *question, struct reply *ret);
+
+/* An answer that comes in pieces. `take` ends it with a non-zero result. CLI_OK at its end or when it
+ * was ended, CLI_TIMEOUT (told by the caller) when deadline_ms (monotonic, 0: none) has passed. */
+struct listening {
+	const char *path;
+	int (*take)(void *arg, const char *data, size_t len);
+	void *arg;
+	uint64_t deadline_ms;
+	uint64_t idle_ms; /* longest silence, 0: any; beyond, CLI_UNREACHABLE */
+	bool is_quiet;    /* CLI_UNREACHABLE is not told */
+};
+int remote_listen(const struct remote *remote, const struct listening *listening);
+
+/* Adds a text as one part of a path or query. */
+void url_add(struct buf *url, const char *text);
+uint64_t now_ms(void); /* monotonic */
+
+#endif
