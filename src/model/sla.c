@@ -4,6 +4,17 @@
 #include "model/sla_check.h"
 
 /* Forms in use write "" for what is not wanted. */
+static void drop_empty_texts(const struct field_table *table, void *object);
+
+static void drop_in_array(const struct field *field, void *object)
+{
+	char *elements = *(char **)(void *)((char *)object + field->offset);
+	size_t n = *(size_t *)(void *)((char *)object + field->count_offset);
+
+	for (size_t i = 0; i < n; i++)
+		drop_empty_texts(field->table, elements + i * field->size);
+}
+
 static void drop_empty_texts(const struct field_table *table, void *object)
 {
 	for (size_t i = 0; i < table->n; i++) {
@@ -12,6 +23,8 @@ static void drop_empty_texts(const struct field_table *table, void *object)
 
 		if (field->type == F_OBJECT)
 			drop_empty_texts(field->table, text);
+		if (field->type == F_ARRAY)
+			drop_in_array(field, object);
 		if (field->type != F_STR || field->flags & F_REQUIRED || !*text || **text)
 			continue;
 		free(*text);
@@ -21,7 +34,6 @@ static void drop_empty_texts(const struct field_table *table, void *object)
 
 static void spec_complete(struct service_spec *spec)
 {
-	drop_empty_texts(&service_spec_table, spec);
 	if (str_eq(spec->virtualization, "container")) {
 		free(spec->virtualization);
 		spec->virtualization = xstrdup("docker");
@@ -33,6 +45,7 @@ static void spec_complete(struct service_spec *spec)
 
 static void complete(struct sla *sla)
 {
+	drop_empty_texts(&sla_table, sla);
 	for (size_t i = 0; i < sla->n_apps; i++)
 		for (size_t j = 0; j < sla->apps[i].n_services; j++)
 			spec_complete(&sla->apps[i].services[j]);

@@ -24,6 +24,19 @@ static struct sla load(const char *name, struct strv *warnings)
 	return sla;
 }
 
+/* What was accepted is written in a form that reads back as the same. */
+static void comes_back(const struct sla *sla)
+{
+	auto_free char *text = fields_format(&sla_table, sla);
+	struct sla back = { 0 };
+	struct err err = { 0 };
+
+	if (fields_parse_text(&sla_table, text, &back, FIELD_UNKNOWN_ERROR, &err) < 0)
+		fail_msg("%s: %s", text, err.msg);
+	assert_true(fields_equal(&sla_table, sla, &back));
+	sla_fini(&back);
+}
+
 static void reads_client_and_server(void **state)
 {
 	auto_strv struct strv warnings = { 0 };
@@ -74,6 +87,8 @@ static void reads_synonyms_and_own_fields(void **state)
 	assert_string_equal(server->environment.items[1], "OPS=Admin");
 	assert_true(server->has_replicas);
 	assert_int_equal(server->replicas, 0);
+	assert_null(sla.apps[0].id);
+	comes_back(&sla);
 	assert_int_equal(server->pids, 200);
 	assert_int_equal(server->grace_s, 30);
 	assert_string_equal(server->volumes[0].config, "{}");
@@ -94,6 +109,40 @@ static void warnings_are_optional(void **state)
 
 	sla_fini(&sla);
 	sla_fini(&other);
+}
+
+/* Bytes changed at random, from one seed: never a crash, and a reason for every refusal. */
+static void survives_damage(void **state)
+{
+	auto_free char *path = xasprintf("%s/tests/unit/model/data/gaming.json",
+					 getenv("HOLM_SOURCE"));
+	static const char bytes[] = "\"{}[],:\\0-e.;/\xff\n ";
+	auto_free char *text = NULL;
+	uint32_t seed = 1;
+	size_t n_accepted = 0;
+	struct err err = { 0 };
+	size_t len;
+
+	assert_int_equal(file_read(path, SLA_TEXT_MAX, &text, &len, &err), 0);
+	for (int round = 0; round < 5000; round++) {
+		auto_free char *damaged = xstrndup(text, len);
+		struct sla sla = { 0 };
+
+		for (uint32_t i = 0; i <= ((seed >> 8) & 1); i++) {
+			seed = seed * 1664525 + 1013904223;
+			damaged[(seed >> 4) % len] = bytes[seed % (sizeof(bytes) - 1)];
+		}
+		err = (struct err){ 0 };
+		if (sla_parse(damaged, len, &sla, NULL, &err) == 0) {
+			n_accepted++;
+			comes_back(&sla);
+			sla_fini(&sla);
+		} else {
+			assert_int_equal(err.code, -EINVAL);
+			assert_true(err.msg[0]);
+		}
+	}
+	assert_in_range(n_accepted, 100, 4900);
 }
 
 /* A descriptor of one application with these services, quotes written as '. */
@@ -330,6 +379,7 @@ int main(void)
 		cmocka_unit_test(reads_unikernel_with_trailing_commas),
 		cmocka_unit_test(reads_synonyms_and_own_fields),
 		cmocka_unit_test(warnings_are_optional),
+		cmocka_unit_test(survives_damage),
 		cmocka_unit_test(refuses_wrong_documents),
 		cmocka_unit_test(refuses_wrong_names),
 		cmocka_unit_test(refuses_wrong_values),
