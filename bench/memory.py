@@ -1,0 +1,50 @@
+"""Memory: Holm idle with all its roles, and one helper of each kind, from smaps_rollup."""
+import time
+
+from figures import Row
+
+AIM_HOLM_MB = 25
+AIM_HELPER_MB = 1
+LOOKS = 5
+
+
+def rollup(pid):
+    """Bytes by field."""
+    found = {}
+    with open(f'/proc/{pid}/smaps_rollup', encoding='utf-8') as file:
+        for line in file:
+            words = line.split()
+            if words[-1] == 'kB':
+                found[words[0].rstrip(':')] = int(words[1]) * 1024
+    return found
+
+
+def pss(pid):
+    return rollup(pid)['Pss'] / 1e6
+
+
+def private(pid):
+    fields = rollup(pid)
+    return (fields['Private_Clean'] + fields['Private_Dirty']) / 1e6
+
+
+def looks(measure_one, pid):
+    values = []
+    for _ in range(LOOKS):
+        values.append(measure_one(pid))
+        time.sleep(0.2)
+    return values
+
+
+def measure(holm, options):
+    rows = [Row('memory: holm up idle, PSS', looks(pss, holm.pid), 'MB', AIM_HOLM_MB)]
+    kinds = [('logger', holm.container(), 'box')]
+    if options.unikernel:
+        kinds.append(('run', holm.unikernel(options.unikernel), 'uni'))
+    for word, descriptor, app in kinds:
+        holm.apply(descriptor)
+        for pid in holm.helpers(word):
+            rows.append(Row(f'memory: holm-helper {word}, private', looks(private, pid), 'MB',
+                            AIM_HELPER_MB, digits=2))
+        holm.delete(app)
+    return rows

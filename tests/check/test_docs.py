@@ -1,0 +1,37 @@
+import fixture
+
+
+class Docs(fixture.ToolTest):
+    tool = "check_docs.py"
+
+    def check(self, text, *errors):
+        self.write("src/base/err.c", "int err_set(void)\n{\n}\n")
+        self.write("docs/x.md", text)
+        if errors:
+            self.assert_fails(*errors)
+        else:
+            self.assert_passes()
+
+    def test_true_names_pass(self):
+        self.check("`src/base/err.c`, `src/base`, `err_set()`, [it](../src/base), `holm up`\n")
+
+    def test_missing_path_fails(self):
+        self.check("\nsee `src/base/gone.c`\n", "docs/x.md:2: src/base/gone.c does not exist")
+
+    def test_command_with_missing_path_fails(self):
+        self.check("`./bench/run memory`\n", "bench/run does not exist")
+
+    def test_missing_function_fails(self):
+        self.check("`err_gone()`\n", "err_gone() is not in src")
+
+    def test_dead_link_fails(self):
+        self.check("[it](gone.md)\n", "link to gone.md leads nowhere")
+
+    def test_links_to_elsewhere_are_not_looked_at(self):
+        self.check("[it](https://example.com/gone)\n")
+
+    def test_fenced_block_is_no_text(self):
+        self.check("```\n`src/gone`\n```\n")
+
+    def test_no_document_fails(self):
+        self.assert_fails("found no document")
