@@ -23,7 +23,7 @@ struct image_ref {
 	char *repository; /* library/nginx, or the path of a layout or archive */
 	char *tag;        /* or NULL */
 	char *digest;     /* sha256:…, or NULL */
-	enum { IMAGE_REGISTRY, IMAGE_OCI_LAYOUT, IMAGE_OCI_ARCHIVE } form;
+	enum image_form { IMAGE_REGISTRY, IMAGE_OCI_LAYOUT, IMAGE_OCI_ARCHIVE } form;
 };
 int image_ref_parse(const char *text, struct image_ref *ret, struct err *err);
 void image_ref_fini(struct image_ref *ref);

@@ -1,0 +1,194 @@
+/* Opening an image wherever it is: reference → place → manifest of the platform, each step verified
+ * by digest. */
+#include "image/private.h"
+#include "loop/loop.h"
+#include "wire/digest/digest.h"
+
+#if defined(__aarch64__)
+#define PLATFORM_HERE "linux/arm64"
+#else
+#define PLATFORM_HERE "linux/amd64"
+#endif
+
+static int open_place(const struct image_config *config, const struct image_ref *ref,
+		      const struct cancel *cancel, struct image_place **ret, struct err *err)
+{
+	switch (ref->form) {
+	case IMAGE_OCI_LAYOUT:
+		return place_layout_open(config, ref, ret, err);
+	case IMAGE_OCI_ARCHIVE:
+		return place_archive_open(config, ref, ret, err);
+	case IMAGE_REGISTRY:
+		break;
+	}
+	return place_registry_open(config, ref, cancel, ret, err);
+}
+
+struct check {
+	const struct image_sink *sink;
+	const struct cancel *cancel;
+	struct digest *digest;
+	uint64_t left;
+};
+
+static int check_write(void *arg, const void *data, size_t len, struct err *err)
+{
+	struct check *check = arg;
+
+	if (cancel_is_set(check->cancel))
+		return err_set(err, -ECANCELED, "cancelled");
+	if (len > check->left)
+		return err_set(err, -EBADMSG, "blob is longer than its descriptor says");
+	check->left -= len;
+	digest_add(check->digest, data, len);
+	return check->sink->write(check->sink->arg, data, len, err);
+}
+
+static int source_read(struct image_source *source, const struct image_descriptor *blob,
+		       const struct image_sink *sink, const struct cancel *cancel, struct err *err)
+{
+	struct image_place *place = source->state;
+	auto_(digest_free) struct digest *digest = digest_new();
+	struct check check = { .sink = sink,
+			       .cancel = cancel,
+			       .digest = digest,
+			       .left = blob->size };
+	struct image_sink checked = { .write = check_write, .arg = &check };
+	char have[DIGEST_TEXT_MAX];
+	int r = place->blob(place, blob, &checked, cancel, err);
+
+	if (r < 0)
+		return r;
+	if (check.left)
+		return err_set(err, -EBADMSG, "blob %s: %lu of %lu bytes are missing", blob->digest,
+			       check.left, blob->size);
+	digest_finish(digest, have);
+	if (!str_eq(have, blob->digest))
+		return err_set(err, -EBADMSG, "blob %s: its content has digest %s", blob->digest,
+			       have);
+	return 0;
+}
+
+static void source_close(struct image_source *source)
+{
+	struct image_place *place = source->state;
+
+	if (place)
+		place->close(place);
+	free(source->name);
+	free(source->manifest_text);
+	free(source->layers);
+	free(source);
+}
+
+static int check_text(const char *text, const char *digest, struct err *err)
+{
+	char have[DIGEST_TEXT_MAX];
+
+	digest_of(text, strlen(text), have);
+	if (str_eq(have, digest))
+		return 0;
+	return err_set(err, -EBADMSG, "manifest %s: its content has digest %s", digest, have);
+}
+
+/* Follows indexes (at most two deep) to the manifest of the platform. */
+static int find_manifest(struct image_place *place, const char *platform, char **text,
+			 char **media_type, struct err *err)
+{
+	for (int depth = 0; depth < 3; depth++) {
+		auto_(json_free) struct json *json = NULL;
+		struct image_descriptor next;
+		char *inner;
+		int r = json_parse(*text, strlen(*text), &json, err);
+
+		if (r < 0)
+			return err_wrap(err, "manifest");
+		if (!manifest_is_index(*media_type, json))
+			return 0;
+		r = manifest_pick(json, platform, &next, err);
+		if (r == 0)
+			r = place->manifest(place, next.digest, &inner, err);
+		if (r < 0)
+			return r;
+		free(*text);
+		*text = inner;
+		free(*media_type);
+		*media_type = xstrdup(next.media_type);
+		r = check_text(*text, next.digest, err);
+		if (r < 0)
+			return r;
+	}
+	return err_set(err, -EBADMSG, "manifest: indexes within indexes");
+}
+
+static int fill(struct image_source *source, const char *media_type, struct err *err)
+{
+	struct image_manifest manifest;
+	auto_(json_free) struct json *json = NULL;
+	const char *text = source->manifest_text;
+	int r = json_parse(text, strlen(text), &json, err);
+
+	if (r == 0)
+		r = manifest_parse(json, &manifest, err);
+	if (r < 0)
+		return r;
+	const char *own_type = json_get_str(json, "mediaType");
+	digest_of(text, strlen(text), source->manifest.digest);
+	source->manifest.size = strlen(text);
+	STR_COPY(source->manifest.media_type,
+		 own_type ? own_type
+			  : (*media_type ? media_type
+					 : "application/vnd.oci.image.manifest.v1+json"));
+	source->config = manifest.config;
+	source->layers = manifest.layers;
+	source->n_layers = manifest.n_layers;
+	return 0;
+}
+
+static int open_source(const struct image_ref *ref, const char *platform,
+		       struct image_source *source, struct err *err)
+{
+	struct image_place *place = source->state;
+	auto_free char *media_type = NULL;
+	int r = place->root(place, &source->manifest_text, &media_type, err);
+
+	if (r == 0 && ref->digest)
+		r = check_text(source->manifest_text, ref->digest, err);
+	if (r == 0)
+		r = find_manifest(place, platform, &source->manifest_text, &media_type, err);
+	return r < 0 ? r : fill(source, media_type, err);
+}
+
+int image_source_open(const struct image_config *config, const struct image_request *request,
+		      const struct cancel *cancel, struct image_source **ret, struct err *err)
+{
+	struct image_ref ref = { 0 };
+	struct image_place *place = NULL;
+	int r = image_ref_parse(request->ref, &ref, err);
+
+	if (r < 0)
+		return r;
+	r = open_place(config, &ref, cancel, &place, err);
+	if (r == 0) {
+		struct image_source *source = NEW(struct image_source);
+
+		source->state = place;
+		source->name = image_ref_format(&ref);
+		source->read = source_read;
+		source->close = source_close;
+		r = open_source(&ref, request->platform ? request->platform : PLATFORM_HERE, source,
+				err);
+		if (r == 0)
+			*ret = source;
+		else
+			source_close(source);
+	}
+	image_ref_fini(&ref);
+	return r < 0 ? err_wrap(err, "image %s", request->ref) : 0;
+}
+
+void image_source_close(struct image_source *source)
+{
+	if (source)
+		source->close(source);
+}
