@@ -50,11 +50,13 @@ int containerd_blob_read(const struct containerd *c, const char *digest, size_t 
 int containerd_blob_label(const struct containerd *c, const char *digest,
 			  const struct containerd_labels *labels, struct err *err);
 struct containerd_writer;
-/* Opens the upload named `ref`; `ret_offset` tells how much of it an earlier try left. -EEXIST if
- * the blob is there already, -EAGAIN while another upload has the ref. */
+/* Opens the upload named `ref`. -EEXIST if the blob is there already, -EAGAIN while another upload
+ * has the ref. */
 int containerd_writer_open(const struct containerd *c, const char *ref,
 			   const struct containerd_descriptor *blob, struct containerd_writer **ret,
-			   uint64_t *ret_offset, struct err *err);
+			   struct err *err);
+/* Bytes that are there: at first, what an earlier try has left. */
+uint64_t containerd_writer_offset(const struct containerd_writer *w);
 #define CONTAINERD_CHUNK (1u << 20) /* most bytes of one write */
 int containerd_writer_write(struct containerd_writer *w, const void *data, size_t len,
 			    struct err *err);
@@ -87,8 +89,13 @@ struct containerd_mounts {
 void containerd_mounts_fini(struct containerd_mounts *mounts);
 #define auto_containerd_mounts __attribute__((cleanup(containerd_mounts_fini)))
 /* A writable layer on `parent` ("" for none). */
-int containerd_snapshot_prepare(const struct containerd *c, const char *key, const char *parent,
-				const struct containerd_labels *labels,
+struct containerd_snapshot {
+	const char *key;
+	const char *parent;
+	struct containerd_labels labels;
+};
+int containerd_snapshot_prepare(const struct containerd *c,
+				const struct containerd_snapshot *snapshot,
 				struct containerd_mounts *ret, struct err *err);
 int containerd_snapshot_commit(const struct containerd *c, const char *name, const char *key,
 			       const struct containerd_labels *labels, struct err *err);
@@ -99,14 +106,20 @@ int containerd_diff_apply(const struct containerd *c, const struct containerd_de
 			  const struct containerd_mounts *mounts, char **ret_diff_id,
 			  struct err *err);
 
+/* What the runc shim calls; both may be NULL. */
+struct containerd_runtime {
+	const char *binary; /* path or name of an OCI runtime, NULL: runc */
+	const char *root;   /* folder of its state, NULL: its own choice */
+};
+
 /* Containers: records. */
 struct containerd_container {
 	const char *id;
 	struct containerd_labels labels;
 	const char *image;
-	const char *runtime;        /* "io.containerd.runc.v2" */
-	const char *runtime_binary; /* OCI runtime that its shim calls: path or name; "" for runc */
-	const char *spec;           /* OCI runtime spec, JSON text */
+	const char *runtime; /* "io.containerd.runc.v2" */
+	struct containerd_runtime options;
+	const char *spec; /* OCI runtime spec, JSON text */
 };
 int containerd_container_create(const struct containerd *c,
 				const struct containerd_container *container, struct err *err);
@@ -138,7 +151,7 @@ struct containerd_task {
 	const char *id;
 	const struct containerd_mounts *rootfs;
 	const char *output; /* URI for stdout and stderr, "" for none */
-	const char *runtime_binary;
+	struct containerd_runtime options;
 };
 enum containerd_task_state {
 	CONTAINERD_TASK_UNKNOWN,

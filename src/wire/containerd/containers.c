@@ -2,28 +2,22 @@
 #include "base/base.h"
 #include "wire/containerd/rpc.h"
 
-#define SPEC_TYPE    "types.containerd.io/opencontainers/runtime-spec/1/Spec"
-#define OPTIONS_TYPE "containerd.runc.v1.Options"
+#define SPEC_TYPE "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 
 int containerd_container_create(const struct containerd *c,
 				const struct containerd_container *container, struct err *err)
 {
 	auto_free Ctd__Pair **pairs = rpc_pairs(&container->labels);
 	auto_buf struct buf options_text;
-	Ctd__RuncOptions options = CTD__RUNC_OPTIONS__INIT;
-	Ctd__Any options_any = CTD__ANY__INIT;
+	Ctd__Any options;
 	Ctd__Any spec = CTD__ANY__INIT;
 	Ctd__Runtime runtime = CTD__RUNTIME__INIT;
 	Ctd__Container record = CTD__CONTAINER__INIT;
 	Ctd__ContainerMessage request = CTD__CONTAINER_MESSAGE__INIT;
 
-	options.binary_name = rpc_str(container->runtime_binary);
-	rpc_pack(&options, &options_text);
-	options_any.type_url = rpc_str(OPTIONS_TYPE);
-	options_any.value.data = (uint8_t *)options_text.data;
-	options_any.value.len = options_text.len;
+	rpc_options(&container->options, &options_text, &options);
 	runtime.name = rpc_str(container->runtime);
-	runtime.options = &options_any;
+	runtime.options = &options;
 	spec.type_url = rpc_str(SPEC_TYPE);
 	spec.value.data = (uint8_t *)rpc_str(container->spec);
 	spec.value.len = strlen(container->spec);
@@ -36,7 +30,7 @@ int containerd_container_create(const struct containerd *c,
 	record.snapshotter = rpc_str(c->snapshotter);
 	record.snapshot_key = rpc_str(container->id);
 	request.container = &record;
-	return rpc_call(c, "containers.v1.Containers/Create", &request, NULL, NULL, err);
+	return rpc_call(c, RPC("containers.v1.Containers/Create", NULL), &request, NULL, err);
 }
 
 int containerd_container_delete(const struct containerd *c, const char *id, struct err *err)
@@ -44,7 +38,7 @@ int containerd_container_delete(const struct containerd *c, const char *id, stru
 	Ctd__IdRequest request = CTD__ID_REQUEST__INIT;
 
 	request.id = rpc_str(id);
-	int r = rpc_call(c, "containers.v1.Containers/Delete", &request, NULL, NULL, err);
+	int r = rpc_call(c, RPC("containers.v1.Containers/Delete", NULL), &request, NULL, err);
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -143,5 +137,5 @@ int containerd_container_set_spec(const struct containerd *c, const char *id, co
 	record.spec = &any;
 	request.container = &record;
 	request.mask = &mask;
-	return rpc_call(c, "containers.v1.Containers/Update", &request, NULL, NULL, err);
+	return rpc_call(c, RPC("containers.v1.Containers/Update", NULL), &request, NULL, err);
 }

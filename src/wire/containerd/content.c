@@ -18,7 +18,7 @@ int containerd_blob_find(const struct containerd *c, const char *digest, struct 
 	Ctd__DigestRequest request = CTD__DIGEST_REQUEST__INIT;
 
 	request.digest = rpc_str(digest);
-	return rpc_call(c, "content.v1.Content/Info", &request, NULL, NULL, err);
+	return rpc_call(c, RPC("content.v1.Content/Info", NULL), &request, NULL, err);
 }
 
 static int read_all(struct grpc_stream *stream, struct buf *blob, struct err *err)
@@ -83,7 +83,7 @@ int containerd_blob_label(const struct containerd *c, const char *digest,
 	mask.paths = paths.items;
 	request.info = &info;
 	request.mask = &mask;
-	return rpc_call(c, "content.v1.Content/Update", &request, NULL, NULL, err);
+	return rpc_call(c, RPC("content.v1.Content/Update", NULL), &request, NULL, err);
 }
 
 int containerd_blob_abort(const struct containerd *c, const char *ref, struct err *err)
@@ -91,7 +91,7 @@ int containerd_blob_abort(const struct containerd *c, const char *ref, struct er
 	Ctd__ContentAbortRequest request = CTD__CONTENT_ABORT_REQUEST__INIT;
 
 	request.ref = rpc_str(ref);
-	int r = rpc_call(c, "content.v1.Content/Abort", &request, NULL, NULL, err);
+	int r = rpc_call(c, RPC("content.v1.Content/Abort", NULL), &request, NULL, err);
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -122,7 +122,7 @@ static int exchange(struct containerd_writer *w, Ctd__ContentWriteRequest *reque
 
 int containerd_writer_open(const struct containerd *c, const char *ref,
 			   const struct containerd_descriptor *blob, struct containerd_writer **ret,
-			   uint64_t *ret_offset, struct err *err)
+			   struct err *err)
 {
 	Ctd__ContentWriteRequest request = CTD__CONTENT_WRITE_REQUEST__INIT;
 	struct containerd_writer *w = NEW(struct containerd_writer);
@@ -139,9 +139,13 @@ int containerd_writer_open(const struct containerd *c, const char *ref,
 		containerd_writer_close(w);
 		return r;
 	}
-	*ret_offset = w->offset;
 	*ret = w;
 	return 0;
+}
+
+uint64_t containerd_writer_offset(const struct containerd_writer *w)
+{
+	return w->offset;
 }
 
 int containerd_writer_write(struct containerd_writer *w, const void *data, size_t len,

@@ -9,7 +9,7 @@ int containerd_image_find(const struct containerd *c, const char *name, char **r
 	auto_message Ctd__ImageMessage *answer = NULL;
 
 	request.name = rpc_str(name);
-	int r = rpc_call(c, "images.v1.Images/Get", &request, &ctd__image_message__descriptor,
+	int r = rpc_call(c, RPC("images.v1.Images/Get", &ctd__image_message__descriptor), &request,
 			 &answer, err);
 	if (r < 0)
 		return r;
@@ -34,9 +34,9 @@ int containerd_image_put(const struct containerd *c, const char *name,
 	image.n_labels = labels ? labels->n : 0;
 	image.labels = pairs;
 	request.image = &image;
-	int r = rpc_call(c, "images.v1.Images/Create", &request, NULL, NULL, err);
+	int r = rpc_call(c, RPC("images.v1.Images/Create", NULL), &request, NULL, err);
 	if (r == -EEXIST)
-		r = rpc_call(c, "images.v1.Images/Update", &request, NULL, NULL, err);
+		r = rpc_call(c, RPC("images.v1.Images/Update", NULL), &request, NULL, err);
 	return r;
 }
 
@@ -45,7 +45,7 @@ int containerd_image_delete(const struct containerd *c, const char *name, struct
 	Ctd__NameRequest request = CTD__NAME_REQUEST__INIT;
 
 	request.name = rpc_str(name);
-	int r = rpc_call(c, "images.v1.Images/Delete", &request, NULL, NULL, err);
+	int r = rpc_call(c, RPC("images.v1.Images/Delete", NULL), &request, NULL, err);
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -73,21 +73,22 @@ static void take_mounts(const Ctd__SnapshotMounts *from, struct containerd_mount
 	}
 }
 
-int containerd_snapshot_prepare(const struct containerd *c, const char *key, const char *parent,
-				const struct containerd_labels *labels,
+int containerd_snapshot_prepare(const struct containerd *c,
+				const struct containerd_snapshot *snapshot,
 				struct containerd_mounts *ret, struct err *err)
 {
-	auto_free Ctd__Pair **pairs = rpc_pairs(labels);
+	auto_free Ctd__Pair **pairs = rpc_pairs(&snapshot->labels);
 	auto_message Ctd__SnapshotMounts *answer = NULL;
 	Ctd__SnapshotPrepareRequest request = CTD__SNAPSHOT_PREPARE_REQUEST__INIT;
 
 	request.snapshotter = rpc_str(c->snapshotter);
-	request.key = rpc_str(key);
-	request.parent = rpc_str(parent);
-	request.n_labels = labels ? labels->n : 0;
+	request.key = rpc_str(snapshot->key);
+	request.parent = rpc_str(snapshot->parent);
+	request.n_labels = snapshot->labels.n;
 	request.labels = pairs;
-	int r = rpc_call(c, "snapshots.v1.Snapshots/Prepare", &request,
-			 &ctd__snapshot_mounts__descriptor, &answer, err);
+	int r = rpc_call(c,
+			 RPC("snapshots.v1.Snapshots/Prepare", &ctd__snapshot_mounts__descriptor),
+			 &request, &answer, err);
 	if (r == 0)
 		take_mounts(answer, ret);
 	return r;
@@ -104,7 +105,7 @@ int containerd_snapshot_commit(const struct containerd *c, const char *name, con
 	request.key = rpc_str(key);
 	request.n_labels = labels ? labels->n : 0;
 	request.labels = pairs;
-	return rpc_call(c, "snapshots.v1.Snapshots/Commit", &request, NULL, NULL, err);
+	return rpc_call(c, RPC("snapshots.v1.Snapshots/Commit", NULL), &request, NULL, err);
 }
 
 static int snapshot_call(const struct containerd *c, const char *method, const char *key,
@@ -114,7 +115,7 @@ static int snapshot_call(const struct containerd *c, const char *method, const c
 
 	request.snapshotter = rpc_str(c->snapshotter);
 	request.key = rpc_str(key);
-	return rpc_call(c, method, &request, NULL, NULL, err);
+	return rpc_call(c, RPC(method, NULL), &request, NULL, err);
 }
 
 int containerd_snapshot_find(const struct containerd *c, const char *key, struct err *err)
@@ -142,8 +143,8 @@ int containerd_diff_apply(const struct containerd *c, const struct containerd_de
 	request.diff = &descriptor;
 	request.n_mounts = mounts->n;
 	request.mounts = list;
-	int r = rpc_call(c, "diff.v1.Diff/Apply", &request, &ctd__diff_apply_response__descriptor,
-			 &answer, err);
+	int r = rpc_call(c, RPC("diff.v1.Diff/Apply", &ctd__diff_apply_response__descriptor),
+			 &request, &answer, err);
 	if (r < 0)
 		return r;
 	*ret_diff_id = xstrdup(answer->applied ? answer->applied->digest : "");

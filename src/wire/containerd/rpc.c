@@ -40,20 +40,20 @@ int rpc_unpack(const ProtobufCMessageDescriptor *type, const struct buf *from, v
 	return 0;
 }
 
-int rpc_call(const struct containerd *c, const char *method, const void *request,
-	     const ProtobufCMessageDescriptor *type, void *ret, struct err *err)
+int rpc_call(const struct containerd *c, const struct rpc_method *method, const void *request,
+	     void *ret, struct err *err)
 {
 	auto_buf struct buf out;
 	auto_buf struct buf in;
 	struct rpc rpc;
 
-	rpc_init(&rpc, c, method);
+	rpc_init(&rpc, c, method->name);
 	rpc_pack(request, &out);
 	buf_init(&in, GRPC_MESSAGE_MAX);
 	int r = grpc_unary(c->grpc, &rpc.call, &out, &in, err);
-	if (r < 0 || !type)
+	if (r < 0 || !method->answer)
 		return r;
-	return rpc_unpack(type, &in, ret, err);
+	return rpc_unpack(method->answer, &in, ret, err);
 }
 
 Ctd__Pair **rpc_pairs(const struct containerd_labels *labels)
@@ -97,6 +97,19 @@ void rpc_descriptor(const struct containerd_descriptor *from, Ctd__Descriptor *r
 	ret->size = (int64_t)from->size;
 }
 
+void rpc_options(const struct containerd_runtime *runtime, struct buf *text, Ctd__Any *ret)
+{
+	Ctd__RuncOptions options = CTD__RUNC_OPTIONS__INIT;
+
+	options.binary_name = rpc_str(runtime->binary);
+	options.root = rpc_str(runtime->root);
+	rpc_pack(&options, text);
+	ctd__any__init(ret);
+	ret->type_url = rpc_str("containerd.runc.v1.Options");
+	ret->value.data = (uint8_t *)text->data;
+	ret->value.len = text->len;
+}
+
 uint64_t rpc_time_ms(const Ctd__Time *time)
 {
 	if (!time || time->seconds < 0)
@@ -108,8 +121,8 @@ int containerd_version(const struct containerd *c, char **ret, struct err *err)
 {
 	Ctd__Empty request = CTD__EMPTY__INIT;
 	auto_message Ctd__VersionResponse *answer = NULL;
-	int r = rpc_call(c, "version.v1.Version/Version", &request,
-			 &ctd__version_response__descriptor, &answer, err);
+	int r = rpc_call(c, RPC("version.v1.Version/Version", &ctd__version_response__descriptor),
+			 &request, &answer, err);
 
 	if (r < 0)
 		return r;
@@ -128,7 +141,7 @@ int containerd_lease_create(const struct containerd *c, const char *id, const ch
 	request.id = rpc_str(id);
 	request.n_labels = labels.n;
 	request.labels = pairs;
-	return rpc_call(c, "leases.v1.Leases/Create", &request, NULL, NULL, err);
+	return rpc_call(c, RPC("leases.v1.Leases/Create", NULL), &request, NULL, err);
 }
 
 int containerd_lease_delete(const struct containerd *c, const char *id, struct err *err)
@@ -136,6 +149,6 @@ int containerd_lease_delete(const struct containerd *c, const char *id, struct e
 	Ctd__LeaseDeleteRequest request = CTD__LEASE_DELETE_REQUEST__INIT;
 
 	request.id = rpc_str(id);
-	int r = rpc_call(c, "leases.v1.Leases/Delete", &request, NULL, NULL, err);
+	int r = rpc_call(c, RPC("leases.v1.Leases/Delete", NULL), &request, NULL, err);
 	return r == -ENOENT ? 0 : r;
 }

@@ -2,10 +2,11 @@
 #ifndef HOLM_WIRE_CONTAINERD_RPC_H
 #define HOLM_WIRE_CONTAINERD_RPC_H
 
+#include <containerd.pb-c.h>
+
 #include <protobuf-c/protobuf-c.h>
 
 #include "base/base.h"
-#include "containerd.pb-c.h"
 #include "wire/containerd/containerd.h"
 #include "wire/grpc/grpc.h"
 
@@ -18,10 +19,14 @@ struct rpc {
 };
 void rpc_init(struct rpc *rpc, const struct containerd *c, const char *method);
 
-/* `type` and `ret` (to be freed with protobuf_c_message_free_unpacked) may be NULL where the
- * answer says nothing. */
-int rpc_call(const struct containerd *c, const char *method, const void *request,
-	     const ProtobufCMessageDescriptor *type, void *ret, struct err *err);
+struct rpc_method {
+	const char *name;                         /* "version.v1.Version/Version" */
+	const ProtobufCMessageDescriptor *answer; /* NULL: it says nothing */
+};
+#define RPC(name, answer) (&(const struct rpc_method){ (name), (answer) })
+/* `ret` is to be freed with protobuf_c_message_free_unpacked; NULL where the answer says nothing. */
+int rpc_call(const struct containerd *c, const struct rpc_method *method, const void *request,
+	     void *ret, struct err *err);
 void rpc_pack(const void *message, struct buf *ret);
 int rpc_unpack(const ProtobufCMessageDescriptor *type, const struct buf *from, void *ret,
 	       struct err *err);
@@ -46,6 +51,8 @@ Ctd__Pair **rpc_pairs(const struct containerd_labels *labels);
 /* The same for mounts; strings stay borrowed. */
 Ctd__Mount **rpc_mounts(const struct containerd_mounts *mounts);
 void rpc_descriptor(const struct containerd_descriptor *from, Ctd__Descriptor *ret);
+/* Options of the runc shim as a packed message in `text`, which `ret` points into. */
+void rpc_options(const struct containerd_runtime *runtime, struct buf *text, Ctd__Any *ret);
 uint64_t rpc_time_ms(const Ctd__Time *time);
 
 #endif

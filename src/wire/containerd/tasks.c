@@ -2,31 +2,24 @@
 #include "base/base.h"
 #include "wire/containerd/rpc.h"
 
-#define OPTIONS_TYPE "containerd.runc.v1.Options"
-
 int containerd_task_create(const struct containerd *c, const struct containerd_task *task,
 			   pid_t *ret_pid, struct err *err)
 {
 	auto_free Ctd__Mount **mounts = rpc_mounts(task->rootfs);
 	auto_message Ctd__TaskPidResponse *answer = NULL;
 	auto_buf struct buf options_text;
-	Ctd__RuncOptions options = CTD__RUNC_OPTIONS__INIT;
-	Ctd__Any any = CTD__ANY__INIT;
+	Ctd__Any options;
 	Ctd__TaskCreateRequest request = CTD__TASK_CREATE_REQUEST__INIT;
 
-	options.binary_name = rpc_str(task->runtime_binary);
-	rpc_pack(&options, &options_text);
-	any.type_url = rpc_str(OPTIONS_TYPE);
-	any.value.data = (uint8_t *)options_text.data;
-	any.value.len = options_text.len;
+	rpc_options(&task->options, &options_text, &options);
 	request.container_id = rpc_str(task->id);
 	request.n_rootfs = task->rootfs->n;
 	request.rootfs = mounts;
 	request.stdout = rpc_str(task->output);
 	request.stderr = rpc_str(task->output);
-	request.options = &any;
-	int r = rpc_call(c, "tasks.v1.Tasks/Create", &request, &ctd__task_pid_response__descriptor,
-			 &answer, err);
+	request.options = &options;
+	int r = rpc_call(c, RPC("tasks.v1.Tasks/Create", &ctd__task_pid_response__descriptor),
+			 &request, &answer, err);
 	if (r == 0)
 		*ret_pid = (pid_t)answer->pid;
 	return r;
@@ -37,7 +30,7 @@ int containerd_task_start(const struct containerd *c, const char *id, struct err
 	Ctd__TaskRequest request = CTD__TASK_REQUEST__INIT;
 
 	request.container_id = rpc_str(id);
-	return rpc_call(c, "tasks.v1.Tasks/Start", &request, NULL, NULL, err);
+	return rpc_call(c, RPC("tasks.v1.Tasks/Start", NULL), &request, NULL, err);
 }
 
 int containerd_task_kill(const struct containerd *c, const char *id, int sig, struct err *err)
@@ -46,7 +39,7 @@ int containerd_task_kill(const struct containerd *c, const char *id, int sig, st
 
 	request.container_id = rpc_str(id);
 	request.signal = (uint32_t)sig;
-	return rpc_call(c, "tasks.v1.Tasks/Kill", &request, NULL, NULL, err);
+	return rpc_call(c, RPC("tasks.v1.Tasks/Kill", NULL), &request, NULL, err);
 }
 
 int containerd_task_wait(const struct containerd *c, const char *id, uint32_t *ret_exit_code,
@@ -56,8 +49,8 @@ int containerd_task_wait(const struct containerd *c, const char *id, uint32_t *r
 	Ctd__TaskRequest request = CTD__TASK_REQUEST__INIT;
 
 	request.container_id = rpc_str(id);
-	int r = rpc_call(c, "tasks.v1.Tasks/Wait", &request, &ctd__task_wait_response__descriptor,
-			 &answer, err);
+	int r = rpc_call(c, RPC("tasks.v1.Tasks/Wait", &ctd__task_wait_response__descriptor),
+			 &request, &answer, err);
 	if (r == 0)
 		*ret_exit_code = answer->exit_status;
 	return r;
@@ -70,8 +63,8 @@ int containerd_task_delete(const struct containerd *c, const char *id, uint32_t 
 	Ctd__TaskRequest request = CTD__TASK_REQUEST__INIT;
 
 	request.container_id = rpc_str(id);
-	int r = rpc_call(c, "tasks.v1.Tasks/Delete", &request,
-			 &ctd__task_delete_response__descriptor, &answer, err);
+	int r = rpc_call(c, RPC("tasks.v1.Tasks/Delete", &ctd__task_delete_response__descriptor),
+			 &request, &answer, err);
 	if (r == 0)
 		*ret_exit_code = answer->exit_status;
 	return r;
@@ -112,8 +105,8 @@ int containerd_task_get(const struct containerd *c, const char *id, struct conta
 	Ctd__TaskRequest request = CTD__TASK_REQUEST__INIT;
 
 	request.container_id = rpc_str(id);
-	int r = rpc_call(c, "tasks.v1.Tasks/Get", &request, &ctd__task_get_response__descriptor,
-			 &answer, err);
+	int r = rpc_call(c, RPC("tasks.v1.Tasks/Get", &ctd__task_get_response__descriptor),
+			 &request, &answer, err);
 	if (r < 0)
 		return r;
 	if (!answer->process)
@@ -127,7 +120,7 @@ int containerd_task_list(const struct containerd *c, struct containerd_processes
 {
 	auto_message Ctd__TasksResponse *answer = NULL;
 	Ctd__TasksRequest request = CTD__TASKS_REQUEST__INIT;
-	int r = rpc_call(c, "tasks.v1.Tasks/List", &request, &ctd__tasks_response__descriptor,
+	int r = rpc_call(c, RPC("tasks.v1.Tasks/List", &ctd__tasks_response__descriptor), &request,
 			 &answer, err);
 
 	if (r < 0)

@@ -1,0 +1,248 @@
+/* Which containerd: the system's if it answers, else one of our own, which outlives us and is found
+ * again by its socket. Once there is one of our own it stays the one: it has the instances. */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/base.h"
+#include "base/clock.h"
+#include "loop/child.h"
+#include "runtime/containerd/driver.h"
+#include "wire/grpc/grpc.h"
+
+#define SYSTEM_SOCKET "/run/containerd/containerd.sock"
+#define ANSWER_MS     2000
+#define BOOT_MS       20000
+#define LOOK_MS       20
+#define END_MS        15000
+#define NODE_PREFIX   8 /* digits of the node's id in names of the host */
+#define MOUNTS_MAX    ((size_t)16 << 20)
+
+static bool answers(const char *socket)
+{
+	auto_(grpc_conn_free) struct grpc_conn *conn = grpc_conn_new(socket);
+	struct containerd c = { .grpc = conn, .ns = NAMESPACE, .timeout_ms = ANSWER_MS };
+	auto_free char *version = NULL;
+	struct err err;
+
+	return containerd_version(&c, &version, &err) == 0;
+}
+
+static char *record_path(const struct driver *d)
+{
+	return path_join(d->daemon_dir, "pid");
+}
+
+static int read_record(const struct driver *d, struct proc_id *ret)
+{
+	auto_free char *path = record_path(d);
+	auto_free char *text = NULL;
+	struct err err;
+	int r = file_read(path, PROC_ID_TEXT_MAX, &text, NULL, &err);
+
+	if (r < 0)
+		return r;
+	text[strcspn(text, "\n")] = '\0';
+	r = proc_id_parse(text, ret);
+	return r < 0 || proc_is_alive(ret) ? r : -ESRCH;
+}
+
+/* Who listens at our socket, should the record be lost. */
+static int find_listener(const struct driver *d, struct proc_id *ret)
+{
+	auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof(peer);
+	struct err err;
+
+	STR_COPY(addr.sun_path, d->socket);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return -errno;
+	return proc_identify(peer.pid, ret, &err);
+}
+
+/* The process that we, or an earlier run of us, started. */
+static bool find_process(const struct driver *d, struct proc_id *ret)
+{
+	return read_record(d, ret) == 0 || find_listener(d, ret) == 0;
+}
+
+/* Without the plug-ins for Kubernetes and for file systems that we do not use. */
+static int write_config(const struct driver *d, const char *path, struct err *err)
+{
+	auto_free char *text = xasprintf(
+		"version = 2\n"
+		"root = \"%s/root\"\n"
+		"state = \"%s/state\"\n"
+		"oom_score = -500\n"
+		"disabled_plugins = [\"io.containerd.grpc.v1.cri\", "
+		"\"io.containerd.snapshotter.v1.aufs\", \"io.containerd.snapshotter.v1.btrfs\", "
+		"\"io.containerd.snapshotter.v1.devmapper\", \"io.containerd.snapshotter.v1.zfs\", "
+		"\"io.containerd.internal.v1.opt\", \"io.containerd.internal.v1.restart\", "
+		"\"io.containerd.tracing.processor.v1.otlp\", \"io.containerd.internal.v1.tracing\"]\n"
+		"[debug]\n"
+		"  level = \"warn\"\n"
+		"[grpc]\n"
+		"  address = \"%s\"\n",
+		d->daemon_dir, d->state_dir, d->socket);
+
+	return file_write_atomic(path, text, strlen(text), 0644, err);
+}
+
+static int wait_answer(const struct driver *d, const struct proc_id *proc, struct err *err)
+{
+	uint64_t end = clock_monotonic_ms() + BOOT_MS;
+
+	while (clock_monotonic_ms() < end) {
+		if (answers(d->socket))
+			return 0;
+		if (!proc_is_alive(proc))
+			return err_set(err, -ECHILD,
+				       "start containerd: it ended at once, see %s/log",
+				       d->daemon_dir);
+		clock_poll(NULL, 0, clock_monotonic_ms() + LOOK_MS);
+	}
+	return err_set(err, -ETIMEDOUT, "start containerd: process %d does not answer within %d s",
+		       (int)proc->pid, BOOT_MS / 1000);
+}
+
+static int spawn(struct driver *d, struct proc_id *ret, struct err *err)
+{
+	auto_free char *config = path_join(d->daemon_dir, "config.toml");
+	auto_free char *log = path_join(d->daemon_dir, "log");
+	auto_free char *record = record_path(d);
+	char program[] = "containerd";
+	char option[] = "--config";
+	char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	char *argv[] = { program, option, config, NULL };
+	char *env[] = { path, NULL };
+	struct child_spec child = { .argv = argv,
+				    .env = env,
+				    .output_path = log,
+				    .is_detached = true };
+	char text[PROC_ID_TEXT_MAX];
+	int r = write_config(d, config, err);
+
+	if (r == 0)
+		r = child_spawn(&child, ret, err);
+	if (r < 0)
+		return err_wrap(err, "start containerd");
+	proc_id_format(ret, text);
+	return file_write_atomic(record, text, strlen(text), 0644, err);
+}
+
+/* Of two that start at once, one waits here and then finds the other's. */
+static int lock_daemon(const struct driver *d, struct err *err)
+{
+	auto_free char *path = path_join(d->daemon_dir, "lock");
+	auto_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0 || flock(fd, LOCK_EX) < 0)
+		return err_errno(err, "lock %s", path);
+	return TAKE_FD(fd);
+}
+
+static int open_own(struct driver *d, struct err *err)
+{
+	struct proc_id proc;
+
+	d->is_own = true;
+	d->socket = path_join(d->state_dir, "containerd.sock");
+	d->runtime_root = path_join(d->state_dir, "runtime");
+	int r = dir_make(d->daemon_dir, 0711, err);
+	if (r == 0)
+		r = dir_make(d->state_dir, 0711, err);
+	if (r < 0)
+		return r;
+	auto_close int lock = lock_daemon(d, err);
+	if (lock < 0)
+		return lock;
+	if (answers(d->socket))
+		return 0;
+	if (!find_process(d, &proc))
+		r = spawn(d, &proc, err);
+	return r < 0 ? r : wait_answer(d, &proc, err);
+}
+
+static int open_other(struct driver *d, const char *socket, struct err *err)
+{
+	if (!answers(socket))
+		return err_set(err, -ECONNREFUSED, "connect to containerd: nobody answers at %s",
+			       socket);
+	d->socket = xstrdup(socket);
+	return 0;
+}
+
+int daemon_open(struct driver *d, const char *address, struct err *err)
+{
+	d->daemon_dir = path_join(d->dir, "daemon");
+	d->state_dir = xasprintf("/run/holm-%.*s/containerd", NODE_PREFIX, d->node_id);
+	if (address && !str_eq(address, "own"))
+		return open_other(d, address, err);
+	if (!address && !path_exists(d->daemon_dir) && answers(SYSTEM_SOCKET))
+		return open_other(d, SYSTEM_SOCKET, err);
+	return open_own(d, err);
+}
+
+/* Bundles of containers whose shim died keep their mounts. */
+static int unmount_below(const char *dir, struct err *err)
+{
+	auto_free char *text = NULL;
+	auto_strv struct strv lines = { 0 };
+	int r = file_read("/proc/self/mountinfo", MOUNTS_MAX, &text, NULL, err);
+
+	if (r < 0)
+		return r;
+	strv_split(&lines, text, "\n");
+	for (size_t i = lines.n; i-- > 0;) {
+		auto_strv struct strv words = { 0 };
+
+		strv_split(&words, lines.items[i], " ");
+		if (words.n > 4 && path_is_below(words.items[4], dir) &&
+		    umount2(words.items[4], MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL)
+			return err_errno(err, "unmount %s", words.items[4]);
+	}
+	return 0;
+}
+
+static int end_process(const struct driver *d, struct err *err)
+{
+	struct proc_id proc;
+	struct err none;
+
+	if (!find_process(d, &proc))
+		return 0;
+	int r = proc_kill(&proc, SIGTERM, err);
+	if (r == 0 && proc_wait(&proc, END_MS, &none) == 0)
+		return 0;
+	if (r == 0)
+		r = proc_kill(&proc, SIGKILL, err);
+	return r < 0 ? r : proc_wait(&proc, END_MS, err);
+}
+
+int daemon_shutdown(struct driver *d, struct err *err)
+{
+	if (!d->is_own)
+		return 0;
+	auto_close int lock = lock_daemon(d, err);
+	if (lock < 0)
+		return lock;
+	client_drop_idle(d);
+	int r = end_process(d, err);
+	if (r == 0)
+		r = unmount_below(d->state_dir, err);
+	if (r < 0)
+		return r;
+	r = path_remove(d->state_dir, err);
+	auto_free char *parent = xstrndup(d->state_dir,
+					  (size_t)(strrchr(d->state_dir, '/') - d->state_dir));
+	/* Others of this node may have folders beside it. */
+	if (r == 0 && rmdir(parent) < 0 && errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT)
+		return err_errno(err, "remove folder %s", parent);
+	return r;
+}

@@ -1,0 +1,117 @@
+/* Private: the state of the containerd driver and its parts. */
+#ifndef HOLM_RUNTIME_CONTAINERD_DRIVER_H
+#define HOLM_RUNTIME_CONTAINERD_DRIVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/base.h"
+#include "base/cgroup.h"
+#include "runtime/containerd/oci_image.h"
+#include "runtime/containerd/user.h"
+#include "runtime/runtime.h"
+#include "wire/containerd/containerd.h"
+
+#define NAMESPACE   "holm"
+#define SNAPSHOTTER "overlayfs"
+#define CONNS_MAX   16
+
+/* Labels on what is ours; the first one keeps two Holms on one containerd apart. */
+#define LABEL_NODE        "holm/node"
+#define LABEL_NAME        "holm/name"
+#define LABEL_DIGEST      "holm/digest"
+#define LABEL_RUNTIME     "holm/runtime"
+#define LABEL_INCARNATION "holm/incarnation"
+#define LABEL_GENERATION  "holm/generation"
+#define LABEL_STOP_SIGNAL "holm/stop-signal"
+
+#define PROBE_NAME "probe" /* of test containers, which are not listed */
+
+#define CALL_MS     20000  /* a call that only touches containerd's database */
+#define START_MS    90000  /* one that starts a shim and a runtime, on a busy machine */
+#define TRANSFER_MS 600000 /* the unpacking of one layer */
+
+struct grpc_conn;
+
+struct driver {
+	char *node_id;
+	char *dir; /* ours below the worker's data folder */
+	char *helper;
+	char *cgroup_parent;
+	uint64_t log_max;
+	struct cgroup_fs cgroups;
+	bool has_swap_limit;
+
+	char *socket;       /* of the containerd in use */
+	bool is_own;        /* started by us */
+	char *daemon_dir;   /* of our own: configuration, images, log */
+	char *state_dir;    /* of our own: socket, bundles; in /run */
+	char *runtime_root; /* of our own: folder for the OCI runtimes' state; else NULL */
+
+	/* Idle connections: a call takes one out of its slot and puts it back, so none is ever in
+	 * two threads. */
+	struct grpc_conn *_Atomic conns[CONNS_MAX];
+	pthread_mutex_t lock; /* guards what follows */
+	struct strv starting; /* instances between the begin and the end of start */
+};
+
+/* A connection for the time of one operation. */
+struct client {
+	struct driver *driver;
+	struct containerd api;
+};
+struct client client_open(struct driver *driver, const struct cancel *cancel);
+void client_close(struct client *client);
+#define auto_client __attribute__((cleanup(client_close)))
+/* The same connection with other limits. */
+struct containerd client_with(const struct client *client, unsigned timeout_ms,
+			      const struct cancel *cancel);
+void client_drop_idle(struct driver *driver);
+
+int check_cancel(const struct runtime_ctx *ctx, struct err *err);
+void tell_phase(const struct runtime_ctx *ctx, const char *phase, uint64_t done, uint64_t total);
+
+/* daemon.c: finds a containerd or starts one. */
+int daemon_open(struct driver *driver, const char *address, struct err *err);
+int daemon_shutdown(struct driver *driver, struct err *err);
+
+/* images.c */
+int image_has(void *state, const char *name, char digest[DIGEST_SIZE], struct err *err);
+int image_fetch(void *state, struct image_source *source, const struct runtime_ctx *ctx,
+		struct err *err);
+/* Config of an image that is there and the name of its top snapshot (the caller's); -ENOENT. */
+int image_load(struct client *client, const char *name, struct oci_image *ret, char **ret_chain,
+	       struct err *err);
+
+/* rootfs.c: a user of an image, by files in a container's layers. */
+int rootfs_user(const struct containerd_mounts *mounts, const char *user, struct oci_user *ret,
+		struct err *err);
+
+/* caps.c */
+int caps_probe(void *state, struct runtime_info *ret, struct err *err);
+/* How containerd calls a sub-runtime, NULL binary for its default; -ENOTSUP. `ret_binary` is the
+ * caller's. */
+int caps_binary(const struct driver *driver, const char *runtime, char **ret_binary,
+		struct err *err);
+/* Writes the wrapper script that gives runsc the flags it needs here. */
+int caps_prepare(struct driver *driver, struct err *err);
+
+/* list.c */
+int instance_list(void *state, const char *instance_id, struct runtime_list *ret, struct err *err);
+int instance_stats(void *state, const char *instance_id, struct runtime_stats *ret,
+		   struct err *err);
+/* One instance: 1 if there is one, -EPERM if it is another node's. `ret_stop_signal` may be NULL. */
+int instance_find(struct client *client, const char *instance_id, struct runtime_status *ret,
+		  int *ret_stop_signal, struct err *err);
+char *container_cgroup(const struct driver *driver, const char *instance_id);
+char *instance_dir(const struct driver *driver, const char *instance_id);
+
+/* process.c, stop.c */
+int instance_start(void *state, const struct runtime_spec *spec, const struct runtime_ctx *ctx,
+		   struct runtime_status *ret, struct err *err);
+int instance_stop(void *state, const char *instance_id, const struct runtime_ctx *ctx,
+		  struct runtime_status *ret, struct err *err);
+/* Ends what is left of it at once and removes all of it; nothing there is success. */
+int instance_remove(struct client *client, const char *instance_id, struct err *err);
+
+#endif

@@ -1,0 +1,46 @@
+/* Exit codes in words. */
+#include <signal.h>
+
+#include "base/base.h"
+#include "runtime/containerd/ending.h"
+#include "runtime/containerd/oci_image.h"
+
+#define SIGNAL_BASE 128
+#define SIGNAL_MAX  64
+
+/* "signal 9 (SIGKILL)" */
+static const char *signal_words(uint32_t sig, char out[40])
+{
+	const char *name = oci_signal_name((int)sig);
+
+	snprintf(out, 40, name ? "signal %u (%s)" : "signal %u", sig, name);
+	return out;
+}
+
+enum runtime_end ending_of(uint32_t exit_code, uint64_t oom_kills, char *detail, size_t size)
+{
+	bool is_signal = exit_code > SIGNAL_BASE && exit_code <= SIGNAL_BASE + SIGNAL_MAX;
+	char words[40];
+
+	if (oom_kills && exit_code == SIGNAL_BASE + SIGKILL) {
+		snprintf(detail, size, "out of memory: killed by the kernel at its memory limit");
+		return RUNTIME_END_OOM;
+	}
+	if (is_signal) {
+		snprintf(detail, size, "killed by %s",
+			 signal_words(exit_code - SIGNAL_BASE, words));
+		return RUNTIME_END_CRASH;
+	}
+	snprintf(detail, size,
+		 oom_kills ? "exit code %u, after %llu of its processes ran out of memory"
+			   : "exit code %u",
+		 exit_code, (unsigned long long)oom_kills);
+	return exit_code ? RUNTIME_END_ERROR : RUNTIME_END_CLEAN;
+}
+
+void ending_stopped(uint32_t exit_code, bool was_killed, char *detail, size_t size)
+{
+	snprintf(detail, size,
+		 was_killed ? "stopped by force (exit code %u)" : "stopped (exit code %u)",
+		 exit_code);
+}

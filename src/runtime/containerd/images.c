@@ -1,0 +1,377 @@
+/* Images in containerd: blobs into the content store, layers into snapshots, under a lease that
+ * keeps the collector away until the image refers to all of it. */
+#include <sys/random.h>
+
+#include "base/base.h"
+#include "base/clock.h"
+#include "runtime/containerd/driver.h"
+
+#define LEASE_HOURS   2
+#define LOCK_RETRY_MS 200
+#define CHUNK         ((size_t)CONTAINERD_CHUNK)
+#define REF_PREFIX    "holm-"
+#define GC_CONFIG     "containerd.io/gc.ref.content.config"
+#define GC_SNAPSHOT   "containerd.io/gc.ref.snapshot." SNAPSHOTTER
+
+/* One fetch. */
+struct fetch {
+	struct client client;
+	struct containerd api; /* with the lease */
+	struct image_source *source;
+	const struct runtime_ctx *ctx;
+	struct oci_image image;
+	struct buf config;
+	uint64_t done; /* bytes of layers */
+	uint64_t total;
+};
+
+/* One blob on its way into the store. */
+struct upload {
+	struct fetch *fetch;
+	struct containerd_writer *writer;
+	uint64_t skip; /* bytes that an earlier try has left there */
+	size_t len;
+	char chunk[CONTAINERD_CHUNK];
+};
+
+static void random_id(char out[ID_SIZE])
+{
+	uint8_t bytes[12];
+
+	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+		abort();
+	id_format(bytes, out);
+}
+
+int image_load(struct client *client, const char *name, struct oci_image *ret, char **ret_chain,
+	       struct err *err)
+{
+	auto_free char *manifest = NULL;
+	auto_free char *digest = NULL;
+	auto_free char *config = NULL;
+	auto_free char *text = NULL;
+	int r = containerd_image_find(&client->api, name, &digest, err);
+
+	if (r == 0)
+		r = containerd_blob_read(&client->api, digest, OCI_MANIFEST_MAX, &manifest, err);
+	if (r == 0)
+		r = oci_manifest_config(manifest, &config, err);
+	if (r == 0)
+		r = containerd_blob_read(&client->api, config, OCI_MANIFEST_MAX, &text, err);
+	if (r == 0)
+		r = oci_image_parse(text, ret, err);
+	if (r < 0)
+		return err_wrap(err, "find image %s", name);
+	*ret_chain = oci_chain_id(&ret->diff_ids, ret->diff_ids.n);
+	return 0;
+}
+
+int image_has(void *state, const char *name, char digest[DIGEST_SIZE], struct err *err)
+{
+	auto_client struct client client = client_open(state, NULL);
+	auto_oci_image struct oci_image image = { 0 };
+	auto_free char *chain = NULL;
+	auto_free char *found = NULL;
+	int r = image_load(&client, name, &image, &chain, err);
+
+	if (r == 0)
+		r = containerd_snapshot_find(&client.api, chain, err);
+	if (r == 0)
+		r = containerd_image_find(&client.api, name, &found, err);
+	if (r < 0)
+		return r;
+	str_copy(digest, DIGEST_SIZE, found);
+	return 0;
+}
+
+static int flush(struct upload *u, struct err *err)
+{
+	int r = u->len ? containerd_writer_write(u->writer, u->chunk, u->len, err) : 0;
+
+	u->len = 0;
+	return r;
+}
+
+static int on_data(void *arg, const void *data, size_t len, struct err *err)
+{
+	struct upload *u = arg;
+	const char *p = data;
+	size_t skipped = len < u->skip ? len : (size_t)u->skip;
+
+	u->fetch->done += len;
+	u->skip -= skipped;
+	p += skipped;
+	len -= skipped;
+	while (len) {
+		size_t n = CHUNK - u->len < len ? CHUNK - u->len : len;
+
+		memcpy(u->chunk + u->len, p, n);
+		u->len += n;
+		p += n;
+		len -= n;
+		if (u->len < CHUNK)
+			break;
+		int r = flush(u, err);
+		if (r < 0)
+			return r;
+		tell_phase(u->fetch->ctx, "pulling", u->fetch->done, u->fetch->total);
+	}
+	return 0;
+}
+
+/* Another fetch may be uploading the same blob: wait until it is there or the other has gone. */
+static int open_writer(struct fetch *f, const struct image_descriptor *blob, const char *ref,
+		       struct upload *u, struct err *err)
+{
+	struct containerd_descriptor d = { blob->media_type, blob->digest, blob->size };
+	uint64_t end = clock_monotonic_ms() + TRANSFER_MS;
+
+	for (;;) {
+		int r = containerd_writer_open(&f->api, ref, &d, &u->writer, err);
+
+		if (r == 0)
+			u->skip = containerd_writer_offset(u->writer);
+		if (r != -EAGAIN || clock_monotonic_ms() >= end)
+			return r;
+		r = check_cancel(f->ctx, err);
+		if (r < 0)
+			return r;
+		clock_poll(NULL, 0, clock_monotonic_ms() + LOCK_RETRY_MS);
+	}
+}
+
+static int transfer(struct fetch *f, const struct image_descriptor *blob, const char *text,
+		    struct upload *u, struct err *err)
+{
+	struct image_sink sink = { on_data, u };
+	int r = text ? on_data(u, text, blob->size, err)
+		     : f->source->read(f->source, blob, &sink, f->api.cancel, err);
+
+	if (r == 0)
+		r = flush(u, err);
+	return r < 0 ? r : containerd_writer_commit(u->writer, NULL, err);
+}
+
+/* From `text`, or from the source if that is NULL. What came may be continued later, unless it was
+ * wrong. */
+static int store_blob(struct fetch *f, const struct image_descriptor *blob, const char *text,
+		      struct err *err)
+{
+	auto_free char *ref = xasprintf("%s%s", REF_PREFIX, blob->digest);
+	auto_free struct upload *u = xmalloc(sizeof(*u));
+	uint64_t before = f->done;
+
+	u->fetch = f;
+	u->writer = NULL;
+	u->len = 0;
+	int r = open_writer(f, blob, ref, u, err);
+	if (r == -EEXIST) {
+		f->done = before + blob->size;
+		return 0;
+	}
+	if (r < 0)
+		return err_wrap(err, "store %s", blob->digest);
+	r = transfer(f, blob, text, u, err);
+	u->writer = containerd_writer_close(u->writer);
+	if (r == -EBADMSG || r == -EBUSY) {
+		struct err ignored;
+
+		containerd_blob_abort(&f->api, ref, &ignored);
+		r = err->code = -EBADMSG;
+	}
+	return r < 0 ? err_wrap(err, "store %s", blob->digest) : 0;
+}
+
+static int collect(void *arg, const void *data, size_t len, struct err *err)
+{
+	struct buf *text = arg;
+
+	if (buf_add(text, data, len) < 0)
+		return err_set(err, -EFBIG, "larger than %zu bytes", text->max);
+	return 0;
+}
+
+static int read_config(struct fetch *f, struct err *err)
+{
+	const struct image_descriptor *config = &f->source->config;
+	struct image_sink sink = { collect, &f->config };
+	int r = f->source->read(f->source, config, &sink, f->api.cancel, err);
+
+	if (r == 0)
+		r = oci_image_parse(f->config.data, &f->image, err);
+	if (r < 0)
+		return r;
+	if (f->image.diff_ids.n != f->source->n_layers)
+		return err_set(err, -EBADMSG, "read image config: %zu diff ids for %zu layers",
+			       f->image.diff_ids.n, f->source->n_layers);
+	return 0;
+}
+
+static int store_blobs(struct fetch *f, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < f->source->n_layers; i++) {
+		r = store_blob(f, &f->source->layers[i], NULL, err);
+		if (r == 0)
+			r = check_cancel(f->ctx, err);
+		tell_phase(f->ctx, "pulling", f->done, f->total);
+	}
+	if (r == 0)
+		r = store_blob(f, &f->source->config, f->config.data, err);
+	return r < 0 ? r : store_blob(f, &f->source->manifest, f->source->manifest_text, err);
+}
+
+static int apply_layer(struct fetch *f, size_t i, const struct containerd_mounts *mounts,
+		       struct err *err)
+{
+	const struct image_descriptor *layer = &f->source->layers[i];
+	struct containerd_descriptor d = { layer->media_type, layer->digest, layer->size };
+	struct containerd api = f->api;
+	auto_free char *diff_id = NULL;
+
+	api.timeout_ms = TRANSFER_MS;
+	int r = containerd_diff_apply(&api, &d, mounts, &diff_id, err);
+	if (r < 0)
+		return r;
+	if (!str_eq(diff_id, f->image.diff_ids.items[i]))
+		return err_set(err, -EBADMSG, "unpacked it is %s, its image says %s", diff_id,
+			       f->image.diff_ids.items[i]);
+	return 0;
+}
+
+static int unpack_layer(struct fetch *f, size_t i, const char *parent, const char *chain,
+			struct err *err)
+{
+	auto_containerd_mounts struct containerd_mounts mounts = { 0 };
+	struct err ignored;
+	char id[ID_SIZE];
+
+	random_id(id);
+	auto_free char *key = xasprintf("holm-unpack-%s", id);
+	struct containerd_snapshot snapshot = { .key = key, .parent = parent };
+	int r = containerd_snapshot_prepare(&f->api, &snapshot, &mounts, err);
+	if (r == 0)
+		r = apply_layer(f, i, &mounts, err);
+	if (r == 0)
+		r = containerd_snapshot_commit(&f->api, chain, key, NULL, err);
+	if (r < 0) {
+		struct containerd api = f->api;
+
+		api.cancel = NULL;
+		containerd_snapshot_remove(&api, key, &ignored);
+	}
+	/* Somebody else unpacked it at the same time. */
+	if (r == -EEXIST)
+		return 0;
+	return r < 0 ? err_wrap(err, "unpack layer %s", f->source->layers[i].digest) : 0;
+}
+
+static int unpack(struct fetch *f, char **ret_chain, struct err *err)
+{
+	auto_free char *parent = xstrdup("");
+	struct err unknown;
+
+	for (size_t i = 0; i < f->source->n_layers; i++) {
+		char *chain = oci_chain_id(&f->image.diff_ids, i + 1);
+		int r = check_cancel(f->ctx, err);
+
+		tell_phase(f->ctx, "unpacking", i, f->source->n_layers);
+		if (r == 0 && containerd_snapshot_find(&f->api, chain, &unknown) < 0)
+			r = unpack_layer(f, i, parent, chain, err);
+		free(parent);
+		parent = chain;
+		if (r < 0)
+			return r;
+	}
+	*ret_chain = TAKE(parent);
+	return 0;
+}
+
+/* The collector follows these labels: manifest to config and layers, config to the snapshot. */
+static int label_blobs(struct fetch *f, const char *chain, struct err *err)
+{
+	struct containerd_label snapshot = { GC_SNAPSHOT, chain };
+	struct containerd_labels one = { &snapshot, 1 };
+	size_t n = f->source->n_layers;
+	auto_free struct containerd_label *items = xcalloc(n + 1, sizeof(*items));
+	auto_strv struct strv keys = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		strv_addf(&keys, "containerd.io/gc.ref.content.l.%zu", i);
+	items[0] = (struct containerd_label){ GC_CONFIG, f->source->config.digest };
+	for (size_t i = 0; i < n; i++)
+		items[i + 1] = (struct containerd_label){ keys.items[i],
+							  f->source->layers[i].digest };
+	struct containerd_labels all = { items, n + 1 };
+	int r = containerd_blob_label(&f->api, f->source->config.digest, &one, err);
+	return r < 0 ? r : containerd_blob_label(&f->api, f->source->manifest.digest, &all, err);
+}
+
+static int fetch_leased(struct fetch *f, struct err *err)
+{
+	const struct image_descriptor *m = &f->source->manifest;
+	struct containerd_descriptor target = { m->media_type, m->digest, m->size };
+	auto_free char *chain = NULL;
+	int r = read_config(f, err);
+
+	if (r == 0)
+		r = store_blobs(f, err);
+	if (r == 0)
+		r = unpack(f, &chain, err);
+	if (r == 0)
+		r = label_blobs(f, chain, err);
+	if (r == 0)
+		r = containerd_image_put(&f->api, f->source->name, &target, NULL, err);
+	return r;
+}
+
+static int lease(struct fetch *f, const char *id, struct err *err)
+{
+	char expire[RFC3339_MAX];
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	format_rfc3339(((uint64_t)now.tv_sec + LEASE_HOURS * 3600) * 1000, expire);
+	return containerd_lease_create(&f->api, id, expire, err);
+}
+
+/* Whether another try may use what this one has stored. */
+static bool is_retryable(int r)
+{
+	return r == -ETIMEDOUT || r == -ECONNRESET || r == -ECONNREFUSED || r == -EHOSTUNREACH ||
+	       r == -EPIPE || r == -EIO || r == -EAGAIN;
+}
+
+static void unlease(struct fetch *f, const char *id)
+{
+	struct containerd api = client_with(&f->client, CALL_MS, NULL);
+	struct err ignored;
+
+	containerd_lease_delete(&api, id, &ignored);
+}
+
+int image_fetch(void *state, struct image_source *source, const struct runtime_ctx *ctx,
+		struct err *err)
+{
+	struct fetch f = { .source = source, .ctx = ctx };
+	auto_client struct client client = client_open(state, ctx ? ctx->cancel : NULL);
+	char random[ID_SIZE];
+
+	random_id(random);
+	auto_free char *id = xasprintf("holm-fetch-%s", random);
+	buf_init(&f.config, OCI_MANIFEST_MAX);
+	f.client = client;
+	f.api = client_with(&client, START_MS, client.api.cancel);
+	for (size_t i = 0; i < source->n_layers; i++)
+		f.total += source->layers[i].size;
+	int r = lease(&f, id, err);
+	f.api.lease = id;
+	if (r == 0)
+		r = fetch_leased(&f, err);
+	if (!is_retryable(r))
+		unlease(&f, id);
+	oci_image_fini(&f.image);
+	buf_fini(&f.config);
+	return r < 0 ? err_wrap(err, "fetch image %s", source->name) : 0;
+}

@@ -1,0 +1,298 @@
+/* Starting an instance: record, snapshot, task; all of it or nothing. */
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "base/base.h"
+#include "runtime/containerd/driver.h"
+#include "runtime/containerd/spec.h"
+
+#define SHIM "io.containerd.runc.v2"
+
+/* One start. */
+struct start {
+	struct client *client;
+	const struct runtime_spec *spec;
+	const struct runtime_ctx *ctx;
+	struct oci_image image;
+	struct spec_host host;
+	struct containerd_mounts rootfs;
+	char *chain;  /* snapshot of the image's layers */
+	char *dir;    /* files of the instance */
+	char *binary; /* OCI runtime, NULL: containerd's default */
+	char *text;   /* OCI spec */
+};
+
+static void start_fini(struct start *s)
+{
+	oci_image_fini(&s->image);
+	containerd_mounts_fini(&s->rootfs);
+	free(s->chain);
+	free(s->dir);
+	free(s->binary);
+	free(s->text);
+}
+
+/* False if another thread starts it at this moment. */
+static bool starting_begin(struct driver *driver, const char *instance_id)
+{
+	pthread_mutex_lock(&driver->lock);
+	bool is_free = !strv_has(&driver->starting, instance_id);
+	if (is_free)
+		strv_add(&driver->starting, instance_id);
+	pthread_mutex_unlock(&driver->lock);
+	return is_free;
+}
+
+static void starting_end(struct driver *driver, const char *instance_id)
+{
+	struct strv rest = { 0 };
+
+	pthread_mutex_lock(&driver->lock);
+	for (size_t i = 0; i < driver->starting.n; i++)
+		if (!str_eq(driver->starting.items[i], instance_id))
+			strv_add(&rest, driver->starting.items[i]);
+	strv_fini(&driver->starting);
+	driver->starting = rest;
+	pthread_mutex_unlock(&driver->lock);
+}
+
+/* Not durable, and need not be: a start that was interrupted begins anew. */
+static int write_file(const char *dir, const char *name, const char *text, struct err *err)
+{
+	auto_free char *path = path_join(dir, name);
+	FILE *f = fopen(path, "we");
+
+	if (!f)
+		return err_errno(err, "create %s", path);
+	bool is_written = fputs(text, f) >= 0 && fchmod(fileno(f), 0644) == 0;
+	if (fclose(f) != 0 || !is_written)
+		return err_errno(err, "write %s", path);
+	return 0;
+}
+
+static int write_files(struct start *s, struct err *err)
+{
+	const char *hostname = spec_hostname(s->spec);
+	auto_free char *resolv = spec_resolv_conf(&s->spec->net);
+	auto_free char *hosts = spec_hosts(&s->spec->net, hostname);
+	auto_free char *name = xasprintf("%s\n", hostname);
+	int r = dir_make(s->dir, 0711, err);
+
+	if (r == 0)
+		r = write_file(s->dir, "resolv.conf", resolv, err);
+	if (r == 0)
+		r = write_file(s->dir, "hosts", hosts, err);
+	return r < 0 ? r : write_file(s->dir, "hostname", name, err);
+}
+
+static int make_log_dir(const char *log_path, struct err *err)
+{
+	const char *slash = log_path ? strrchr(log_path, '/') : NULL;
+
+	if (!slash || slash == log_path)
+		return 0;
+	auto_free char *dir = xstrndup(log_path, (size_t)(slash - log_path));
+	return dir_make(dir, 0755, err);
+}
+
+static int prepare(struct start *s, struct err *err)
+{
+	struct driver *d = s->client->driver;
+	int r = caps_binary(d, s->spec->runtime, &s->binary, err);
+
+	if (r == 0)
+		r = image_load(s->client, s->spec->image, &s->image, &s->chain, err);
+	if (r == 0)
+		r = write_files(s, err);
+	if (r == 0)
+		r = make_log_dir(s->spec->log_path, err);
+	if (r < 0)
+		return r;
+	s->host = (struct spec_host){ .instance_dir = s->dir,
+				      .cgroup_parent = d->cgroup_parent,
+				      .has_cgroup_v2 = d->cgroups.layout == CGROUP_V2,
+				      .has_swap_limit = d->has_swap_limit };
+	user_needs_files(s->image.user, &s->host.user);
+	return spec_build(s->spec, &s->image, &s->host, &s->text, err);
+}
+
+static int create_record(struct start *s, struct err *err)
+{
+	const struct runtime_spec *spec = s->spec;
+	char incarnation[16];
+	char generation[16];
+	char stop_signal[16];
+	int sig = SIGTERM;
+
+	oci_signal_parse(s->image.stop_signal, &sig);
+	snprintf(incarnation, sizeof(incarnation), "%u", spec->incarnation);
+	snprintf(generation, sizeof(generation), "%u", spec->generation);
+	snprintf(stop_signal, sizeof(stop_signal), "%d", sig);
+	struct containerd_label labels[] = {
+		{ LABEL_NODE, s->client->driver->node_id },
+		{ LABEL_NAME, spec->name },
+		{ LABEL_DIGEST, spec->digest },
+		{ LABEL_RUNTIME, spec->runtime },
+		{ LABEL_INCARNATION, incarnation },
+		{ LABEL_GENERATION, generation },
+		{ LABEL_STOP_SIGNAL, stop_signal },
+	};
+	struct containerd_container record = {
+		.id = spec->instance_id,
+		.labels = { labels, ARRAY_LEN(labels) },
+		.image = spec->image,
+		.runtime = SHIM,
+		.options = { s->binary, s->client->driver->runtime_root },
+		.spec = s->text,
+	};
+	return containerd_container_create(&s->client->api, &record, err);
+}
+
+static int create_snapshot(struct start *s, struct err *err)
+{
+	struct containerd_label label = { LABEL_NODE, s->client->driver->node_id };
+	struct containerd_snapshot snapshot = { s->spec->instance_id, s->chain, { &label, 1 } };
+	int r = containerd_snapshot_prepare(&s->client->api, &snapshot, &s->rootfs, err);
+
+	if (r == -ENOENT)
+		return err_wrap(err, "use image %s: its layers are incomplete", s->spec->image);
+	return r;
+}
+
+/* Names in USER are known to the image's files alone, which exist as mounts only now. */
+static int resolve_user(struct start *s, struct err *err)
+{
+	if (!user_needs_files(s->image.user, &s->host.user))
+		return 0;
+	int r = rootfs_user(&s->rootfs, s->image.user, &s->host.user, err);
+	if (r < 0)
+		return r;
+	free(TAKE(s->text));
+	r = spec_build(s->spec, &s->image, &s->host, &s->text, err);
+	if (r < 0)
+		return r;
+	return containerd_container_set_spec(&s->client->api, s->spec->instance_id, s->text, err);
+}
+
+static void add_escaped(struct buf *out, const char *text)
+{
+	for (; *text; text++) {
+		bool is_plain = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') ||
+				(*text >= '0' && *text <= '9') || strchr("/._-~", *text);
+
+		buf_addf(out, is_plain ? "%c" : "%%%02X", (unsigned char)*text);
+	}
+}
+
+/* Where the shim sends stdout and stderr: to a logger process of ours. */
+static char *output_uri(const struct start *s)
+{
+	auto_buf struct buf uri;
+
+	buf_init(&uri, (size_t)16 << 10);
+	if (!s->spec->log_path)
+		return buf_take(&uri);
+	buf_add_str(&uri, "binary://");
+	add_escaped(&uri, s->client->driver->helper);
+	buf_addf(&uri, "?logger=%llu%%3A", (unsigned long long)s->client->driver->log_max);
+	add_escaped(&uri, s->spec->log_path);
+	return buf_take(&uri);
+}
+
+static int create_task(struct start *s, pid_t *ret_pid, struct err *err)
+{
+	struct containerd api = client_with(s->client, START_MS, s->client->api.cancel);
+	auto_free char *output = output_uri(s);
+	struct containerd_task task = {
+		.id = s->spec->instance_id,
+		.rootfs = &s->rootfs,
+		.output = output,
+		.options = { s->binary, s->client->driver->runtime_root },
+	};
+	int r = containerd_task_create(&api, &task, ret_pid, err);
+
+	if (r == 0)
+		r = check_cancel(s->ctx, err);
+	return r < 0 ? r : containerd_task_start(&api, s->spec->instance_id, err);
+}
+
+static int start_steps(struct start *s, struct err *err)
+{
+	pid_t pid;
+	int r = prepare(s, err);
+
+	tell_phase(s->ctx, "creating", 0, 0);
+	if (r == 0)
+		r = check_cancel(s->ctx, err);
+	if (r == 0)
+		r = create_record(s, err);
+	if (r == 0)
+		r = create_snapshot(s, err);
+	if (r == 0)
+		r = resolve_user(s, err);
+	if (r == 0)
+		r = check_cancel(s->ctx, err);
+	if (r < 0)
+		return r;
+	tell_phase(s->ctx, "starting", 0, 0);
+	return create_task(s, &pid, err);
+}
+
+static int start_new(struct client *client, const struct runtime_spec *spec,
+		     const struct runtime_ctx *ctx, struct err *err)
+{
+	struct start s = { .client = client,
+			   .spec = spec,
+			   .ctx = ctx,
+			   .dir = instance_dir(client->driver, spec->instance_id) };
+	struct err cleanup;
+	int r = start_steps(&s, err);
+
+	start_fini(&s);
+	if (r < 0 && instance_remove(client, spec->instance_id, &cleanup) < 0)
+		log_debug("after a failed start: %s", cleanup.msg);
+	return r;
+}
+
+/* 1: it runs already as wanted, 0: nothing of it is there. */
+static int settle_existing(struct client *client, const struct runtime_spec *spec,
+			   struct runtime_status *ret, struct err *err)
+{
+	struct runtime_status found;
+	int r = instance_find(client, spec->instance_id, &found, NULL, err);
+
+	if (r <= 0)
+		return r;
+	if (found.phase == RUNTIME_RUNNING && found.incarnation != spec->incarnation)
+		return err_set(err, -EEXIST, "incarnation %u runs already, not %u",
+			       found.incarnation, spec->incarnation);
+	if (found.phase == RUNTIME_RUNNING) {
+		*ret = found;
+		return 1;
+	}
+	return instance_remove(client, spec->instance_id, err);
+}
+
+int instance_start(void *state, const struct runtime_spec *spec, const struct runtime_ctx *ctx,
+		   struct runtime_status *ret, struct err *err)
+{
+	auto_client struct client client = client_open(state, ctx ? ctx->cancel : NULL);
+	struct runtime_status status;
+
+	if (!starting_begin(state, spec->instance_id))
+		return err_set(err, -EBUSY, "start container %s: it is being started",
+			       spec->instance_id);
+	int r = settle_existing(&client, spec, &status, err);
+	if (r == 0)
+		r = start_new(&client, spec, ctx, err);
+	starting_end(state, spec->instance_id);
+	client.api.cancel = NULL;
+	if (r == 0)
+		r = instance_find(&client, spec->instance_id, &status, NULL, err);
+	if (r == 0)
+		r = err_set(err, -EIO, "it vanished");
+	if (r < 0)
+		return err_wrap(err, "start container %s", spec->instance_id);
+	*ret = status;
+	return 0;
+}
