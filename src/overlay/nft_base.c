@@ -50,21 +50,26 @@ static const char template[] =
 	"		oifname \"@B\" ct status dnat ip saddr @N masquerade\n"
 	"		oifname != \"@B\" ip saddr @N masquerade\n"
 	"	}\n"
-	/* What still has a service address here has no backend. */
+	/* What still has a service address after translation has no backend. Refused before a route
+	 * is looked up: that would lead back out of the bridge, and the ICMP redirect for it uses up
+	 * the sender's share of ICMP errors. */
 	"	chain refuse {\n"
 	"		meta l4proto tcp reject with tcp reset\n"
 	"		reject with icmp type port-unreachable\n"
+	"	}\n"
+	"	chain arrived {\n"
+	"		type filter hook prerouting priority -50\n"
+	"		ip daddr @S goto refuse\n"
+	"	}\n"
+	"	chain local {\n"
+	"		type filter hook output priority 0\n"
+	"		ip daddr @S goto refuse\n"
 	"	}\n"
 	/* Forwarding was off before us: only what was mapped may come in from elsewhere. */
 	"	chain forward {\n"
 	"		type filter hook forward priority 0\n"
 	"		ct state established,related accept\n"
-	"		ip daddr @S goto refuse\n"
 	"		iifname != \"@B\" oifname \"@B\" ct status and dnat == 0 drop\n"
-	"	}\n"
-	"	chain local {\n"
-	"		type filter hook output priority 0\n"
-	"		ip daddr @S goto refuse\n"
 	"	}\n"
 	"}\n";
 

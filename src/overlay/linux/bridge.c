@@ -3,7 +3,7 @@
 
 static bool overlaps(const struct netlink_route *route, uint32_t first, uint32_t last)
 {
-	uint32_t end = route->dst | (uint32_t)(UINT32_MAX >> route->prefix);
+	uint32_t end = route->dst + (uint32_t)((UINT64_C(1) << (32 - route->prefix)) - 1);
 
 	return route->dst <= last && end >= first;
 }
@@ -202,5 +202,10 @@ int bridge_make(struct overlay *ov, struct err *err)
 		r = set_addresses(ov, link.index, err);
 	if (r == 0)
 		r = set_uplinks(ov, link.index, err);
+	/* What is forwarded back out of the bridge is no detour, yet each redirect for it uses up the
+	 * sender's share of ICMP errors. Links keep what they have by themselves. */
+	if (r == 0)
+		r = sysctl_record_and_set(ov, "/proc/sys/net/ipv4/conf/all/send_redirects", "0",
+					  err);
 	return r < 0 ? err_wrap(err, "make bridge %s", name) : 0;
 }

@@ -8,9 +8,7 @@
 /* A kernel that never saw the old iptables has no such file, and then its rules are none. */
 static int check_legacy(struct overlay *ov, struct strv *ret, struct err *err)
 {
-	static char program[] = "iptables-legacy";
-	static char option[] = "-S";
-	char *argv[] = { program, option, NULL };
+	auto_strv struct strv argv = { 0 };
 	auto_strv struct strv tables = { 0 };
 	auto_free char *names = NULL;
 	auto_free char *rules = NULL;
@@ -21,10 +19,13 @@ static int check_legacy(struct overlay *ov, struct strv *ret, struct err *err)
 	strv_split(&tables, names, "\n");
 	if (!strv_has(&tables, "filter"))
 		return 0;
-	int r = child_run(&(struct child_spec){ .argv = argv }, LEGACY_TIMEOUT_MS, &rules, err);
+	strv_add(&argv, "iptables-legacy");
+	strv_add(&argv, "-S");
+	int r = child_run(&(struct child_spec){ .argv = argv.items }, LEGACY_TIMEOUT_MS, &rules,
+			  err);
 	if (r == 0)
 		firewall_check_legacy(rules, &ov->plan, ret);
-	return r == -ENOENT ? 0 : (r < 0 ? r : 0);
+	return r == -ENOENT || r > 0 ? 0 : r;
 }
 
 static int check_rules(struct overlay *ov, struct strv *ret, struct err *err)
