@@ -1,9 +1,9 @@
 /* A message is one line. Whatever is not an answer to the command under way is skipped. */
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/clock.h"
 #include "wire/qmp/qmp.h"
 
 #define CHUNK        4096
@@ -16,36 +16,22 @@ struct qmp {
 	struct buf in; /* what was read beyond the last message */
 };
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* Waits for readiness until the deadline. */
-static int wait_for(struct qmp *qmp, short events, uint64_t deadline_ms, struct err *err)
+static int wait_for(struct qmp *qmp, short events, uint64_t end_ms, struct err *err)
 {
-	for (;;) {
-		struct pollfd p = { .fd = qmp->fd, .events = events };
-		uint64_t now = now_ms();
-		int n = now < deadline_ms ? poll(&p, 1, (int)(deadline_ms - now)) : 0;
+	struct pollfd p = { .fd = qmp->fd, .events = events };
+	int r = clock_poll(&p, 1, end_ms);
 
-		if (n > 0)
-			return 0;
-		if (n == 0)
-			return err_set(err, -ETIMEDOUT, "wait for qemu: no answer in time");
-		if (errno != EINTR)
-			return err_errno(err, "wait for qemu");
-	}
+	if (r == 0)
+		return err_set(err, -ETIMEDOUT, "wait for qemu: no answer in time");
+	return r < 0 ? err_set(err, r, "wait for qemu: %s", strerror(-r)) : 0;
 }
 
-static int read_more(struct qmp *qmp, uint64_t deadline_ms, struct err *err)
+static int read_more(struct qmp *qmp, uint64_t end_ms, struct err *err)
 {
 	char chunk[CHUNK];
 
-	if (wait_for(qmp, POLLIN, deadline_ms, err) < 0)
+	if (wait_for(qmp, POLLIN, end_ms, err) < 0)
 		return err->code;
 	ssize_t n = recv(qmp->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
 	if (n == 0 || (n < 0 && errno == ECONNRESET))
@@ -58,12 +44,12 @@ static int read_more(struct qmp *qmp, uint64_t deadline_ms, struct err *err)
 	return 0;
 }
 
-static int read_message(struct qmp *qmp, uint64_t deadline_ms, struct json **ret, struct err *err)
+static int read_message(struct qmp *qmp, uint64_t end_ms, struct json **ret, struct err *err)
 {
 	const char *end;
 
 	while (!(end = memchr(qmp->in.data, '\n', qmp->in.len)))
-		if (read_more(qmp, deadline_ms, err) < 0)
+		if (read_more(qmp, end_ms, err) < 0)
 			return err->code;
 	size_t len = (size_t)(end - qmp->in.data);
 	int r = json_parse(qmp->in.data, len, ret, err);
@@ -75,7 +61,7 @@ static int read_message(struct qmp *qmp, uint64_t deadline_ms, struct json **ret
 	return 0;
 }
 
-static int write_all(struct qmp *qmp, const char *data, size_t len, uint64_t deadline_ms,
+static int write_all(struct qmp *qmp, const char *data, size_t len, uint64_t end_ms,
 		     struct err *err)
 {
 	while (len) {
@@ -86,20 +72,20 @@ static int write_all(struct qmp *qmp, const char *data, size_t len, uint64_t dea
 			len -= (size_t)n;
 		} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
 			return err_set(err, -ECONNRESET, "write to qemu: %s", strerror(errno));
-		} else if (wait_for(qmp, POLLOUT, deadline_ms, err) < 0) {
+		} else if (wait_for(qmp, POLLOUT, end_ms, err) < 0) {
 			return err->code;
 		}
 	}
 	return 0;
 }
 
-static int read_answer(struct qmp *qmp, const char *command, uint64_t deadline_ms, char **ret,
+static int read_answer(struct qmp *qmp, const char *command, uint64_t end_ms, char **ret,
 		       struct err *err)
 {
 	for (int i = 0; i < SKIP_MAX; i++) {
 		auto_(json_free) struct json *message = NULL;
 
-		if (read_message(qmp, deadline_ms, &message, err) < 0)
+		if (read_message(qmp, end_ms, &message, err) < 0)
 			return err->code;
 		const struct json *error = json_get(message, "error");
 		const struct json *value = json_get(message, "return");
@@ -118,33 +104,33 @@ static int read_answer(struct qmp *qmp, const char *command, uint64_t deadline_m
 	return err_set(err, -EPROTO, "read from qemu: no answer to %s", command);
 }
 
-int qmp_execute(struct qmp *qmp, const char *command, const char *arguments, unsigned timeout_ms,
-		char **ret, struct err *err)
+int qmp_execute(struct qmp *qmp, const struct qmp_command *command, char **ret, struct err *err)
 {
-	uint64_t deadline_ms = now_ms() + timeout_ms;
+	uint64_t end_ms = clock_monotonic_ms() + command->timeout_ms;
 	auto_json_out struct json_out out;
 	auto_free char *text = NULL;
 
 	json_out_init(&out, COMMAND_MAX);
 	json_out_object(&out, NULL);
-	json_out_str(&out, "execute", command);
-	if (arguments)
-		json_out_raw(&out, "arguments", arguments);
+	json_out_str(&out, "execute", command->name);
+	if (command->arguments)
+		json_out_raw(&out, "arguments", command->arguments);
 	json_out_object_end(&out);
 	if (json_out_finish(&out, &text, err) < 0 ||
-	    write_all(qmp, text, strlen(text), deadline_ms, err) < 0 ||
-	    write_all(qmp, "\n", 1, deadline_ms, err) < 0)
+	    write_all(qmp, text, strlen(text), end_ms, err) < 0 ||
+	    write_all(qmp, "\n", 1, end_ms, err) < 0)
 		return err->code;
-	return read_answer(qmp, command, deadline_ms, ret, err);
+	return read_answer(qmp, command->name, end_ms, ret, err);
 }
 
 int qmp_query_status(struct qmp *qmp, unsigned timeout_ms, char ret[QMP_STATUS_SIZE],
 		     struct err *err)
 {
+	const struct qmp_command command = { .name = "query-status", .timeout_ms = timeout_ms };
 	auto_free char *text = NULL;
 	auto_(json_free) struct json *value = NULL;
 
-	if (qmp_execute(qmp, "query-status", NULL, timeout_ms, &text, err) < 0 ||
+	if (qmp_execute(qmp, &command, &text, err) < 0 ||
 	    json_parse(text, strlen(text), &value, err) < 0)
 		return err->code;
 	const char *status = json_get_str(value, "status");
@@ -156,21 +142,23 @@ int qmp_query_status(struct qmp *qmp, unsigned timeout_ms, char ret[QMP_STATUS_S
 
 int qmp_quit(struct qmp *qmp, unsigned timeout_ms, struct err *err)
 {
+	const struct qmp_command command = { .name = "quit", .timeout_ms = timeout_ms };
 	struct err ignored;
-	int r = qmp_execute(qmp, "quit", NULL, timeout_ms, NULL, &ignored);
+	int r = qmp_execute(qmp, &command, NULL, &ignored);
 
 	return r < 0 && r != -ECONNRESET ? err_copy(err, &ignored) : 0;
 }
 
-static int greet(struct qmp *qmp, uint64_t deadline_ms, unsigned timeout_ms, struct err *err)
+static int greet(struct qmp *qmp, uint64_t end_ms, unsigned timeout_ms, struct err *err)
 {
+	const struct qmp_command command = { .name = "qmp_capabilities", .timeout_ms = timeout_ms };
 	auto_(json_free) struct json *greeting = NULL;
 
-	if (read_message(qmp, deadline_ms, &greeting, err) < 0)
+	if (read_message(qmp, end_ms, &greeting, err) < 0)
 		return err->code;
 	if (!json_get(greeting, "QMP"))
 		return err_set(err, -EPROTO, "read from qemu: the greeting is none");
-	return qmp_execute(qmp, "qmp_capabilities", NULL, timeout_ms, NULL, err);
+	return qmp_execute(qmp, &command, NULL, err);
 }
 
 /* A socket's name has 107 bytes, a path may have more: the folder is opened first. */
@@ -195,7 +183,7 @@ static int connect_in(const char *dir, const char *name, struct err *err)
 int qmp_open(const char *dir, const char *name, unsigned timeout_ms, struct qmp **ret,
 	     struct err *err)
 {
-	uint64_t deadline_ms = now_ms() + timeout_ms;
+	uint64_t end_ms = clock_monotonic_ms() + timeout_ms;
 	int fd = connect_in(dir, name, err);
 
 	if (fd < 0)
@@ -203,7 +191,7 @@ int qmp_open(const char *dir, const char *name, unsigned timeout_ms, struct qmp 
 	auto_(qmp_close) struct qmp *qmp = NEW(struct qmp);
 	qmp->fd = fd;
 	buf_init(&qmp->in, QMP_MESSAGE_MAX);
-	if (greet(qmp, deadline_ms, timeout_ms, err) < 0)
+	if (greet(qmp, end_ms, timeout_ms, err) < 0)
 		return err->code;
 	*ret = TAKE(qmp);
 	return 0;

@@ -19,11 +19,14 @@ int qmp_open(const char *dir, const char *name, unsigned timeout_ms, struct qmp 
 struct qmp *qmp_close(struct qmp *qmp); /* NULL-safe, returns NULL */
 DEFINE_AUTO(qmp_close, struct qmp *)
 
-/* Runs a command; `arguments` is the text of a JSON object or NULL. The answer's "return" member,
- * whatever it is, as text for the caller to free; ret may be NULL. QEMU's own refusal is -EREMOTEIO
- * with its description. */
-int qmp_execute(struct qmp *qmp, const char *command, const char *arguments, unsigned timeout_ms,
-		char **ret, struct err *err);
+struct qmp_command {
+	const char *name;
+	const char *arguments; /* text of a JSON object, or NULL */
+	unsigned timeout_ms;
+};
+/* Runs a command. The answer's "return" member, whatever it is, as text for the caller to free; ret
+ * may be NULL. QEMU's own refusal is -EREMOTEIO with its description. */
+int qmp_execute(struct qmp *qmp, const struct qmp_command *command, char **ret, struct err *err);
 
 /* "running", "paused", "guest-panicked", … */
 #define QMP_STATUS_SIZE 32

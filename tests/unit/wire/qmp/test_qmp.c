@@ -111,8 +111,8 @@ static void tells_what_qemu_refuses(void **state)
 
 	peer_start(&peer, says);
 	assert_int_equal(qmp_open(peer.dir, "qmp", TIMEOUT_MS, &qmp, &err), 0);
-	assert_int_equal(qmp_execute(qmp, "device_del", "{\"id\":\"x\"}", TIMEOUT_MS, NULL, &err),
-			 -EREMOTEIO);
+	const struct qmp_command command = { "device_del", "{\"id\":\"x\"}", TIMEOUT_MS };
+	assert_int_equal(qmp_execute(qmp, &command, NULL, &err), -EREMOTEIO);
 	assert_string_equal(err.msg, "qemu refuses device_del: no such thing");
 	qmp_close(qmp);
 	peer_stop(&peer);

@@ -1,0 +1,25 @@
+/* The supervised program: the child side of `run`. */
+#ifndef HOLM_HELPER_PROGRAM_H
+#define HOLM_HELPER_PROGRAM_H
+
+#include "helper/run.h"
+
+/* Descriptors that it inherits if they are open. */
+enum { PROGRAM_FDS_FROM = 4, PROGRAM_FDS_END = 8 };
+
+struct program {
+	pid_t pid;
+	int pidfd;  /* readable once it has ended */
+	int output; /* read ends of its standard output and error */
+	int errors;
+};
+
+/* Forks it; it does not run its first instruction before program_release(), so that its pid can
+ * be written down first. What hinders it after that it says on its standard error, and ends with
+ * PROGRAM_FAILED. */
+#define PROGRAM_FAILED 127
+int program_fork(const struct run_options *options, struct program *ret, int *ret_gate,
+		 struct err *err);
+void program_release(int take_gate);
+
+#endif

@@ -1,0 +1,36 @@
+/* `holm-helper run KEY=VALUE… -- PROGRAM ARGUMENT…`: the supervisor of one virtual machine.
+ *
+ *   dir=DIR         the instance's folder; the program works in DIR/vm
+ *   log=MAX:PATH    where standard output and error go, see log_file.h
+ *   uid=N gid=N     the program runs as these; 0: as we do
+ *   group=N         a supplementary group it keeps (the one of /dev/kvm)
+ *   cgroup=PATH     the control group it joins
+ *   timeout_ms=N    it is killed then
+ *
+ * Descriptor 3 is a lock that tells that we live, and stays ours; the ones from 4 on are the
+ * program's. In DIR it leaves `helper.pid` and `vm.pid` (base/proc.h) as soon as these run, and
+ * `exit` (exit_record.h) as its last act. If it is killed the program goes on, without a log. */
+#ifndef HOLM_HELPER_RUN_H
+#define HOLM_HELPER_RUN_H
+
+#include "base/base.h"
+
+struct run_options {
+	const char *dir;
+	uint64_t log_max;
+	const char *log_path;
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t group;
+	const char *cgroup;
+	uint32_t timeout_ms;
+	char **argv; /* the program's */
+};
+
+/* Words behind "run"; -EINVAL. */
+int run_options_parse(char **words, struct run_options *ret, struct err *err);
+
+/* Exit code of the process. */
+int run_main(char **words);
+
+#endif

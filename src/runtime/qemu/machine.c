@@ -1,0 +1,312 @@
+/* Start: examine, fill the folder, limit, launch, wait for QMP. Stop: quit, signal, remove. Unikraft
+ * ignores the power button, so there is nothing for a grace period to wait for. */
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "loop/loop.h"
+#include "runtime/qemu/caps.h"
+#include "runtime/qemu/end.h"
+#include "runtime/qemu/files.h"
+#include "runtime/qemu/instance.h"
+#include "runtime/qemu/machine.h"
+#include "runtime/qemu/process.h"
+#include "wire/qmp/qmp.h"
+
+#define KERNEL_MAX     ((off_t)1 << 30)
+#define READY_MS       10000 /* from launch to QMP's greeting */
+#define ANSWER_MS      5000
+#define QUIT_MS        3000
+#define KILL_MS        5000
+#define REMOVE_MS      10000
+#define REMOVE_STEP_MS 200
+#define CGROUP_STEP_MS 5
+
+/* Memory that QEMU needs beyond the guest's: measured 50 MiB idle, 32 MiB of translated code under
+ * TCG, buffers of devices; the page cache of its own text counts for whoever touched it first. */
+#define OVERHEAD_MIB 160
+/* Threads of QEMU, which a limit meant for processes must not be below. */
+#define PIDS_MIN 128
+
+struct build {
+	struct qemu *qemu;
+	const struct runtime_spec *spec;
+	const struct runtime_ctx *ctx;
+	struct qemu_files files;
+	struct qemu_vm vm;
+	struct strv argv;
+	struct vm_dir dir;
+	char *cgroup; /* NULL: none */
+};
+
+static void build_fini(struct build *b)
+{
+	qemu_files_fini(&b->files);
+	strv_fini(&b->argv);
+	vm_dir_fini(&b->dir);
+	free(b->cgroup);
+}
+
+static int check_cancel(const struct build *b, struct err *err)
+{
+	if (b->ctx && cancel_is_set(b->ctx->cancel))
+		return err_set(err, -ECANCELED, "start of %s cancelled", b->spec->instance_id);
+	return 0;
+}
+
+static void tell(const struct build *b, const char *phase)
+{
+	if (b->ctx && b->ctx->progress)
+		b->ctx->progress(b->ctx->arg, phase, 0, 0);
+}
+
+static int parse_kernel(const char *path, struct qemu_kernel *ret, struct err *err)
+{
+	auto_close int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(err, "open %s", path);
+	if (st.st_size == 0 || st.st_size > KERNEL_MAX)
+		return err_set(err, -ENOEXEC, "kernel has %lld bytes", (long long)st.st_size);
+	void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (data == MAP_FAILED)
+		return err_errno(err, "map %s", path);
+	int r = qemu_kernel_parse(data, (size_t)st.st_size, ret, err);
+	munmap(data, (size_t)st.st_size);
+	return r;
+}
+
+static int examine(struct build *b, struct err *err)
+{
+	struct qemu_vm *vm = &b->vm;
+
+	if (qemu_files_find(b->spec->image, &b->files, err) < 0 ||
+	    parse_kernel(b->files.kernel, &vm->kernel, err) < 0 ||
+	    qemu_caps_accel(b->qemu, &vm->kernel, &vm->accel, err) < 0)
+		return err->code;
+	vm->machine = qemu_machine_for(&vm->kernel);
+	vm->has_initrd = b->files.initrd != NULL;
+	vm->has_files = b->files.tree != NULL;
+	vm->has_tap = b->spec->net.tap != NULL;
+	vm->has_vhost = vm->has_tap && vm->accel == QEMU_ACCEL_KVM &&
+			access("/dev/vhost-net", R_OK | W_OK) == 0;
+	if (getrandom(vm->seed, sizeof(vm->seed), 0) != (ssize_t)sizeof(vm->seed))
+		return err_errno(err, "get random numbers");
+	return qemu_args_build(b->spec, vm, &b->argv, err);
+}
+
+static int fill_folder(struct build *b, struct err *err)
+{
+	auto_free char *kernel = path_join(b->dir.vm, "kernel");
+	auto_free char *initrd = path_join(b->dir.vm, "initrd");
+	auto_free char *files = path_join(b->dir.vm, "files");
+
+	if (qemu_file_link(b->files.kernel, kernel, err) < 0 ||
+	    (b->files.initrd && qemu_file_link(b->files.initrd, initrd, err) < 0) ||
+	    (b->files.tree && qemu_tree_copy(b->files.tree, files, b->qemu->uid,
+					     b->ctx ? b->ctx->cancel : NULL, err) < 0))
+		return err->code;
+	return 0;
+}
+
+static int limit(struct build *b, struct err *err)
+{
+	const struct runtime_spec *spec = b->spec;
+	const struct cgroup_limits limits = {
+		.memory_bytes = spec->memory_mib ? (uint64_t)(spec->memory_mib + OVERHEAD_MIB) << 20
+						 : 0,
+		.cpu_millis = spec->cpu_millis,
+		.pids = spec->pids && spec->pids < PIDS_MIN ? PIDS_MIN : spec->pids,
+	};
+	bool is_limited = limits.memory_bytes || limits.cpu_millis || limits.pids;
+
+	if (b->qemu->cgroups.layout == CGROUP_NONE)
+		return is_limited ? err_set(err, -ENOTSUP,
+					    "this machine has no control groups: "
+					    "limits cannot be kept")
+				  : 0;
+	b->cgroup = instance_cgroup(b->qemu, spec->instance_id);
+	return cgroup_make(&b->qemu->cgroups, b->cgroup, &limits, err);
+}
+
+static int write_record(const struct build *b, struct err *err)
+{
+	static const char *const accels[] = { "tcg", "kvm" };
+	char boot_id[BOOT_ID_SIZE];
+	struct timespec now;
+
+	static_assert(ARRAY_LEN(accels) == QEMU_ACCEL_N, "one per accelerator");
+	clock_gettime(CLOCK_REALTIME, &now);
+	proc_boot_id(boot_id);
+	const struct qemu_record record = {
+		.boot_id = boot_id,
+		.digest = (char *)(b->spec->digest ? b->spec->digest : ""),
+		.started_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000,
+		.incarnation = b->spec->incarnation,
+		.generation = b->spec->generation,
+		.accel = (char *)accels[b->vm.accel],
+		.cgroup = b->cgroup,
+	};
+	return instance_write(b->dir.path, &record, err);
+}
+
+/* QEMU ended before it answered: a guest may be as fast as that, anything else is a failure, with
+ * QEMU's own words as the reason. */
+static int explain_end(const struct build *b, const struct proc_id *helper, struct err *err)
+{
+	struct runtime_status status;
+
+	if (proc_wait(helper, KILL_MS, err) < 0 ||
+	    instance_status(b->qemu, b->spec->instance_id, &status, err) < 0)
+		return err->code;
+	if (status.end == RUNTIME_END_CLEAN || status.end == RUNTIME_END_CRASH)
+		return 0;
+	return err_set(err, -EIO, "%s",
+		       status.detail[0] ? status.detail : "qemu ended without a word");
+}
+
+static int wait_until_running(const struct build *b, const struct proc_id *helper, struct err *err)
+{
+	auto_(qmp_close) struct qmp *qmp = NULL;
+	char state[QMP_STATUS_SIZE];
+	int r = qmp_open(b->dir.path, QEMU_QMP_NAME, READY_MS, &qmp, err);
+
+	if (r == 0)
+		r = qmp_query_status(qmp, ANSWER_MS, state, err);
+	if (r == -ECONNRESET)
+		return explain_end(b, helper, err);
+	if (r < 0)
+		return r;
+	if (str_eq(state, "internal-error"))
+		return err_set(err, -EIO, "qemu: internal error of the accelerator");
+	return 0;
+}
+
+static int launch(struct build *b, struct err *err)
+{
+	struct proc_id helper;
+	const struct vm_launch launch = {
+		.qemu = b->qemu,
+		.dir = &b->dir,
+		.argv = &b->argv,
+		.log_path = b->spec->log_path,
+		.tap = b->spec->net.tap,
+		.has_vhost = b->vm.has_vhost,
+		.has_kvm = b->vm.accel == QEMU_ACCEL_KVM,
+		.cgroup = b->cgroup,
+	};
+
+	tell(b, "starting");
+	if (vm_launch(&launch, &helper, err) < 0)
+		return err->code;
+	return wait_until_running(b, &helper, err);
+}
+
+static int run_steps(struct build *b, struct err *err)
+{
+	auto_free char *path = instance_path(b->qemu, b->spec->instance_id);
+
+	tell(b, "preparing");
+	if (examine(b, err) < 0 || check_cancel(b, err) < 0 || vm_dir_make(path, &b->dir, err) < 0)
+		return err->code;
+	int r = fill_folder(b, err);
+	if (r == 0)
+		r = check_cancel(b, err);
+	if (r == 0)
+		r = limit(b, err);
+	if (r == 0)
+		r = write_record(b, err);
+	if (r == 0)
+		r = check_cancel(b, err);
+	if (r == 0)
+		r = launch(b, err);
+	if (r < 0) {
+		struct err ignored;
+
+		vm_dir_fini(&b->dir);
+		machine_remove(b->qemu, b->spec->instance_id, &ignored);
+	}
+	return r;
+}
+
+int machine_start(struct qemu *qemu, const struct runtime_spec *spec, const struct runtime_ctx *ctx,
+		  struct err *err)
+{
+	struct build b = { .qemu = qemu, .spec = spec, .ctx = ctx, .dir = { .lock = -1 } };
+	int r = run_steps(&b, err);
+
+	build_fini(&b);
+	return r < 0 ? err_wrap(err, "start unikernel") : 0;
+}
+
+static int wait_for_end(const struct vm_processes *p, unsigned timeout_ms, struct err *err)
+{
+	if (p->vm.pid && proc_wait(&p->vm, timeout_ms, err) < 0)
+		return err->code;
+	return p->helper.pid ? proc_wait(&p->helper, timeout_ms, err) : 0;
+}
+
+int machine_end(const char *path, struct err *err)
+{
+	auto_(qmp_close) struct qmp *qmp = NULL;
+	struct vm_processes p;
+	struct err ignored;
+
+	vm_processes_read(path, &p);
+	if (p.vm.pid && !proc_is_alive(&p.vm))
+		return wait_for_end(&p, KILL_MS, err);
+	if (qmp_open(path, QEMU_QMP_NAME, QUIT_MS, &qmp, &ignored) == 0 &&
+	    qmp_quit(qmp, QUIT_MS, &ignored) == 0 && wait_for_end(&p, QUIT_MS, &ignored) == 0)
+		return 0;
+	return vm_kill(path, KILL_MS, err);
+}
+
+/* A supervisor that has the lock may still be on its way to start QEMU: what it started until the
+ * lock is free is ended too. */
+static int take(const char *path, struct vm_dir *ret, struct err *err)
+{
+	uint64_t end_ms = clock_monotonic_ms() + REMOVE_MS;
+	int r;
+
+	do {
+		r = vm_kill(path, KILL_MS, err);
+		if (r == 0)
+			r = vm_dir_take(path, REMOVE_STEP_MS, ret, err);
+	} while (r == -EBUSY && clock_monotonic_ms() < end_ms);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* The kernel takes a dead process off its group a moment after it told of the death, and nothing
+ * tells of that. */
+static int remove_cgroup(const struct qemu *qemu, const char *id, struct err *err)
+{
+	auto_free char *cgroup = instance_cgroup(qemu, id);
+	uint64_t end_ms = clock_monotonic_ms() + KILL_MS;
+	struct err ignored;
+	int r;
+
+	if (qemu->cgroups.layout == CGROUP_NONE)
+		return 0;
+	for (;;) {
+		cgroup_kill(&qemu->cgroups, cgroup, &ignored);
+		r = cgroup_remove(&qemu->cgroups, cgroup, err);
+		if (r != -EBUSY || clock_monotonic_ms() >= end_ms)
+			return r;
+		poll(NULL, 0, CGROUP_STEP_MS);
+	}
+}
+
+int machine_remove(const struct qemu *qemu, const char *id, struct err *err)
+{
+	auto_free char *path = instance_path(qemu, id);
+	auto_vm_dir struct vm_dir dir = { .lock = -1 };
+
+	if (take(path, &dir, err) < 0 || remove_cgroup(qemu, id, err) < 0 ||
+	    path_remove(path, err) < 0)
+		return err_wrap(err, "remove instance %s", id);
+	return 0;
+}

@@ -1,0 +1,211 @@
+/* Everything that needs privilege (the tap, the socket) is opened here and inherited. */
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "loop/child.h"
+#include "runtime/qemu/process.h"
+
+#define PID_FILE_MAX 4096
+#define LOCK_STEP_MS 20
+
+static void vm_dir_init(struct vm_dir *dir, const char *path, int lock)
+{
+	*dir = (struct vm_dir){ .path = xstrdup(path), .vm = path_join(path, "vm"), .lock = lock };
+}
+
+void vm_dir_fini(struct vm_dir *dir)
+{
+	free(dir->path);
+	free(dir->vm);
+	if (dir->lock >= 0)
+		close(dir->lock);
+	*dir = (struct vm_dir){ .lock = -1 };
+}
+
+static int open_lock(const char *path, int flags, struct err *err)
+{
+	auto_free char *name = path_join(path, "lock");
+	int fd = open(name, O_RDWR | O_CLOEXEC | flags, 0600);
+
+	return fd < 0 ? err_errno(err, "open %s", name) : fd;
+}
+
+int vm_dir_make(const char *path, struct vm_dir *ret, struct err *err)
+{
+	auto_free char *vm = path_join(path, "vm");
+
+	if (dir_make(path, 0700, err) < 0 || dir_make(vm, 0755, err) < 0)
+		return err->code;
+	auto_close int fd = open_lock(path, O_CREAT, err);
+	if (fd < 0)
+		return err->code;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(err, -EBUSY, "%s is in use", path);
+	if (chmod(vm, 0755) < 0)
+		return err_errno(err, "change mode of %s", vm);
+	vm_dir_init(ret, path, TAKE_FD(fd));
+	return 0;
+}
+
+/* No event tells that a lock of another process is free; it is held for moments. */
+int vm_dir_take(const char *path, unsigned timeout_ms, struct vm_dir *ret, struct err *err)
+{
+	auto_close int fd = open_lock(path, 0, err);
+
+	if (fd < 0)
+		return err->code;
+	for (unsigned waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited += LOCK_STEP_MS) {
+		if (waited >= timeout_ms)
+			return err_set(err, -EBUSY, "%s is in use", path);
+		poll(NULL, 0, LOCK_STEP_MS);
+	}
+	vm_dir_init(ret, path, TAKE_FD(fd));
+	return 0;
+}
+
+bool vm_dir_is_taken(const char *path)
+{
+	struct err err;
+	auto_close int fd = open_lock(path, 0, &err);
+
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0;
+}
+
+/* Bound relative to the folder, as a socket's name has 107 bytes. */
+static int listen_in(const char *dir, struct err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	auto_close int dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (dir_fd < 0 || fd < 0)
+		return err_errno(err, "create socket in %s", dir);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/" QEMU_QMP_NAME, dir_fd);
+	if (bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, 4) < 0)
+		return err_errno(err, "create socket %s/%s", dir, QEMU_QMP_NAME);
+	return TAKE_FD(fd);
+}
+
+static int open_tap(const char *name, struct err *err)
+{
+	auto_close int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+
+	if (strlen(name) >= sizeof(request.ifr_name))
+		return err_set(err, -EINVAL, "interface name %s is too long", name);
+	STR_COPY(request.ifr_name, name);
+	if (fd < 0)
+		return err_errno(err, "open /dev/net/tun");
+	if (ioctl(fd, TUNSETIFF, &request) < 0)
+		return err_errno(err, "open tap %s", name);
+	return TAKE_FD(fd);
+}
+
+/* Group of /dev/kvm if that lets its members in; 0: none needed or none helps. */
+static unsigned kvm_group(void)
+{
+	struct stat st;
+
+	if (stat("/dev/kvm", &st) < 0 || (st.st_mode & 0060) != 0060)
+		return 0;
+	return st.st_gid;
+}
+
+static void build_command(const struct vm_launch *l, struct strv *argv)
+{
+	strv_add(argv, l->qemu->helper_path);
+	strv_add(argv, "run");
+	strv_addf(argv, "dir=%s", l->dir->path);
+	strv_addf(argv, "log=%llu:%s", (unsigned long long)l->qemu->log_max_bytes, l->log_path);
+	strv_addf(argv, "uid=%u", l->qemu->uid);
+	strv_addf(argv, "gid=%u", l->qemu->uid);
+	if (l->has_kvm && l->qemu->uid)
+		strv_addf(argv, "group=%u", kvm_group());
+	if (l->cgroup)
+		strv_addf(argv, "cgroup=%s", l->cgroup);
+	if (l->timeout_ms)
+		strv_addf(argv, "timeout_ms=%u", l->timeout_ms);
+	strv_add(argv, "--");
+	for (size_t i = 0; i < l->argv->n; i++)
+		strv_add(argv, l->argv->items[i]);
+}
+
+/* The order of keep_fds is that of the descriptors from 3: lock, QMP, tap, vhost. */
+int vm_launch(const struct vm_launch *l, struct proc_id *ret_helper, struct err *err)
+{
+	auto_strv struct strv argv = { 0 };
+	auto_close int qmp = listen_in(l->dir->path, err);
+	auto_close int tap = -1;
+	auto_close int vhost = -1;
+	size_t n = 2;
+
+	static_assert(QEMU_FD_QMP == 4 && QEMU_FD_TAP == 5 && QEMU_FD_VHOST == 6, "in order");
+	if (qmp < 0)
+		return err->code;
+	if (l->tap) {
+		tap = open_tap(l->tap, err);
+		if (tap < 0)
+			return err->code;
+		n++;
+	}
+	if (l->tap && l->has_vhost) {
+		vhost = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
+		if (vhost < 0)
+			return err_errno(err, "open /dev/vhost-net");
+		n++;
+	}
+	const int fds[] = { l->dir->lock, qmp, tap, vhost };
+	build_command(l, &argv);
+	const struct child_spec spec = {
+		.argv = argv.items,
+		.keep_fds = fds,
+		.n_keep_fds = n,
+		.is_detached = true,
+	};
+	return child_spawn(&spec, ret_helper, err);
+}
+
+static void read_pid(const char *path, const char *name, struct proc_id *ret)
+{
+	auto_free char *file = path_join(path, name);
+	auto_free char *text = NULL;
+	struct err err;
+
+	*ret = (struct proc_id){ 0 };
+	if (file_read(file, PID_FILE_MAX, &text, NULL, &err) == 0)
+		proc_id_parse(text, ret);
+}
+
+void vm_processes_read(const char *path, struct vm_processes *ret)
+{
+	read_pid(path, "helper.pid", &ret->helper);
+	read_pid(path, "vm.pid", &ret->vm);
+}
+
+int vm_exit_read(const char *path, struct exit_record *ret, struct err *err)
+{
+	auto_free char *file = path_join(path, "exit");
+
+	return exit_record_read(file, ret, err);
+}
+
+int vm_kill(const char *path, unsigned timeout_ms, struct err *err)
+{
+	struct vm_processes p;
+
+	vm_processes_read(path, &p);
+	if (p.vm.pid &&
+	    (proc_kill(&p.vm, SIGKILL, err) < 0 || proc_wait(&p.vm, timeout_ms, err) < 0))
+		return err_wrap(err, "kill qemu");
+	if (p.helper.pid && proc_wait(&p.helper, timeout_ms, err) < 0)
+		return err_wrap(err, "wait for the supervisor");
+	return 0;
+}

@@ -1,0 +1,33 @@
+/* What the driver's files share: where things are, and what the probe found. */
+#ifndef HOLM_RUNTIME_QEMU_STATE_H
+#define HOLM_RUNTIME_QEMU_STATE_H
+
+#include <pthread.h>
+
+#include "base/cgroup.h"
+#include "runtime/qemu/args.h"
+#include "runtime/runtime.h"
+
+#define QEMU_UID        65534 /* nobody: QEMU's own files need no owner */
+#define QEMU_OUTPUT_MAX ((uint64_t)1 << 20)
+
+struct qemu_probe {
+	bool has_qemu;
+	bool works[QEMU_ACCEL_N];
+	char reason[QEMU_ACCEL_N][256]; /* why not; "" if it works or is absent */
+	char version[64];               /* "7.2.22" */
+};
+
+struct qemu {
+	char *dir; /* instances lie below it, by id */
+	char *helper_path;
+	char *cgroup_parent;
+	uint64_t log_max_bytes;
+	struct cgroup_fs cgroups; /* layout CGROUP_NONE: no limits, no statistics */
+	uint32_t uid;             /* QEMU's user and group */
+	pthread_mutex_t probe_lock;
+	bool is_probed;
+	struct qemu_probe probe;
+};
+
+#endif

@@ -1,0 +1,237 @@
+/* The supervisor with small shell scripts as its program. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "base/base.h"
+#include "base/exit_record.h"
+#include "base/proc.h"
+#include "helper/run.h"
+
+#define WAIT_MS 10000
+
+struct fixture {
+	char dir[64];
+	pid_t helper;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = NEW(struct fixture);
+	struct err err;
+
+	STR_COPY(f->dir, "/tmp/holm-test-run.XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	auto_free char *vm = path_join(f->dir, "vm");
+	assert_int_equal(dir_make(vm, 0755, &err), 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+	int r = path_remove(f->dir, &err);
+
+	free(f);
+	return r;
+}
+
+/* Starts it in a process of its own, as Holm does. */
+static void start(struct fixture *f, const char *script, const char *option)
+{
+	f->helper = fork();
+	if (f->helper)
+		return;
+	auto_free char *dir = xasprintf("dir=%s", f->dir);
+	auto_free char *log = xasprintf("log=100000:%s/log", f->dir);
+	char *words[] = { dir,
+			  log,
+			  (char *)(option ? option : "uid=0"),
+			  (char *)"--",
+			  (char *)"/bin/sh",
+			  (char *)"-c",
+			  (char *)script,
+			  NULL };
+	_exit(run_main(words));
+}
+
+static struct exit_record finish(struct fixture *f)
+{
+	auto_free char *path = path_join(f->dir, "exit");
+	struct exit_record record = { 0 };
+	struct err err = { 0 };
+	int status;
+
+	assert_int_equal(waitpid(f->helper, &status, 0), f->helper);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	if (exit_record_read(path, &record, &err) < 0)
+		fail_msg("%s", err.msg);
+	return record;
+}
+
+static char *read_file(struct fixture *f, const char *name)
+{
+	auto_free char *path = path_join(f->dir, name);
+	char *text = NULL;
+	struct err err = { 0 };
+
+	if (file_read(path, 1 << 20, &text, NULL, &err) < 0)
+		fail_msg("%s", err.msg);
+	return text;
+}
+
+static void records_the_end_and_the_output(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, "printf 'one\\r\\ntwo\\r\\n'; echo why >&2; pwd; exit 83", NULL);
+	struct exit_record record = finish(f);
+	assert_int_equal(record.code, 83);
+	assert_int_equal(record.signal, 0);
+	assert_false(record.is_timeout);
+	assert_true(record.ended_ms > 0);
+	assert_string_equal(record.errors, "why\n");
+	auto_free char *output = xasprintf("one\ntwo\n%s/vm\n", f->dir);
+	assert_string_equal(record.output, output);
+	auto_free char *log = read_file(f, "log");
+	assert_non_null(strstr(log, "Z stdout F one\n"));
+	assert_non_null(strstr(log, "Z stderr F why\n"));
+	exit_record_fini(&record);
+}
+
+static void records_a_signal(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, "kill -ABRT $$", NULL);
+	struct exit_record record = finish(f);
+	assert_int_equal(record.signal, SIGABRT);
+	exit_record_fini(&record);
+}
+
+static void ends_it_at_its_time_limit(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, "exec sleep 60", "timeout_ms=50");
+	struct exit_record record = finish(f);
+	assert_true(record.is_timeout);
+	assert_int_equal(record.signal, SIGKILL);
+	exit_record_fini(&record);
+}
+
+/* Output that nobody could hold in memory: the program is not slowed to a stop and the tail is
+ * the end of it. */
+static void drains_much_output(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, "head -c 20000000 /dev/zero | tr '\\0' x; echo; echo end", NULL);
+	struct exit_record record = finish(f);
+	assert_int_equal(record.code, 0);
+	assert_true(str_ends(record.output, "x\nend\n"));
+	assert_int_equal(strlen(record.output), EXIT_TAIL_MAX);
+	exit_record_fini(&record);
+}
+
+static void tells_why_it_cannot_start(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *vm = path_join(f->dir, "vm");
+
+	assert_int_equal(rmdir(vm), 0);
+	start(f, "exit 0", NULL);
+	struct exit_record record = finish(f);
+	assert_int_equal(record.code, 127);
+	assert_true(str_starts(record.errors, "enter "));
+	exit_record_fini(&record);
+}
+
+static void drops_privileges(void **state)
+{
+	struct fixture *f = *state;
+
+	if (geteuid() != 0) {
+		print_message("not root: nothing to drop\n");
+		skip();
+	}
+	auto_free char *vm = path_join(f->dir, "vm");
+	assert_int_equal(chmod(f->dir, 0711), 0);
+	start(f, "id -u; id -g; grep NoNewPrivs /proc/self/status; ulimit -c; ls /proc/self/fd",
+	      "uid=65534");
+	struct exit_record record = finish(f);
+	assert_true(str_starts(record.output, "65534\n0\nNoNewPrivs:\t1\n0\n0\n1\n2\n"));
+	exit_record_fini(&record);
+}
+
+static struct proc_id wait_for_vm(struct fixture *f)
+{
+	auto_free char *path = path_join(f->dir, "vm.pid");
+	struct proc_id id;
+
+	for (int i = 0; i < WAIT_MS && !path_exists(path); i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	auto_free char *text = read_file(f, "vm.pid");
+	assert_int_equal(proc_id_parse(text, &id), 0);
+	return id;
+}
+
+/* The program outlives its supervisor, and writing to nobody does not end it. */
+static void goes_on_without_its_supervisor(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+
+	start(f,
+	      "trap '' PIPE; while echo x >&2 || :; do sleep 0.01; [ -e go ] && break; done;"
+	      " echo done > result",
+	      NULL);
+	struct proc_id vm = wait_for_vm(f);
+	assert_int_equal(kill(f->helper, SIGKILL), 0);
+	assert_int_equal(waitpid(f->helper, NULL, 0), f->helper);
+	assert_true(proc_is_alive(&vm));
+	auto_free char *go = xasprintf("%s/vm/go", f->dir);
+	assert_int_equal(file_write_atomic(go, "", 0, 0600, &err), 0);
+	assert_int_equal(proc_wait(&vm, WAIT_MS, &err), 0);
+	auto_free char *result = read_file(f, "vm/result");
+	assert_string_equal(result, "done\n");
+}
+
+static void refuses_bad_words(void **state)
+{
+	const char *const bad[][4] = {
+		{ "dir=relative", "--", "x" }, { "uid=-1", "--", "x" }, { "log=x", "--", "x" },
+		{ "other=1", "--", "x" },      { "dir=/x", "--", "x" }, { "dir=/x", "log=1:/l" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct run_options options;
+		struct err err;
+		char *words[5] = { 0 };
+
+		for (int w = 0; w < 4; w++)
+			words[w] = (char *)bad[i][w];
+		assert_int_equal(run_options_parse(words, &options, &err), -EINVAL);
+	}
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(records_the_end_and_the_output), TEST(records_a_signal),
+		TEST(ends_it_at_its_time_limit),      TEST(drains_much_output),
+		TEST(tells_why_it_cannot_start),      TEST(drops_privileges),
+		TEST(goes_on_without_its_supervisor), cmocka_unit_test(refuses_bad_words),
+	};
+
+	return cmocka_run_group_tests_name("helper/run", tests, NULL, NULL);
+}

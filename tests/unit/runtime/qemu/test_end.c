@@ -1,0 +1,102 @@
+/* Ends told apart, and the reason found in what a guest and QEMU printed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "base/base.h"
+#include "runtime/qemu/end.h"
+
+struct end_case {
+	int code;
+	int signal;
+	bool was_stopped;
+	bool was_out_of_memory;
+	const char *errors;
+	const char *output;
+	enum runtime_end end;
+	const char *detail;
+};
+
+static void tells_ends_apart(void **state)
+{
+	static const struct end_case cases[] = {
+		{ 83, 0, false, false, "", "", RUNTIME_END_CLEAN, "exit code 0" },
+		{ 85, 0, false, false, "", "hello\n", RUNTIME_END_CRASH,
+		  "crashed (guest exit 85)" },
+		{ 85, 0, false, false, "", "Assertion failure: x > 0\nCrashing\n",
+		  RUNTIME_END_CRASH, "crashed (guest exit 85): Assertion failure: x > 0" },
+		{ 0, 0, true, false, "", "", RUNTIME_END_STOPPED, "stopped" },
+		{ 0, 9, true, false, "", "", RUNTIME_END_STOPPED, "stopped" },
+		{ 0, 0, false, false, "", "", RUNTIME_END_CLEAN, "powered off" },
+		{ 0, 0, false, false, "qemu: terminating on signal 15 from pid 1 (init)\n", "",
+		  RUNTIME_END_CRASH,
+		  "ended from outside: terminating on signal 15 from pid 1 (init)" },
+		{ 1, 0, false, false, "warning: x\nqemu: no such option\n", "", RUNTIME_END_FAILURE,
+		  "qemu failed (exit code 1): qemu: no such option" },
+		{ 0, 9, false, true, "", "", RUNTIME_END_OOM, "out of memory" },
+		{ 0, 9, false, false, "", "", RUNTIME_END_CRASH,
+		  "qemu ended by signal 9 (Killed)" },
+		{ 0, 6, false, false, "Assertion `x' failed.\n", "", RUNTIME_END_FAILURE,
+		  "qemu ended by signal 6 (Aborted): Assertion `x' failed." },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct end_case *c = &cases[i];
+		const struct exit_record record = { .code = c->code,
+						    .signal = c->signal,
+						    .errors = (char *)c->errors,
+						    .output = (char *)c->output };
+		const struct qemu_end_facts facts = { c->was_stopped, c->was_out_of_memory };
+		struct runtime_status status = { 0 };
+
+		qemu_end_classify(&record, &facts, &status);
+		assert_string_equal(status.detail, c->detail);
+		assert_int_equal(status.end, c->end);
+	}
+}
+
+/* As Unikraft 0.17 prints them. */
+static void finds_the_cause(void **state)
+{
+	static const char rng[] =
+		"[    0.10] ERR:  [libukrandom] <chacha.c @  161> ***************\n"
+		"[    0.10] ERR:  [libukrandom] <chacha.c @  162> * insecure RNG *\n";
+	static const struct {
+		const char *text;
+		const char *cause;
+	} cases[] = {
+		{ "[    0.12] ERR:  [libukboot] <boot.c @  385> Init function at 0x168bd0 "
+		  "returned error -1\n",
+		  "Init function at 0x168bd0 returned error -1" },
+		{ "[    0.12] CRIT: [libkvmplat] <traps.c @   84> Unhandled Trap 13 (general "
+		  "protection), error code=0x0\n"
+		  "[    0.12] CRIT: [libkvmplat] <traps.c @   90> Crashing\n"
+		  "[    0.12] CRIT: [libkvmplat] <trace.c @   41> RIP: 0000000000106a2c\n",
+		  "Unhandled Trap 13 (general protection), error code=0x0" },
+		{ "[    0.12] CRIT: [libkvmplat] <traps.c @   90> Crashing\n", "Crashing" },
+		{ "nothing to see\n", NULL },
+		{ "", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		auto_free char *text = xasprintf("%s%s", rng, cases[i].text);
+		auto_free char *cause = qemu_crash_cause(text);
+
+		if (cases[i].cause)
+			assert_string_equal(cause, cases[i].cause);
+		else
+			assert_null(cause);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tells_ends_apart),
+		cmocka_unit_test(finds_the_cause),
+	};
+
+	return cmocka_run_group_tests_name("runtime/qemu/end", tests, NULL, NULL);
+}
