@@ -124,8 +124,8 @@ static int check_damage(sqlite3 *db, struct err *err)
 
 int schema_open(sqlite3 *db, struct err *err)
 {
-	int application;
-	int version;
+	int application = 0;
+	int version = 0;
 	int r = read_int(db, "PRAGMA application_id", &application, err);
 
 	if (r == 0)

@@ -15,7 +15,7 @@ static size_t parse(const char *text, struct port_mapping ports[PORTS_MAX])
 	struct err err = { 0 };
 
 	if (ports_parse(text, ports, &n, &err) < 0)
-		fail_msg("%s: %s", text, err.msg);
+		fail_msg("%s: %s", text ? text : "NULL", err.msg);
 	return n;
 }
 
@@ -45,7 +45,7 @@ static void refuses(const char *text, const char *message)
 	if (ports_parse(text, p, &n, &err) == 0)
 		fail_msg("accepted %s", text);
 	if (!strstr(err.msg, message))
-		fail_msg("%s: %s", text, err.msg);
+		fail_msg("%s: %s", text ? text : "NULL", err.msg);
 	assert_int_equal(n, 99);
 }
 
