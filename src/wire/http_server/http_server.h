@@ -54,8 +54,8 @@ bool http_request_is_unix(const struct http_request *request);
 /* Numeric address of the client, "" for a unix socket. */
 const char *http_request_peer(const struct http_request *request);
 
-/* Called once if the client goes away before the answer has reached it; the answer is still due.
- * NULL: no longer. */
+/* Called once if the client closes its end before http_reply() or http_stream_end(), either of which
+ * is still due. NULL: no longer. */
 void http_request_on_gone(struct http_request *request, void (*fn)(void *arg), void *arg);
 
 /* Another header of the answer, before http_reply() or http_stream_begin(). */
@@ -67,7 +67,7 @@ void http_reply(struct http_request *request, unsigned status, const char *conte
 /* Answers piece by piece. */
 void http_stream_begin(struct http_request *request, unsigned status, const char *content_type);
 /* All or nothing: -EAGAIN if the client is behind by max_stream bytes (it is cut off when it takes
- * nothing for the stall timeout), -EPIPE if it is gone. */
+ * nothing for the stall timeout), -E2BIG if that is less than len, -EPIPE if the client is gone. */
 int http_stream_write(struct http_request *request, const void *data, size_t len);
 /* Called each time there is room again after -EAGAIN. */
 void http_stream_on_room(struct http_request *request, void (*fn)(void *arg), void *arg);

@@ -1,0 +1,117 @@
+/* Inside of the server: connections, and requests with their answers.
+ *
+ * A request has two ends. The connection's end is let go in the library's completion callback
+ * (`conn` becomes NULL), the owner's by http_reply() or http_stream_end(); whichever is the last
+ * frees it. Callbacks of ours never run from inside the library: they are noted and called after
+ * it has returned. */
+#ifndef HOLM_WIRE_HTTP_SERVER_INTERNAL_H
+#define HOLM_WIRE_HTTP_SERVER_INTERNAL_H
+
+#include <netinet/in.h>
+
+#include <microhttpd.h>
+
+#include "base/base.h"
+#include "loop/loop.h"
+#include "wire/http_server/http_server.h"
+
+struct listener {
+	struct list node;
+	struct http_server *server;
+	int fd;
+	char *unix_path;     /* NULL: TCP */
+	struct io *io;       /* NULL while paused */
+	struct timer *timer; /* ends a pause for want of descriptors */
+};
+
+struct http_server {
+	struct loop *loop;
+	struct http_server_config config;
+	struct MHD_Daemon *mhd;
+	struct io *io;           /* of the library's epoll descriptor */
+	struct timer *run_timer; /* when it wants to run next */
+	struct list listeners;
+	struct list connections;
+	unsigned n_connections;
+	struct list due; /* requests with notices */
+	bool is_running; /* inside run_now() */
+};
+
+struct connection {
+	struct list node;
+	struct http_server *server;
+	struct MHD_Connection *mhd;
+	int fd; /* the library's; ours to shut down */
+	bool is_unix;
+	char peer[INET6_ADDRSTRLEN];
+	struct http_request *request; /* the one in progress */
+	uint64_t deadline_ms;         /* it is cut off then; 0: never */
+	struct timer *timer;
+	uint64_t timer_ms; /* when that fires, may be before the deadline */
+	struct io *hangup; /* while the library does not look at the socket */
+};
+
+enum notice { NOTICE_HANDLE = 1, NOTICE_GONE = 2, NOTICE_ROOM = 4 };
+
+struct http_request {
+	struct list node; /* on the server's `due` */
+	struct connection *conn;
+	unsigned notices;  /* callbacks that wait */
+	bool is_owned;     /* somebody has to answer it */
+	bool is_suspended; /* the library leaves the connection alone until it is resumed */
+
+	char method[16];
+	char *target; /* as received */
+	char *path;
+	struct strv params;  /* name, value, name, value */
+	struct strv headers; /* the same */
+	struct buf body;
+	bool is_known; /* headers were seen */
+	bool is_too_large;
+	bool is_unix;
+	char peer[INET6_ADDRSTRLEN];
+
+	void (*gone)(void *arg);
+	void *gone_arg;
+	void (*room)(void *arg);
+	void *room_arg;
+
+	struct strv answer_headers; /* name, value */
+	char *reply;
+	size_t reply_len;
+	struct buf stream; /* not sent yet */
+	bool is_stream;
+	bool is_starved; /* a write was refused */
+	bool is_ended;
+	bool is_cut;
+};
+
+/* request.c */
+struct http_request *request_new(struct connection *conn, const char *target);
+void request_free(struct http_request *request);
+/* 0, or the status to refuse it with. */
+unsigned request_parse_head(struct http_request *request, const char *method);
+
+/* server.c */
+void notice(struct http_request *request, enum notice notice);
+void run_soon(struct http_server *server);
+void suspend(struct http_request *request);
+void resume(struct http_request *request);
+/* Notes when the client goes away, which the library does not for a suspended connection. */
+void watch_hangup(struct connection *conn);
+
+/* connection.c */
+struct connection *connection_new(struct http_server *server, int fd);
+void connection_free(struct connection *conn);
+/* The connection is cut off then; 0: not at all. */
+void connection_set_deadline(struct connection *conn, uint64_t delay_ms);
+
+/* answer.c */
+int answer_now(struct MHD_Connection *mhd, unsigned status);
+
+/* listener.c */
+void listener_free(struct listener *listener);
+/* Accepts again where the limits allow it. */
+void listeners_continue(struct http_server *server);
+
+#endif

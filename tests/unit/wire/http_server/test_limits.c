@@ -1,0 +1,336 @@
+/* What clients cannot do to the server: send too much or too slowly, or be too many. */
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "fixture.h"
+
+#define HEAD "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+
+static void say_ok(void *arg, struct http_request *r)
+{
+	struct fixture *f = arg;
+
+	f->n_handled++;
+	http_reply(r, 200, NULL, xstrdup("ok"));
+}
+
+static void keep(void *arg, struct http_request *r)
+{
+	struct fixture *f = arg;
+
+	f->request = r;
+	loop_stop(f->loop);
+}
+
+/* Sends and reads to the end; returns whether the answer starts so ("": none at all). */
+static bool is_answered(struct fixture *f, const char *sent, const char *expected)
+{
+	struct raw raw = { 0 };
+
+	raw_begin(&raw, f, sent);
+	fixture_wait(f);
+	bool is = *expected ? str_starts(raw.got, expected) : !*raw.got;
+	if (!is)
+		print_message("got: %s\n", raw.got);
+	raw_fini(&raw);
+	return is;
+}
+
+static void a_body_declared_too_large_is_not_read(void **state)
+{
+	struct fixture *f = *state;
+	struct call call = { .request = { .method = "POST", .body_len = 2 << 20 } };
+	auto_free char *body = xcalloc(1, 2 << 20);
+
+	f->config.max_body = 1000;
+	fixture_start(f, say_ok);
+	/* Nothing of it is ever sent. */
+	assert_true(is_answered(f, HEAD "Content-Length: 1001\r\n\r\n", "HTTP/1.1 413 "));
+	assert_true(is_answered(f, HEAD "Content-Length: 99999999999999999999999\r\n\r\n",
+				"HTTP/1.1 413 "));
+	call.request.body = body;
+	call_begin(&call, f, "/");
+	fixture_wait(f);
+	assert_int_equal(call.result, 0);
+	assert_int_equal(call.response.status, 413);
+	assert_int_equal(f->n_handled, 0);
+	call_fini(&call);
+}
+
+static void a_body_of_the_maximum_is_taken(void **state)
+{
+	struct fixture *f = *state;
+	struct call call = { .request = { .method = "POST", .body_len = 1000 } };
+	auto_free char *body = xcalloc(1, 1000);
+
+	f->config.max_body = 1000;
+	fixture_start(f, say_ok);
+	call.request.body = body;
+	call_begin(&call, f, "/");
+	fixture_wait(f);
+	assert_int_equal(call.response.status, 200);
+	call_fini(&call);
+}
+
+static void a_chunked_body_is_bounded_too(void **state)
+{
+	struct fixture *f = *state;
+
+	f->config.max_body = 8;
+	fixture_start(f, say_ok);
+	assert_true(is_answered(f,
+				HEAD "Transfer-Encoding: chunked\r\n\r\n"
+				     "5\r\nabcde\r\n4\r\nabcd\r\n0\r\n\r\n",
+				"HTTP/1.1 413 "));
+	assert_int_equal(f->n_handled, 0);
+	assert_true(is_answered(f,
+				HEAD "Transfer-Encoding: chunked\r\n\r\n"
+				     "5\r\nabcde\r\n3\r\nabc\r\n0\r\n\r\n",
+				"HTTP/1.1 200 "));
+}
+
+static void a_slow_head_is_cut_off(void **state)
+{
+	struct fixture *f = *state;
+
+	f->config.head_timeout_ms = 100;
+	fixture_start(f, say_ok);
+	uint64_t start = loop_now_ms(f->loop);
+	assert_true(is_answered(f, "", ""));
+	assert_true(loop_now_ms(f->loop) >= start + 100);
+	assert_true(is_answered(f, "GET / HT", ""));
+	assert_true(is_answered(f, "GET / HTTP/1.1\r\nHost: x\r\nA: b", ""));
+	assert_int_equal(f->n_handled, 0);
+}
+
+struct dripper {
+	struct fixture *f;
+	int fd;
+	int n_sent;
+	bool is_over;
+};
+
+static void drip(void *arg)
+{
+	struct dripper *d = arg;
+	char c;
+
+	if (recv(d->fd, &c, 1, MSG_DONTWAIT) == 0 ||
+	    send(d->fd, d->n_sent ? "a" : HEAD "X: ", d->n_sent ? 1 : strlen(HEAD "X: "),
+		 MSG_NOSIGNAL) < 0) {
+		d->is_over = true;
+		loop_stop(d->f->loop);
+		return;
+	}
+	d->n_sent++;
+	timer_start(d->f->loop, 5, drip, d);
+}
+
+static void a_head_byte_by_byte_is_cut_off(void **state)
+{
+	struct fixture *f = *state;
+	struct dripper d = { .f = f };
+
+	f->config.head_timeout_ms = 100;
+	fixture_start(f, say_ok);
+	d.fd = fixture_connect(f, false);
+	drip(&d);
+	while (!d.is_over)
+		loop_run(f->loop);
+	assert_in_range(d.n_sent, 2, 60);
+	close(d.fd);
+}
+
+static void a_slow_body_is_cut_off(void **state)
+{
+	struct fixture *f = *state;
+
+	f->config.body_timeout_ms = 100;
+	fixture_start(f, say_ok);
+	assert_true(is_answered(f, HEAD "Content-Length: 10\r\n\r\nhello", ""));
+	assert_int_equal(f->n_handled, 0);
+}
+
+static void an_idle_connection_is_closed(void **state)
+{
+	struct fixture *f = *state;
+
+	f->config.idle_timeout_ms = 100;
+	fixture_start(f, say_ok);
+	uint64_t start = loop_now_ms(f->loop);
+	assert_true(is_answered(f, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 "));
+	assert_true(loop_now_ms(f->loop) >= start + 100);
+}
+
+static void a_handler_may_take_its_time(void **state)
+{
+	struct fixture *f = *state;
+	struct call call = { 0 };
+
+	f->config.head_timeout_ms = 20;
+	f->config.body_timeout_ms = 20;
+	f->config.stall_timeout_ms = 20;
+	fixture_start(f, keep);
+	call_begin(&call, f, "/");
+	fixture_wait(f);
+	f->timer = timer_start(f->loop, 200, (void (*)(void *))loop_stop, f->loop);
+	loop_run(f->loop);
+	f->timer = NULL;
+	http_reply(f->request, 200, NULL, xstrdup("late"));
+	fixture_wait(f);
+	assert_int_equal(call.result, 0);
+	assert_string_equal(call.response.body, "late");
+	call_fini(&call);
+}
+
+/* The first client fills its only place and does not read; the second one gets it. */
+static void large_reply(void *arg, struct http_request *r)
+{
+	struct fixture *f = arg;
+	size_t size = f->n_handled++ ? 10 : 32 << 20;
+	char *body = xmalloc(size + 1);
+
+	memset(body, 'x', size);
+	body[size] = '\0';
+	http_reply(r, 200, NULL, body);
+}
+
+static void a_reply_that_nobody_reads_is_dropped(void **state)
+{
+	struct fixture *f = *state;
+	struct raw raw = { .is_open = true };
+
+	f->config.max_connections = 2;
+	f->config.n_reserved = 1;
+	f->config.stall_timeout_ms = 100;
+	fixture_start(f, large_reply);
+	raw_begin(&raw, f, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+	fixture_wait(f);
+	assert_true(is_answered(f, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+				"HTTP/1.1 200 "));
+	assert_int_equal(f->n_handled, 2);
+	raw_fini(&raw);
+}
+
+static void places_are_limited_and_some_reserved(void **state)
+{
+	struct fixture *f = *state;
+	int idle[5];
+	struct call over_unix = { .request = { .unix_path = f->unix_path } };
+	struct call waiting = { 0 };
+
+	f->config.max_connections = 4;
+	f->config.n_reserved = 2;
+	fixture_start(f, say_ok);
+	/* Two are accepted, three wait in the kernel. */
+	for (size_t i = 0; i < ARRAY_LEN(idle); i++)
+		idle[i] = fixture_connect(f, false);
+	call_begin(&over_unix, f, "/");
+	fixture_wait(f);
+	assert_int_equal(over_unix.response.status, 200);
+	waiting.request.total_timeout_ms = 20000;
+	call_begin(&waiting, f, "/");
+	for (size_t i = 0; i < ARRAY_LEN(idle); i++)
+		close(idle[i]);
+	fixture_wait(f);
+	assert_int_equal(waiting.response.status, 200);
+	call_fini(&over_unix);
+	call_fini(&waiting);
+}
+
+static void another_server_keeps_its_socket(void **state)
+{
+	struct fixture *f = *state;
+	struct http_server_config config = { .handler = say_ok, .arg = f };
+	struct err err = { 0 };
+
+	fixture_start(f, say_ok);
+	struct http_server *other = http_server_new(f->loop, &config);
+	assert_int_equal(http_server_listen_unix(other, f->unix_path, &err), -EADDRINUSE);
+	assert_true(str_ends(err.msg, ": another server answers there"));
+	assert_int_equal(http_server_listen_tcp(other, "127.0.0.1", (uint16_t)f->port, &err),
+			 -EADDRINUSE);
+	auto_free char *expected = xasprintf("listen on 127.0.0.1 port %d: Address already in use",
+					     f->port);
+	assert_string_equal(err.msg, expected);
+	assert_int_equal(http_server_listen_tcp(other, "localhost", 0, &err), -EINVAL);
+	http_server_free(other);
+	assert_true(path_exists(f->unix_path));
+}
+
+static void a_stale_socket_is_replaced(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct call call = { .request = { .unix_path = f->unix_path } };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	STR_COPY(a.sun_path, f->unix_path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	close(fd);
+	fixture_start(f, say_ok);
+	call_begin(&call, f, "/");
+	fixture_wait(f);
+	assert_int_equal(call.response.status, 200);
+	call_fini(&call);
+}
+
+static void what_is_no_socket_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct http_server_config config = { .handler = say_ok, .arg = f };
+	auto_free char *path = path_join(f->dir, "file");
+	char long_path[120];
+	struct err err = { 0 };
+
+	memset(long_path, 'a', sizeof(long_path) - 1);
+	long_path[0] = '/';
+	long_path[108] = '\0';
+	assert_int_equal(file_write_atomic(path, "x", 1, 0600, &err), 0);
+	struct http_server *server = http_server_new(f->loop, &config);
+	assert_int_equal(http_server_listen_unix(server, path, &err), -EEXIST);
+	assert_true(path_exists(path));
+	assert_int_equal(http_server_listen_unix(server, long_path, &err), -ENAMETOOLONG);
+	assert_int_equal(http_server_listen_unix(server, "/nowhere/s", &err), -ENOENT);
+	http_server_free(server);
+}
+
+static void headers_are_bounded(void **state)
+{
+	struct fixture *f = *state;
+	auto_buf struct buf text = { 0 };
+
+	buf_init(&text, 1 << 20);
+	buf_add_str(&text, HEAD);
+	for (int i = 0; i < 2000; i++)
+		buf_addf(&text, "X-%d: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n", i);
+	buf_add_str(&text, "\r\n");
+	fixture_start(f, say_ok);
+	struct raw raw = { 0 };
+	raw_begin(&raw, f, text.data);
+	fixture_wait(f);
+	assert_int_equal(f->n_handled, 0);
+	raw_fini(&raw);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_body_declared_too_large_is_not_read),
+		TEST(a_body_of_the_maximum_is_taken),
+		TEST(a_chunked_body_is_bounded_too),
+		TEST(a_slow_head_is_cut_off),
+		TEST(a_head_byte_by_byte_is_cut_off),
+		TEST(a_slow_body_is_cut_off),
+		TEST(an_idle_connection_is_closed),
+		TEST(a_handler_may_take_its_time),
+		TEST(a_reply_that_nobody_reads_is_dropped),
+		TEST(places_are_limited_and_some_reserved),
+		TEST(another_server_keeps_its_socket),
+		TEST(a_stale_socket_is_replaced),
+		TEST(what_is_no_socket_stays),
+		TEST(headers_are_bounded),
+	};
+
+	return cmocka_run_group_tests_name("wire/http_server/limits", tests, NULL, NULL);
+}
