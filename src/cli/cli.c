@@ -97,33 +97,35 @@ static int run(const struct args *args, struct cli_call *call)
 	return args->command->run(call);
 }
 
-int cli_main(int argc, char **argv, const struct cli_extension *extension)
+int cli_run(int argc, char **argv, struct cli_call *call)
 {
 	struct args args;
 	struct err err = { 0 };
-	int r = args_parse(argc, argv, extension, &args, &err);
-	struct cli_call call = {
-		.command = args.command,
-		.values = args.values,
-		.args = args.words,
-		.n_args = args.n_words,
-		.data_dir = first(args.globals[GLOBAL_DATA_DIR], from_env("HOLM_DATA_DIR"),
-				  CLI_DATA_DIR),
-		.api = first(args.globals[GLOBAL_API], from_env("HOLM_API"), NULL),
-		.out = stdout,
-		.err = stderr,
-		.extension = extension,
-	};
+	int code = args_parse(argc, argv, call->extension, &args, &err);
 
-	if (r < 0) {
-		r = cli_error(&call, CLI_USAGE, "%s", err.msg);
-		fprintf(stderr, "Try `holm help%s%s`.\n", args.command ? " " : "",
+	call->command = args.command;
+	call->values = args.values;
+	call->args = args.words;
+	call->n_args = args.n_words;
+	call->data_dir = first(args.globals[GLOBAL_DATA_DIR], from_env("HOLM_DATA_DIR"),
+			       CLI_DATA_DIR);
+	call->api = first(args.globals[GLOBAL_API], from_env("HOLM_API"), NULL);
+	if (code < 0) {
+		code = cli_error(call, CLI_USAGE, "%s", err.msg);
+		fprintf(call->err, "Try `holm help%s%s`.\n", args.command ? " " : "",
 			args.command ? args.command->name : "");
 	} else
-		r = run(&args, &call);
+		code = run(&args, call);
 	args_fini(&args);
 	/* A reader that has gone (a closed pipe) is not our failure; a full disk is. */
-	if (fflush(stdout) != 0 && errno != EPIPE && r == CLI_OK)
-		return cli_error(&call, CLI_FAILED, "write output: %s", strerror(errno));
-	return r;
+	if (fflush(call->out) != 0 && errno != EPIPE && code == CLI_OK)
+		return cli_error(call, CLI_FAILED, "write output: %s", strerror(errno));
+	return code;
+}
+
+int cli_main(int argc, char **argv, const struct cli_extension *extension)
+{
+	struct cli_call call = { .out = stdout, .err = stderr, .extension = extension };
+
+	return cli_run(argc, argv, &call);
 }

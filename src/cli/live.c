@@ -65,9 +65,9 @@ static void say(struct live *live, const struct followed *f)
 	const char *reason = reason_shown(f);
 	auto_buf struct buf line;
 
+	buf_init(&line, LINE_MAX_BYTES);
 	if (!*f->state && !f->is_gone)
 		return;
-	buf_init(&line, LINE_MAX_BYTES);
 	buf_addf(&line, "%s: %s", f->label, state_shown(f));
 	if (!str_is_empty(reason)) {
 		buf_add_str(&line, ": ");

@@ -37,6 +37,9 @@ int args_parse(int argc, char **argv, const struct cli_extension *extension, str
 	       struct err *err);
 void args_fini(struct args *args);
 
+/* cli_main() with `out`, `err` and `extension` given; the rest of the call is filled in. */
+int cli_run(int argc, char **argv, struct cli_call *call);
+
 /* help.c */
 void help_print_overview(const struct cli_extension *extension, FILE *out);
 void help_print_command(const struct cli_command *command, FILE *out);

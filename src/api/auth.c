@@ -1,0 +1,75 @@
+/* Token, Host and Content-Type. */
+#include <arpa/inet.h>
+#include <strings.h>
+
+#include "api/auth.h"
+#include "base/base.h"
+
+#define HOST_MAX  256
+#define HTTP_PORT 80
+
+bool auth_is_token(const char *authorization, const char *token)
+{
+	static const char scheme[] = "Bearer ";
+	unsigned char difference = 0;
+
+	if (!authorization || !token || !*token ||
+	    strncasecmp(authorization, scheme, sizeof(scheme) - 1) != 0)
+		return false;
+	const char *given = authorization + sizeof(scheme) - 1;
+	size_t n_given = strlen(given);
+	size_t n = strlen(token);
+	/* The loop's length follows from what was given, which its sender knows anyway. */
+	for (size_t i = 0; i < n_given; i++)
+		difference |= (unsigned char)(given[i] ^ token[i % n]);
+	return difference == 0 && n_given == n;
+}
+
+/* Splits "name:port" and "[v6]:port"; the brackets go. */
+static int split_host(const char *text, char name[HOST_MAX], uint32_t *port)
+{
+	bool is_v6 = text[0] == '[';
+	const char *end = is_v6 ? strchr(text, ']') : text + strcspn(text, ":");
+
+	if (!end || strlen(text) >= HOST_MAX)
+		return -EINVAL;
+	const char *start = is_v6 ? text + 1 : text;
+	const char *rest = is_v6 ? end + 1 : end;
+	str_copy(name, (size_t)(end - start) + 1, start);
+	*port = HTTP_PORT;
+	if (!*rest)
+		return 0;
+	return *rest == ':' ? parse_u32(rest + 1, 1, UINT16_MAX, port) : -EINVAL;
+}
+
+static bool is_literal(const char *name)
+{
+	unsigned char address[16];
+
+	return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
+}
+
+bool auth_is_our_host(const char *host, const char *address, uint16_t port)
+{
+	static const char *const own[] = { "127.0.0.1", "localhost", "::1" };
+	char name[HOST_MAX];
+	uint32_t given;
+
+	if (!host || split_host(host, name, &given) < 0 || given != port)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		if (strcasecmp(name, own[i]) == 0)
+			return true;
+	if (str_eq(address, "0.0.0.0") || str_eq(address, "::"))
+		return is_literal(name);
+	return address && strcasecmp(name, address) == 0;
+}
+
+bool auth_is_json(const char *content_type)
+{
+	static const char type[] = "application/json";
+	size_t len = sizeof(type) - 1;
+
+	return content_type && strncasecmp(content_type, type, len) == 0 &&
+	       (!content_type[len] || strchr("; \t", content_type[len]));
+}

@@ -1,0 +1,19 @@
+/* Who may ask over TCP: pure checks of header texts, any of which may be NULL (absent). */
+#ifndef HOLM_API_AUTH_H
+#define HOLM_API_AUTH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* "Bearer TOKEN" (RFC 6750); takes the same time wherever the first difference is. */
+bool auth_is_token(const char *authorization, const char *token);
+
+/* Whether Host names us: 127.0.0.1, localhost, [::1] or the listening address, each with the port
+ * (RFC 9110, 7.2). A page whose name was rebound to our address has another one. Listening on the
+ * wildcard address, any literal address is ours: those cannot be rebound. */
+bool auth_is_our_host(const char *host, const char *address, uint16_t port);
+
+/* "application/json", with parameters or without. */
+bool auth_is_json(const char *content_type);
+
+#endif

@@ -1,0 +1,65 @@
+/* What the files of the API share. */
+#ifndef HOLM_API_PRIVATE_H
+#define HOLM_API_PRIVATE_H
+
+#include "api/api.h"
+#include "api/route.h"
+#include "json/json.h"
+#include "loop/loop.h"
+#include "wire/http_server/http_server.h"
+
+#define API_STREAM_MAX  ((size_t)4 << 20) /* unsent bytes of one stream */
+#define API_EVENTS_MAX  64                /* event streams at a time */
+#define API_LOGS_MAX    64                /* log streams at a time */
+#define API_REQUEST_MAX SLA_TEXT_MAX      /* bytes of a request's body */
+
+struct api {
+	struct api_config config; /* its strings are ours */
+	struct http_server *http;
+	uint16_t port;
+	struct list requests; /* under way */
+	unsigned n_events;
+	unsigned n_logs;
+};
+
+/* A request until it is answered. Whoever handles it ends it by one of the replies below. */
+struct api_request {
+	struct list node;
+	struct api *api;
+	struct http_request *http;
+	struct route_match match;
+	bool is_begun; /* a stream was */
+	/* Lets go of what the answer is made from (a stream, a watch); NULL: nothing is held. */
+	void (*release)(void *arg);
+	void *arg;
+};
+
+extern const struct route api_routes[];
+extern const size_t api_n_routes;
+
+/* Each answers and frees the request. */
+void api_reply_json(struct api_request *request, char *take_json);
+void api_reply_error(struct api_request *request, unsigned status, const char *message);
+void api_reply_err(struct api_request *request, const struct err *err);
+/* A stream is begun by http_stream_begin() with is_begun set. */
+void api_stream_end(struct api_request *request);
+
+/* Value of a switch in the query: "?name", "?name=1", "?name=true". */
+bool api_param_is_set(const struct api_request *request, const char *name);
+
+/* Handlers, by what they are about. */
+void api_get_document(struct api_request *request);
+void api_get_health(struct api_request *request);
+void api_get_version(struct api_request *request);
+void api_get_apps(struct api_request *request);
+void api_get_services(struct api_request *request);
+void api_get_instances(struct api_request *request);
+void api_get_nodes(struct api_request *request);
+void api_post_apply(struct api_request *request);
+void api_delete_app(struct api_request *request);
+void api_post_scale(struct api_request *request);
+void api_post_down(struct api_request *request);
+void api_get_logs(struct api_request *request);
+void api_get_events(struct api_request *request);
+
+#endif

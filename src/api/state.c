@@ -1,0 +1,40 @@
+/* Routes that tell what there is. */
+#include "api/private.h"
+
+void api_get_document(struct api_request *request)
+{
+	api_reply_json(request,
+		       route_document(api_routes, api_n_routes, request->api->config.version));
+}
+
+void api_get_health(struct api_request *request)
+{
+	api_reply_json(request, xstrdup("{\"status\":\"ok\"}"));
+}
+
+void api_get_version(struct api_request *request)
+{
+	api_reply_json(request, xasprintf("{\"version\":\"%s\"}", request->api->config.version));
+}
+
+void api_get_apps(struct api_request *request)
+{
+	api_reply_json(request, server_list_apps(request->api->config.server));
+}
+
+void api_get_services(struct api_request *request)
+{
+	api_reply_json(request, server_list_services(request->api->config.server,
+						     http_request_param(request->http, "app")));
+}
+
+void api_get_instances(struct api_request *request)
+{
+	api_reply_json(request, server_list_instances(request->api->config.server,
+						      http_request_param(request->http, "app")));
+}
+
+void api_get_nodes(struct api_request *request)
+{
+	api_reply_json(request, server_list_nodes(request->api->config.server));
+}

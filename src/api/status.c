@@ -1,0 +1,68 @@
+/* The table of errno and status. */
+#include "api/status.h"
+#include "base/base.h"
+#include "json/json.h"
+
+static const struct {
+	int code;
+	unsigned status;
+} codes[] = {
+	{ -EINVAL, 400 },       { -EPERM, 403 },     { -EACCES, 403 },    { -ENOENT, 404 },
+	{ -EEXIST, 409 },       { -EBUSY, 409 },     { -EALREADY, 409 },  { -E2BIG, 413 },
+	{ -EFBIG, 413 },        { -ENOTSUP, 422 },   { -EAGAIN, 503 },    { -ECANCELED, 503 },
+	{ -EHOSTUNREACH, 503 }, { -ESHUTDOWN, 503 }, { -ETIMEDOUT, 504 }, { -ENOSPC, 507 },
+};
+
+static const struct {
+	unsigned status;
+	const char *text;
+} texts[] = {
+	{ 200, "OK" },
+	{ 400, "Bad Request" },
+	{ 401, "Unauthorized" },
+	{ 403, "Forbidden" },
+	{ 404, "Not Found" },
+	{ 405, "Method Not Allowed" },
+	{ 409, "Conflict" },
+	{ 413, "Content Too Large" },
+	{ 415, "Unsupported Media Type" },
+	{ 421, "Misdirected Request" },
+	{ 422, "Unprocessable Content" },
+	{ 500, "Internal Server Error" },
+	{ 503, "Service Unavailable" },
+	{ 504, "Gateway Timeout" },
+	{ 507, "Insufficient Storage" },
+};
+
+unsigned status_of(int code)
+{
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+		if (codes[i].code == code)
+			return codes[i].status;
+	return 500;
+}
+
+const char *status_text(unsigned status)
+{
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (texts[i].status == status)
+			return texts[i].text;
+	return "Error";
+}
+
+char *status_body(unsigned status, const char *message)
+{
+	auto_json_out struct json_out out;
+	struct err err;
+	char *text = NULL;
+
+	json_out_init(&out, 1 << 16);
+	json_out_object(&out, NULL);
+	json_out_int(&out, "code", status);
+	json_out_str(&out, "status", status_text(status));
+	json_out_str(&out, "message", message);
+	json_out_object_end(&out);
+	int r = json_out_finish(&out, &text, &err);
+	assert(r == 0);
+	return text;
+}

@@ -1,0 +1,12 @@
+/* Errors at the HTTP border. */
+#ifndef HOLM_API_STATUS_H
+#define HOLM_API_STATUS_H
+
+/* Status of an answer for a negative errno; 500 for what has none of its own. */
+unsigned status_of(int code);
+/* "Not Found" (RFC 9110, 15). */
+const char *status_text(unsigned status);
+/* {"code":404,"status":"Not Found","message":…}; the caller's. */
+char *status_body(unsigned status, const char *message);
+
+#endif

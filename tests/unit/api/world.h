@@ -1,0 +1,66 @@
+/* A server with its API on a unix socket and TCP, a node that does what the test says, and a client on
+ * a thread of its own. */
+#ifndef HOLM_TESTS_API_WORLD_H
+#define HOLM_TESTS_API_WORLD_H
+
+#include "api/api.h"
+#include "loop/loop.h"
+#include "wire/http_client/http_client.h"
+
+#define WORLD_TOKEN "s3cret"
+#define WORLD_NODE  "0123456789abcdef01234567"
+
+struct world {
+	struct loop *loop;
+	struct bus *bus;
+	struct store_mem *disk;
+	struct server *server;
+	struct stream_hub *hub;
+	struct api *api;
+	struct timer *deadline;
+	char dir[64];
+	char *socket;
+	/* What the node reports of an instance it is told to run: RUNNING unless something else is
+	 * here; with a detail. */
+	enum instance_state node_state;
+	const char *node_detail;
+	unsigned n_downs;
+	bool is_purged;
+};
+
+void world_init(struct world *world);
+void world_fini(struct world *world);
+
+/* Runs `fn` on a thread and the loop until it has returned; fails the test after 20 s. */
+void world_run(struct world *world, void (*fn)(void *arg), void *arg);
+/* One turn of the loop. */
+void world_turn(struct world *world);
+/* The node registers; with a problem of so many bytes. */
+void world_register(struct world *world, size_t problem_len);
+
+/* A request and its answer. */
+struct ask {
+	struct world *world;
+	const char *method;
+	const char *path;
+	const char *body;
+	const char *header; /* one more, or NULL */
+	bool is_tcp;
+	bool has_token;
+	http_client_sink sink;
+	void *sink_arg;
+	int result;
+	struct err err;
+	struct http_client_response response;
+};
+void ask_fini(struct ask *ask);
+#define auto_ask __attribute__((cleanup(ask_fini)))
+
+/* Asks, and leaves what came of it in result, err and response. */
+void world_perform(struct world *world, struct ask *ask);
+/* Asks and expects this status. */
+void world_ask(struct world *world, struct ask *ask, unsigned status);
+
+extern const char world_descriptor[]; /* hybrid.demo with web.demo and client.demo */
+
+#endif

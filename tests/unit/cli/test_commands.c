@@ -1,0 +1,245 @@
+/* Commands against a server: exit codes, and what is told. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "api/world.h"
+#include "base/base.h"
+#include "cli/private.h"
+
+#define WORDS_MAX 16
+
+struct fixture {
+	struct world world;
+	char *file; /* the descriptor */
+	char line[512];
+	char *out;
+	char *err;
+	int code;
+};
+
+static int set_up(void **state)
+{
+	struct fixture *f = NEW(struct fixture);
+	struct err err;
+
+	unsetenv("HOLM_API");
+	unsetenv("HOLM_TOKEN");
+	unsetenv("HOLM_DATA_DIR");
+	world_init(&f->world);
+	f->file = path_join(f->world.dir, "app.json");
+	assert_int_equal(file_write_atomic(f->file, world_descriptor, strlen(world_descriptor),
+					   0600, &err),
+			 0);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	world_fini(&f->world);
+	free(f->file);
+	free(f->out);
+	free(f->err);
+	free(f);
+	return 0;
+}
+
+static void run_line(void *arg)
+{
+	struct fixture *f = arg;
+	struct cli_call call = { 0 };
+	char *argv[WORDS_MAX];
+	size_t n_out;
+	size_t n_err;
+	int argc = 0;
+
+	for (char *p = f->line; *p;) {
+		argv[argc++] = p;
+		p += strcspn(p, " ");
+		while (*p == ' ')
+			*p++ = '\0';
+	}
+	free(f->out);
+	free(f->err);
+	call.out = open_memstream(&f->out, &n_out);
+	call.err = open_memstream(&f->err, &n_err);
+	f->code = cli_run(argc, argv, &call);
+	fclose(call.out);
+	fclose(call.err);
+}
+
+static void holm(struct fixture *f, enum cli_exit code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Runs "holm --data-dir DIR …". */
+static void holm(struct fixture *f, enum cli_exit code, const char *fmt, ...)
+{
+	int n = snprintf(f->line, sizeof(f->line), "holm --data-dir %s ", f->world.dir);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(f->line + n, sizeof(f->line) - (size_t)n, fmt, ap);
+	va_end(ap);
+	world_run(&f->world, run_line, f);
+	if (f->code != (int)code)
+		fail_msg("holm %s: exit code %d, expected %d: %s%s", fmt, f->code, code, f->out,
+			 f->err);
+}
+
+static void has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("\"%s\" is not in: %s", part, text);
+}
+
+static void applies_and_waits(void **state)
+{
+	struct fixture *f = *state;
+
+	holm(f, CLI_OK, "apply %s --dry-run", f->file);
+	has(f->out, "+ create service    hybrid.demo.web.demo");
+	has(f->out, "dry run: nothing was changed");
+	holm(f, CLI_OK, "apply %s --wait", f->file);
+	has(f->out, "web.demo.0: RUNNING\n");
+	has(f->out, "client.demo.0: RUNNING\n");
+	has(f->out, ": 2 instances up\n");
+	holm(f, CLI_OK, "apply %s --wait", f->file);
+	has(f->out, "unchanged service hybrid.demo.web.demo\n");
+	has(f->out, ": 2 instances up\n");
+	holm(f, CLI_OK, "apply -q %s", f->file);
+	assert_string_equal(f->out, "");
+}
+
+static void a_failure_is_told_with_its_reason(void **state)
+{
+	struct fixture *f = *state;
+
+	f->world.node_state = STATE_FAILED;
+	f->world.node_detail = "pull registry.example/web:1: no such tag";
+	holm(f, CLI_FAILED, "apply %s --wait", f->file);
+	has(f->err, "web.demo.0 is FAILED: pull registry.example/web:1: no such tag\n");
+	has(f->err, "holm logs");
+}
+
+static void waiting_ends(void **state)
+{
+	struct fixture *f = *state;
+
+	f->world.node_state = STATE_CREATING;
+	holm(f, CLI_TIMEOUT, "apply %s --wait --timeout 0", f->file);
+	has(f->err, "gave up after");
+	holm(f, CLI_TIMEOUT, "scale client 2 --wait --timeout=1");
+	has(f->err, "is CREATING\n");
+}
+
+static void scales_and_deletes(void **state)
+{
+	struct fixture *f = *state;
+
+	holm(f, CLI_OK, "apply %s --wait", f->file);
+	holm(f, CLI_OK, "scale client.demo 3 --wait");
+	has(f->out, "replicas: 1 → 3");
+	has(f->out, ": 3 instances up\n");
+	holm(f, CLI_OK, "scale client.demo 1 --wait");
+	has(f->out, ": 1 instance up, 2 removed\n");
+	holm(f, CLI_OK, "delete app hybrid.demo --wait");
+	has(f->out, ": 0 instances up, 2 removed\n");
+	holm(f, CLI_OK, "get apps");
+	assert_string_equal(f->out, "no apps\n");
+	holm(f, CLI_FAILED, "delete app hybrid.demo");
+	has(f->err, "hybrid.demo");
+	holm(f, CLI_USAGE, "delete hybrid.demo x");
+	holm(f, CLI_USAGE, "scale client many");
+}
+
+static void lists(void **state)
+{
+	struct fixture *f = *state;
+
+	holm(f, CLI_OK, "apply -q %s --wait", f->file);
+	holm(f, CLI_OK, "get instances");
+	has(f->out, "INSTANCE");
+	has(f->out, "web.demo.0");
+	holm(f, CLI_OK, "get service -o wide --app hybrid.demo");
+	has(f->out, "registry.example/web:1");
+	holm(f, CLI_OK, "get nodes -o json");
+	struct err err;
+	auto_(json_free) struct json *json = NULL;
+	assert_int_equal(json_parse(f->out, strlen(f->out), &json, &err), 0);
+	assert_string_equal(json_get_str(json_at(json, 0), "hostname"), "edge-1");
+	holm(f, CLI_USAGE, "get instancs");
+	has(f->err, "did you mean instances");
+	holm(f, CLI_USAGE, "get nodes -o yaml");
+	holm(f, CLI_USAGE, "get nodes --app x");
+}
+
+static void refusals_are_sentences(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+
+	assert_int_equal(file_write_atomic(f->file, "{}", 2, 0600, &err), 0);
+	holm(f, CLI_FAILED, "apply %s", f->file);
+	assert_null(strchr(f->err, '{'));
+	holm(f, CLI_FAILED, "apply %s.missing", f->file);
+	has(f->err, "app.json.missing");
+	holm(f, CLI_FAILED, "logs nothing.0");
+	has(f->err, "nothing.0");
+	holm(f, CLI_USAGE, "logs x --tail many");
+}
+
+static void without_a_server(void **state)
+{
+	struct fixture *f = *state;
+
+	f->world.api = api_free(f->world.api);
+	holm(f, CLI_UNREACHABLE, "get nodes");
+	has(f->err,
+	    "holm is not running on this machine: start it with `holm up --detach --data-dir ");
+	holm(f, CLI_UNREACHABLE, "down");
+	holm(f, CLI_UNREACHABLE, "get nodes --api 127.0.0.1:9");
+	has(f->err, "cannot reach holm: ");
+	holm(f, CLI_OK, "version");
+	has(f->out, "running: none here\n");
+}
+
+static void over_tcp_with_the_token(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+
+	holm(f, CLI_FAILED, "get nodes --api 127.0.0.1:%u", api_port(f->world.api));
+	has(f->err, "HOLM_TOKEN");
+	auto_free char *path = path_join(f->world.dir, CLI_TOKEN);
+	assert_int_equal(
+		file_write_atomic(path, WORLD_TOKEN "\n", strlen(WORLD_TOKEN) + 1, 0600, &err), 0);
+	holm(f, CLI_OK, "get nodes --api http://localhost:%u/", api_port(f->world.api));
+	setenv("HOLM_TOKEN", "wrong", 1);
+	holm(f, CLI_FAILED, "get nodes --api 127.0.0.1:%u", api_port(f->world.api));
+	unsetenv("HOLM_TOKEN");
+	holm(f, CLI_OK, "version");
+	has(f->out, "running: holm 1.2.3\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(applies_and_waits, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_failure_is_told_with_its_reason, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(waiting_ends, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(scales_and_deletes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(lists, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(refusals_are_sentences, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(without_a_server, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(over_tcp_with_the_token, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
