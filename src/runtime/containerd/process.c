@@ -1,5 +1,6 @@
 /* Starting an instance: record, snapshot, task; all of it or nothing. */
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/base.h"
@@ -95,6 +96,16 @@ static int make_log_dir(const char *log_path, struct err *err)
 	return dir_make(dir, 0755, err);
 }
 
+/* Raising the hard limit takes CAP_SYS_RESOURCE, which root lacks in many containers. */
+static uint64_t files_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max == RLIM_INFINITY)
+		return 0;
+	return limit.rlim_max;
+}
+
 static int prepare(struct start *s, struct err *err)
 {
 	struct driver *d = s->client->driver;
@@ -111,7 +122,8 @@ static int prepare(struct start *s, struct err *err)
 	s->host = (struct spec_host){ .instance_dir = s->dir,
 				      .cgroup_parent = d->cgroup_parent,
 				      .has_cgroup_v2 = d->cgroups.layout == CGROUP_V2,
-				      .has_swap_limit = d->has_swap_limit };
+				      .has_swap_limit = d->has_swap_limit,
+				      .files_max = files_max() };
 	user_needs_files(s->image.user, &s->host.user);
 	return spec_build(s->spec, &s->image, &s->host, &s->text, err);
 }

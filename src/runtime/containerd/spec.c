@@ -140,7 +140,12 @@ static void put_user(struct json_out *out, const struct oci_user *user)
 	json_out_object_end(out);
 }
 
-static void put_rights(struct json_out *out)
+static int64_t at_most(int64_t wanted, uint64_t max)
+{
+	return max && max < (uint64_t)wanted ? (int64_t)max : wanted;
+}
+
+static void put_rights(struct json_out *out, const struct spec_host *host)
 {
 	static const char *const sets[] = { "bounding", "effective", "permitted" };
 
@@ -151,8 +156,8 @@ static void put_rights(struct json_out *out)
 	json_out_array(out, "rlimits");
 	json_out_object(out, NULL);
 	json_out_str(out, "type", "RLIMIT_NOFILE");
-	json_out_int(out, "hard", FILES_HARD);
-	json_out_int(out, "soft", FILES_SOFT);
+	json_out_int(out, "hard", at_most(FILES_HARD, host->files_max));
+	json_out_int(out, "soft", at_most(FILES_SOFT, host->files_max));
 	json_out_object_end(out);
 	json_out_array_end(out);
 	json_out_bool(out, "noNewPrivileges", true);
@@ -161,16 +166,16 @@ static void put_rights(struct json_out *out)
 }
 
 static int put_process(struct json_out *out, const struct runtime_spec *spec,
-		       const struct oci_image *image, const struct oci_user *user, struct err *err)
+		       const struct oci_image *image, const struct spec_host *host, struct err *err)
 {
 	json_out_object(out, "process");
 	json_out_bool(out, "terminal", false);
-	put_user(out, user);
+	put_user(out, &host->user);
 	int r = put_args(out, spec, image, err);
 	if (r == 0)
 		r = put_env(out, spec, image, err);
 	json_out_str(out, "cwd", str_is_empty(image->dir) ? "/" : image->dir);
-	put_rights(out);
+	put_rights(out, host);
 	json_out_object_end(out);
 	return r;
 }
@@ -318,7 +323,7 @@ int spec_build(const struct runtime_spec *spec, const struct oci_image *image,
 	json_out_init(&out, SPEC_MAX);
 	json_out_object(&out, NULL);
 	json_out_str(&out, "ociVersion", "1.0.2");
-	int r = put_process(&out, spec, image, &host->user, err);
+	int r = put_process(&out, spec, image, host, err);
 	if (r < 0)
 		return r;
 	json_out_object(&out, "root");

@@ -15,6 +15,7 @@ struct spec_host {
 	const char *cgroup_parent; /* "holm-1a2b3c4d" */
 	bool has_cgroup_v2;        /* gives containers a cgroup namespace */
 	bool has_swap_limit;       /* the kernel accounts swap */
+	uint64_t files_max;        /* open files a process may be allowed; 0: any number */
 	struct oci_user user;
 };
 

@@ -135,6 +135,7 @@ static void every_limit_and_user(void **state)
 		(struct oci_user){ .uid = 101, .gid = 102, .groups = { 5, 6 }, .n_groups = 2 };
 	f->host.has_cgroup_v2 = true;
 	f->host.has_swap_limit = false;
+	f->host.files_max = 20000;
 	check(f, "limits.json");
 }
 
