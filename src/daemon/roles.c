@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include "api/api.h"
+#include "base/cgroup.h"
 #include "daemon/roles.h"
 #include "loop/loop.h"
 #include "server/server.h"
@@ -11,6 +12,7 @@
 #define LOG_MAX_BYTES     (2u << 20)
 #define ARCHIVE_MAX_BYTES (4ull << 30)
 #define IDLE_CHECK_MS     5
+#define CGROUP_ROOT       "/sys/fs/cgroup"
 
 struct roles {
 	const struct roles_options *options;
@@ -57,17 +59,27 @@ static void on_idle_check(void *arg)
 		timer_start(roles->loop, IDLE_CHECK_MS, on_idle_check, roles);
 }
 
+/* The group above those of the instances, which both runtimes share. */
+static int remove_cgroup(const struct roles *roles, struct err *err)
+{
+	struct cgroup_fs fs;
+
+	if (cgroup_detect(CGROUP_ROOT, &fs, err) < 0 || fs.layout == CGROUP_NONE)
+		return 0;
+	return cgroup_remove(&fs, roles->cgroup_parent, err);
+}
+
 static void on_down(void *arg, const struct err *err)
 {
 	struct roles *roles = arg;
 
 	roles->result = *err;
-	if (err->code)
-		log_error("down: %s", err->msg);
+	if (err->code || remove_cgroup(roles, &roles->result) < 0)
+		log_error("down: %s", roles->result.msg);
 	else
 		log_info("everything is down");
 	if (roles->down_done)
-		roles->down_done(roles->down_arg, err);
+		roles->down_done(roles->down_arg, &roles->result);
 	on_idle_check(roles);
 }
 
