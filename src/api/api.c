@@ -147,6 +147,16 @@ static void on_request(void *arg, struct http_request *http)
 	api_reply_error(request, 404, message);
 }
 
+/* What the HTTP server refuses by itself. */
+static char *explain(unsigned status)
+{
+	auto_free char *too_large = xasprintf("the body is larger than %u bytes", API_REQUEST_MAX);
+
+	return status_body(status, status == 413   ? too_large
+				   : status == 501 ? "the method is not known"
+						   : "the request could not be read");
+}
+
 static int begin_listening(struct api *api, struct err *err)
 {
 	const struct api_config *config = &api->config;
@@ -169,6 +179,7 @@ struct api *api_new(const struct api_config *config, struct err *err)
 	const struct http_server_config http = { .handler = on_request,
 						 .arg = api,
 						 .max_body = API_REQUEST_MAX,
+						 .explain = explain,
 						 .max_stream = API_STREAM_MAX };
 
 	list_init(&api->requests);

@@ -29,6 +29,7 @@ static const struct {
 	{ 421, "Misdirected Request" },
 	{ 422, "Unprocessable Content" },
 	{ 500, "Internal Server Error" },
+	{ 501, "Not Implemented" },
 	{ 503, "Service Unavailable" },
 	{ 504, "Gateway Timeout" },
 	{ 507, "Insufficient Storage" },

@@ -45,14 +45,21 @@ static ssize_t on_read(void *arg, uint64_t pos, char *out, size_t max)
 	return r->is_stream ? read_stream(r, out, max) : read_reply(r, pos, out, max);
 }
 
-int answer_now(struct MHD_Connection *mhd, unsigned status)
+int answer_now(struct http_request *r, unsigned status)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(0, NULL,
-									MHD_RESPMEM_PERSISTENT);
-	int r = MHD_queue_response(mhd, status, response);
+	const struct http_server_config *config = &r->conn->server->config;
+	char *body = config->explain ? config->explain(status) : NULL;
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		body ? strlen(body) : 0, body, MHD_RESPMEM_MUST_FREE);
+
+	if (!response)
+		abort();
+	if (body)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+	int result = MHD_queue_response(r->conn->mhd, status, response);
 
 	MHD_destroy_response(response);
-	return r;
+	return result;
 }
 
 static void begin(struct http_request *r, unsigned status, const char *content_type)

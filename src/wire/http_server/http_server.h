@@ -20,7 +20,9 @@ struct http_request;
 struct http_server_config {
 	void (*handler)(void *arg, struct http_request *request);
 	void *arg;
-	size_t max_body;           /* 0: 1 MiB; more is answered with 413 */
+	size_t max_body; /* 0: 1 MiB; more is answered with 413 */
+	/* JSON for answers of the server itself (400, 413, 501), the server's then; NULL: no body. */
+	char *(*explain)(unsigned status);
 	size_t max_stream;         /* unsent bytes of a stream, 0: 256 KiB */
 	unsigned max_connections;  /* of all listeners, 0: 256 */
 	unsigned n_reserved;       /* of these, for unix sockets alone; 0: 16 */

@@ -107,7 +107,7 @@ void connection_free(struct connection *conn);
 void connection_set_deadline(struct connection *conn, uint64_t delay_ms);
 
 /* answer.c */
-int answer_now(struct MHD_Connection *mhd, unsigned status);
+int answer_now(struct http_request *r, unsigned status);
 
 /* listener.c */
 void listener_free(struct listener *listener);

@@ -189,7 +189,7 @@ static enum MHD_Result on_head(struct http_request *r, const char *method)
 
 	connection_set_deadline(r->conn, r->conn->server->config.body_timeout_ms);
 	if (status)
-		return answer_now(r->conn->mhd, status) == MHD_YES ? MHD_YES : MHD_NO;
+		return answer_now(r, status) == MHD_YES ? MHD_YES : MHD_NO;
 	return MHD_YES;
 }
 
@@ -217,7 +217,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const c
 	if (*len)
 		return on_body(r, data, len);
 	if (r->is_too_large)
-		return answer_now(mhd, 413) == MHD_YES ? MHD_YES : MHD_NO;
+		return answer_now(r, 413) == MHD_YES ? MHD_YES : MHD_NO;
 	connection_set_deadline(r->conn, 0);
 	suspend(r);
 	notice(r, NOTICE_HANDLE);

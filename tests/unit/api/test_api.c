@@ -180,6 +180,7 @@ static void a_body_that_is_too_large_is_refused(void **state)
 	memset(body, ' ', 10u << 20);
 	body[10u << 20] = '\0';
 	world_ask(*state, &ask, 413);
+	assert_non_null(strstr(ask.response.body, "1048576 bytes"));
 }
 
 static void down_is_the_daemons(void **state)
