@@ -17,8 +17,9 @@ LAYERS = {
     "sched": 3, "reconcile": 3, "store": 3, "image": 3, "runtime": 3, "overlay": 3,
     "server": 4, "worker": 4,
     "api": 5,
-    "cli": 6, "daemon": 6,
-    "": 7,  # main.c
+    "cli": 6,
+    "daemon": 7,
+    "": 8,  # main.c
 }
 
 # Pure folders, and the helper, which is an executable of its own: all that they may include.
