@@ -124,25 +124,45 @@ static int add_net(struct line *line, const struct runtime_net *net, struct err 
 	return r;
 }
 
-/* The parameter of the root file system changed its name in 0.14 and the driver its own in
- * 0.16.1; "ramfs=2" (mount a RAM disk where nothing is mounted) came with 0.16.2. */
+static bool is_before(const struct qemu_kernel *kernel, uint32_t version)
+{
+	return kernel->version && kernel->version < version;
+}
+
+/* The parameter of the root file system changed its name in 0.14. */
+static int add_root(struct line *line, const struct qemu_kernel *kernel, const char *device,
+		    const char *driver, struct err *err)
+{
+	if (!is_before(kernel, QEMU_KERNEL_VERSION(0, 14, 0)))
+		return add_wordf(line, err, "vfs.fstab=%s:/:%s", device, driver);
+	if (add_wordf(line, err, "vfs.rootfs=%s", driver) < 0)
+		return err->code;
+	return add_wordf(line, err, "vfs.rootdev=%s", device);
+}
+
+/* The driver changed its name in 0.16.1; "ramfs=2" (mount a RAM disk where nothing is mounted) came
+ * with 0.16.2. */
 static int add_initrd(struct line *line, const struct qemu_kernel *kernel, struct err *err)
 {
-	uint32_t v = kernel->version;
-
 	if (!qemu_kernel_may_have(kernel, QEMU_LIB_CPIO))
 		return err_set(err, -ENOTSUP,
 			       "image has an initramfs.cpio but its kernel was built without "
 			       "libukcpio and cannot read it");
-	if (!v || v >= QEMU_KERNEL_VERSION(0, 16, 2))
-		return add_word(line, "vfs.fstab=initrd0:/:extract::ramfs=2:", err);
-	if (v >= QEMU_KERNEL_VERSION(0, 16, 1))
-		return add_word(line, "vfs.fstab=initrd0:/:extract", err);
-	if (v >= QEMU_KERNEL_VERSION(0, 14, 0))
-		return add_word(line, "vfs.fstab=initrd0:/:initrd", err);
-	if (add_word(line, "vfs.rootfs=initrd", err) < 0)
-		return err->code;
-	return add_word(line, "vfs.rootdev=initrd0", err);
+	if (is_before(kernel, QEMU_KERNEL_VERSION(0, 16, 1)))
+		return add_root(line, kernel, "initrd0", "initrd", err);
+	if (is_before(kernel, QEMU_KERNEL_VERSION(0, 16, 2)))
+		return add_root(line, kernel, "initrd0", "extract", err);
+	return add_root(line, kernel, "initrd0", "extract::ramfs=2:", err);
+}
+
+/* A parameter would replace the table that an image brings for its folder. */
+static int add_file_systems(struct line *line, const struct qemu_vm *vm, struct err *err)
+{
+	if (vm->has_initrd)
+		return add_initrd(line, &vm->kernel, err);
+	if (vm->has_files && !vm->kernel.names_tag)
+		return add_root(line, &vm->kernel, "fs0", "9pfs", err);
+	return 0;
 }
 
 /* Devices on microvm's MMIO bus are told to the guest: the network card on bus 0, shared folders
@@ -206,8 +226,8 @@ static int add_params(struct line *line, const struct runtime_spec *spec, const 
 
 	if (r == 0)
 		r = add_net(line, &spec->net, err);
-	if (r == 0 && vm->has_initrd)
-		r = add_initrd(line, &vm->kernel, err);
+	if (r == 0)
+		r = add_file_systems(line, vm, err);
 	if (r == 0)
 		r = add_seed(line, vm, err);
 	if (r == 0)

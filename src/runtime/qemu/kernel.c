@@ -149,6 +149,14 @@ static struct bytes find_section(struct bytes b, const char *name)
 	return (struct bytes){ 0 };
 }
 
+/* A compiled-in or fall-back table (CONFIG_LIBVFSCORE_AUTOMOUNT_CI, _FB) is known by the names of
+ * the tags, which nothing else in a kernel mentions. */
+static bool has_tag(struct bytes b)
+{
+	return memmem(b.data, b.len, "fs0", sizeof("fs0")) ||
+	       memmem(b.data, b.len, "fs1", sizeof("fs1"));
+}
+
 static int parse_elf(struct bytes b, struct qemu_kernel *ret, struct err *err)
 {
 	struct qemu_kernel k = { .kind = QEMU_KERNEL_X86 };
@@ -165,6 +173,7 @@ static int parse_elf(struct bytes b, struct qemu_kernel *ret, struct err *err)
 			       "kernel has no multiboot header: it is an ordinary program or was "
 			       "built for another platform");
 	take_libinfo(&k, find_section(b, ".uk_libinfo"));
+	k.names_tag = has_tag(b);
 	*ret = k;
 	return 0;
 }
@@ -201,7 +210,9 @@ int qemu_kernel_parse(const void *data, size_t len, struct qemu_kernel *ret, str
 	if (part(b, 0, EI_NIDENT + 4) && memcmp(data, ELFMAG, SELFMAG) == 0)
 		return parse_elf(b, ret, err);
 	if (part(b, ARM64_MAGIC_AT, 8) && memcmp(b.data + ARM64_MAGIC_AT, "ARM\x64", 4) == 0) {
-		*ret = (struct qemu_kernel){ .kind = QEMU_KERNEL_ARM64, .version = find_banner(b) };
+		*ret = (struct qemu_kernel){ .kind = QEMU_KERNEL_ARM64,
+					     .version = find_banner(b),
+					     .names_tag = has_tag(b) };
 		return 0;
 	}
 	if (part(b, 0, 2) && memcmp(data, "\x1f\x8b", 2) == 0)

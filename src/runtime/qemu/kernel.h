@@ -28,6 +28,7 @@ struct qemu_kernel {
 	uint32_t version; /* QEMU_KERNEL_VERSION(), 0: unknown */
 	bool has_libs;    /* it records its libraries, so that one not there is known to miss */
 	uint32_t libs;    /* enum qemu_kernel_lib */
+	bool names_tag;   /* it has a table of its own that mounts the shared folder fs0 or fs1 */
 };
 
 /* -ENOEXEC with the reason for whatever cannot be booted. Unikraft's own records (`.uk_libinfo`)

@@ -140,6 +140,10 @@ static void with_files(void **state)
 	fixture_init(&f);
 	f.vm.has_files = true;
 	check(&f, "files");
+	fixture_init(&f);
+	f.vm.has_files = true;
+	f.vm.kernel.names_tag = true;
+	check(&f, "files_of_its_own");
 }
 
 static void on_microvm(void **state)

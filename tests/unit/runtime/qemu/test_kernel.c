@@ -142,6 +142,19 @@ static void accepts_multiboot_without_records(void **state)
 	assert_int_equal(k.version, 0);
 }
 
+static void sees_a_table_of_its_own(void **state)
+{
+	auto_free struct image *i = image_new("0.17.0");
+	struct qemu_kernel k;
+	struct err err;
+
+	assert_int_equal(parse(i->data, i->len, &k, &err), 0);
+	assert_false(k.names_tag);
+	memcpy(i->data + 1500, "\0fs1", 5);
+	assert_int_equal(parse(i->data, i->len, &k, &err), 0);
+	assert_true(k.names_tag);
+}
+
 static void refuse(const struct image *i, const char *part)
 {
 	struct qemu_kernel k;
@@ -212,6 +225,7 @@ int main(void)
 		cmocka_unit_test(reads_records),
 		cmocka_unit_test(odd_versions_are_unknown),
 		cmocka_unit_test(accepts_multiboot_without_records),
+		cmocka_unit_test(sees_a_table_of_its_own),
 		cmocka_unit_test(refuses_with_a_reason),
 		cmocka_unit_test(recognises_arm64),
 		cmocka_unit_test(survives_damage),
