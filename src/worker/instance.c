@@ -226,6 +226,27 @@ static void carry_out(struct winst *inst, enum reconcile_action action)
 	}
 }
 
+/* What has to wait for a part of the start; winst_tick_all() follows when that is done. */
+static bool can_begin(const struct worker *worker, enum reconcile_action action)
+{
+	switch (action) {
+	case ACTION_ATTACH:
+		return worker->is_setup && worker->is_probed;
+	case ACTION_FETCH:
+	case ACTION_REFETCH:
+	case ACTION_START:
+		return worker->is_probed;
+	case ACTION_NONE:
+	case ACTION_ADVANCE:
+	case ACTION_STOP:
+	case ACTION_DETACH:
+	case ACTION_FORGET:
+	case ACTION_N:
+		break;
+	}
+	return true;
+}
+
 void winst_tick(struct winst *inst)
 {
 	struct worker *worker = inst->worker;
@@ -249,8 +270,7 @@ void winst_tick(struct winst *inst)
 			down_check(worker);
 		return;
 	}
-	/* Links need the overlay's blocks; winst_tick_all() follows when they are there. */
-	if (action == ACTION_ATTACH && !worker->is_setup)
+	if (!can_begin(worker, action))
 		return;
 	log_debug("instance %s: %s", inst->id, reconcile_action_name(action));
 	/* An image is had beside all else: what runs may end and start meanwhile. */

@@ -289,6 +289,8 @@ static void publish_done(struct op *op)
 	}
 	if (worker->needs_publish)
 		publish_begin(worker);
+	if (worker->is_down)
+		down_check(worker);
 }
 
 static void publish_begin(void *arg)

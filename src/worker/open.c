@@ -157,10 +157,10 @@ static void probe_done(struct op *op)
 	if (--worker->n_opening > 0)
 		return;
 	worker->is_probed = true;
-	if (worker->is_down)
-		return;
-	messages_register(worker);
-	stats_begin(worker);
+	if (!worker->is_down) {
+		messages_register(worker);
+		stats_begin(worker);
+	}
 	winst_tick_all(worker);
 }
 
