@@ -3,15 +3,14 @@
  * v1 has a hierarchy per controller, each with files of its own names; v2 has one. Which controller
  * has which file is in one table; everything else is the same walk over hierarchies. */
 #include <dirent.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <sys/stat.h>
 
 #include "base/base.h"
 #include "base/cgroup.h"
 
-#define CPU_PERIOD_US 100000ull
+#define CPU_PERIOD_US 100000u
+#define CPU_QUOTA_MIN 1000u /* us; the kernel refuses less */
 #define VALUE_MAX     (64u << 10)
 
 static const char *const v1_controllers[] = { "memory", "cpu", "pids", "cpuacct" };
@@ -30,12 +29,13 @@ int cgroup_detect(const char *root, struct cgroup_fs *ret, struct err *err)
 	auto_free char *controllers = path_join(root, "cgroup.controllers");
 
 	if (strlen(root) >= sizeof(ret->root))
-		return err_set(err, -ENAMETOOLONG, "cgroup root %s: too long", root);
+		return err_set(err, -ENAMETOOLONG, "use cgroup root %s: longer than %zu bytes",
+			       root, sizeof(ret->root) - 1);
 	*ret = (struct cgroup_fs){ 0 };
 	STR_COPY(ret->root, root);
 	if (path_exists(controllers))
 		ret->layout = CGROUP_V2;
-	else if (has_folder(root, "memory"))
+	else if (has_folder(root, "memory") || has_folder(root, "cpu") || has_folder(root, "pids"))
 		ret->layout = has_folder(root, "unified") ? CGROUP_HYBRID : CGROUP_V1;
 	return 0;
 }
@@ -76,64 +76,95 @@ static int write_file(const char *dir, const char *name, const char *value, stru
 	return file_write_value(path, value, err);
 }
 
-static int write_u64(const char *dir, const char *name, uint64_t value, struct err *err)
+/* "%u" of 0 is `unlimited`, the word for no limit. */
+static const char *limit_text(uint64_t limit, const char *unlimited, char out[24])
 {
-	char text[24];
-
-	snprintf(text, sizeof(text), "%lu", value);
-	return write_file(dir, name, text, err);
+	snprintf(out, 24, "%llu", (unsigned long long)limit);
+	return limit ? out : unlimited;
 }
 
+static uint64_t cpu_quota_us(uint32_t millis)
+{
+	uint64_t quota = (uint64_t)millis * CPU_PERIOD_US / 1000;
+
+	return millis && quota < CPU_QUOTA_MIN ? CPU_QUOTA_MIN : quota;
+}
+
+/* What the kernel cannot limit has no file (on v2 also if the group above does not pass the controller
+ * on): an error only if there is a limit. */
+static int limit_file(const char *dir, const char *name, uint64_t limit, const char *value,
+		      struct err *err)
+{
+	struct err cause = { 0 };
+	int r = write_file(dir, name, value, &cause);
+
+	if (r == -ENOENT && !limit)
+		return 0;
+	if (r == -ENOENT)
+		return err_set(err, -ENOTSUP, "limit control group %s: there is no %s", dir, name);
+	return r < 0 ? err_copy(err, &cause) : 0;
+}
+
+/* Files of v1. The limit with swap may never be below the one without, so it makes room first; where
+ * swap is not counted it has no file, and nothing to limit. */
 static int limit_memory_v1(const char *dir, uint64_t bytes, struct err *err)
 {
 	struct err ignored;
-	int r = write_u64(dir, "memory.limit_in_bytes", bytes, err);
+	char text[24];
 
-	/* Without swap accounting there is no such file, and nothing to limit. */
-	if (r == 0)
-		write_u64(dir, "memory.memsw.limit_in_bytes", bytes, &ignored);
+	write_file(dir, "memory.memsw.limit_in_bytes", "-1", &ignored);
+	int r = limit_file(dir, "memory.limit_in_bytes", bytes, limit_text(bytes, "-1", text), err);
+	if (r == 0 && bytes)
+		write_file(dir, "memory.memsw.limit_in_bytes", text, &ignored);
 	return r;
 }
 
 static int limit_cpu_v1(const char *dir, uint32_t millis, struct err *err)
 {
-	int r = write_u64(dir, "cpu.cfs_period_us", CPU_PERIOD_US, err);
+	char text[24];
+	int r = limit_file(dir, "cpu.cfs_period_us", millis, limit_text(CPU_PERIOD_US, "", text),
+			   err);
 
-	return r < 0 ? r : write_u64(dir, "cpu.cfs_quota_us", millis * CPU_PERIOD_US / 1000, err);
+	return r < 0 ? r
+		     : limit_file(dir, "cpu.cfs_quota_us", millis,
+				  limit_text(cpu_quota_us(millis), "-1", text), err);
 }
 
 static int limit_v1(const char *controller, const char *dir, const struct cgroup_limits *limits,
 		    struct err *err)
 {
-	if (str_eq(controller, "memory") && limits->memory_bytes)
+	char text[24];
+
+	if (str_eq(controller, "memory"))
 		return limit_memory_v1(dir, limits->memory_bytes, err);
-	if (str_eq(controller, "cpu") && limits->cpu_millis)
+	if (str_eq(controller, "cpu"))
 		return limit_cpu_v1(dir, limits->cpu_millis, err);
-	if (str_eq(controller, "pids") && limits->pids)
-		return write_u64(dir, "pids.max", limits->pids, err);
+	if (str_eq(controller, "pids"))
+		return limit_file(dir, "pids.max", limits->pids,
+				  limit_text(limits->pids, "max", text), err);
 	return 0;
 }
 
 static int limit_v2(const char *dir, const struct cgroup_limits *limits, struct err *err)
 {
 	struct err ignored;
-	int r = 0;
+	char text[24];
+	char cpu[64];
+	int r;
 
-	if (limits->memory_bytes) {
-		r = write_u64(dir, "memory.max", limits->memory_bytes, err);
-		if (r == 0)
-			write_u64(dir, "memory.swap.max", 0, &ignored);
-	}
-	if (r == 0 && limits->cpu_millis) {
-		char text[64];
-
-		snprintf(text, sizeof(text), "%llu %llu", limits->cpu_millis * CPU_PERIOD_US / 1000,
-			 CPU_PERIOD_US);
-		r = write_file(dir, "cpu.max", text, err);
-	}
-	if (r == 0 && limits->pids)
-		r = write_u64(dir, "pids.max", limits->pids, err);
-	return r;
+	r = limit_file(dir, "memory.max", limits->memory_bytes,
+		       limit_text(limits->memory_bytes, "max", text), err);
+	if (r < 0)
+		return r;
+	/* No swap either, or the limit would only move memory there. */
+	write_file(dir, "memory.swap.max", limits->memory_bytes ? "0" : "max", &ignored);
+	snprintf(cpu, sizeof(cpu), "%s %u",
+		 limit_text(cpu_quota_us(limits->cpu_millis), "max", text), CPU_PERIOD_US);
+	r = limit_file(dir, "cpu.max", limits->cpu_millis, cpu, err);
+	if (r < 0)
+		return r;
+	return limit_file(dir, "pids.max", limits->pids, limit_text(limits->pids, "max", text),
+			  err);
 }
 
 /* On v2 a controller works in a group only if every group above it passes it on. */
@@ -172,18 +203,19 @@ static int check_controllers(const struct cgroup_fs *fs, const struct cgroup_lim
 {
 	const bool wanted[] = { limits->memory_bytes > 0, limits->cpu_millis > 0,
 				limits->pids > 0 };
-	auto_free char *list = NULL;
 	auto_free char *path = path_join(fs->root, "cgroup.controllers");
+	auto_free char *text = NULL;
+	auto_strv struct strv words = { 0 };
 	struct err ignored;
 
-	if (fs->layout == CGROUP_V2 && file_read(path, VALUE_MAX, &list, NULL, &ignored) < 0)
-		list = xstrdup("");
+	if (fs->layout == CGROUP_V2 && file_read(path, VALUE_MAX, &text, NULL, &ignored) == 0)
+		strv_split(&words, text, " \n");
 	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
-		bool is_there = fs->layout == CGROUP_V2 ? strstr(list, v2_controllers[i]) != NULL
+		bool is_there = fs->layout == CGROUP_V2 ? strv_has(&words, v2_controllers[i])
 							: has_folder(fs->root, v2_controllers[i]);
 
 		if (wanted[i] && !is_there)
-			return err_set(err, -ENOTSUP, "cgroups: no %s controller in %s",
+			return err_set(err, -ENOTSUP, "limit control group: no %s controller in %s",
 				       v2_controllers[i], fs->root);
 	}
 	return 0;
@@ -200,16 +232,23 @@ int cgroup_make(const struct cgroup_fs *fs, const char *path, const struct cgrou
 
 static int join_visit(struct walk *w, const char *controller, const char *dir, struct err *err)
 {
+	char text[24];
+
 	if (!path_exists(dir))
 		return 0;
-	return write_u64(dir, "cgroup.procs", (uint64_t) * (const pid_t *)w->arg, err);
+	w->count++;
+	snprintf(text, sizeof(text), "%d", *(const pid_t *)w->arg);
+	return write_file(dir, "cgroup.procs", text, err);
 }
 
 int cgroup_join(const struct cgroup_fs *fs, const char *path, pid_t pid, struct err *err)
 {
 	struct walk w = { .fs = fs, .path = path, .visit = join_visit, .arg = &pid };
+	int r = walk(&w, err);
 
-	return walk(&w, err);
+	if (r == 0 && !w.count && fs->layout != CGROUP_NONE)
+		return err_set(err, -ENOENT, "join control group %s: there is none", path);
+	return r;
 }
 
 static uint64_t read_u64(const char *dir, const char *name)
@@ -283,7 +322,7 @@ int cgroup_stats(const struct cgroup_fs *fs, const char *path, struct cgroup_sta
 	if (r < 0)
 		return r;
 	if (!w.count)
-		return err_set(err, -ENOENT, "no control group %s", path);
+		return err_set(err, -ENOENT, "read control group %s: there is none", path);
 	*ret = stats;
 	return 0;
 }
@@ -328,11 +367,21 @@ static int kill_members(const char *dir, int *count)
 	return 0;
 }
 
+/* The same processes are in every hierarchy of v1, so the largest number is the one that counts. */
 static int kill_visit(struct walk *w, const char *controller, const char *dir, struct err *err)
 {
-	int r = descend(dir, kill_members, &w->count);
+	struct err ignored;
+	int count = 0;
+	int r = descend(dir, kill_members, &count);
 
-	return r < 0 ? err_set(err, r, "read %s: %s", dir, strerror(-r)) : 0;
+	if (r < 0)
+		return err_set(err, r, "read %s: %s", dir, strerror(-r));
+	/* On v2 from 5.14 on, at once: gets also what was forked meanwhile. */
+	if (!controller)
+		write_file(dir, "cgroup.kill", "1", &ignored);
+	if (count > w->count)
+		w->count = count;
+	return 0;
 }
 
 int cgroup_kill(const struct cgroup_fs *fs, const char *path, struct err *err)

@@ -39,14 +39,17 @@ int cgroup_detect(const char *root, struct cgroup_fs *ret, struct err *err);
 int cgroup_make(const struct cgroup_fs *fs, const char *path, const struct cgroup_limits *limits,
 		struct err *err);
 
-/* Moves a process into the group in every hierarchy it was made in. */
+/* Moves a process into the group in every hierarchy it was made in; -ENOENT if there is none. With
+ * layout NONE there is nothing to do. */
 int cgroup_join(const struct cgroup_fs *fs, const char *path, pid_t pid, struct err *err);
 
 /* -ENOENT if there is no such group. */
 int cgroup_stats(const struct cgroup_fs *fs, const char *path, struct cgroup_stats *ret,
 		 struct err *err);
 
-/* SIGKILL to every process in the group and the groups below it; returns how many there were. */
+/* SIGKILL to every process in the group and the groups below it; returns how many were still there
+ * (0 for a group that is not). Before v2's cgroup.kill, one that forks meanwhile may be missed:
+ * repeat until 0. */
 int cgroup_kill(const struct cgroup_fs *fs, const char *path, struct err *err);
 
 /* Removes the group and the groups below it in every hierarchy; nothing there is success,
