@@ -264,15 +264,21 @@ static void on_publish_retry(void *arg)
 
 static void tell_running(struct worker *worker, uint64_t seq)
 {
+	bool is_told = false;
+
 	map_for_each(&worker->instances, i, e) {
 		struct winst *inst = e->value;
 
 		if (!inst->publish_after || inst->publish_after > seq)
 			continue;
 		inst->publish_after = 0;
-		if (inst->run == RUN_ALIVE && !inst->is_draining)
-			winst_set_state(inst, STATE_RUNNING, "%s", "");
+		if (inst->run != RUN_ALIVE || inst->is_draining)
+			continue;
+		winst_set_state(inst, STATE_RUNNING, "%s", "");
+		is_told = true;
 	}
+	if (is_told)
+		stats_begin(worker);
 }
 
 static void publish_done(struct op *op)
