@@ -7,6 +7,7 @@
 struct apply {
 	struct sla sla;
 	bool is_dry_run;
+	char app_id[ID_SIZE]; /* of the application being applied */
 	struct plan_view plan;
 	server_done_fn done;
 	void *arg;
@@ -64,35 +65,53 @@ static const char *make_app(struct server *server, struct apply *apply, const st
 	return app->id;
 }
 
+struct port_list {
+	struct port_mapping items[PORTS_MAX];
+	size_t n;
+};
+
+static int ports_of(const struct service *service, struct port_list *ret, struct err *err)
+{
+	ret->n = 0;
+	return service->spec.port ? ports_parse(service->spec.port, ret->items, &ret->n, err) : 0;
+}
+
+static const struct port_mapping *shared_port(const struct port_list *a, const struct port_list *b)
+{
+	for (size_t i = 0; i < a->n; i++)
+		for (size_t k = 0; k < b->n; k++)
+			if (a->items[i].host == b->items[k].host &&
+			    a->items[i].is_udp == b->items[k].is_udp)
+				return &a->items[i];
+	return NULL;
+}
+
 /* A service wants a host port that another one has: on a single node that can never be. */
 static int check_ports(struct server *server, const struct service *service, struct err *err)
 {
-	struct port_mapping ports[PORTS_MAX];
-	struct port_mapping others[PORTS_MAX];
-	size_t n = 0;
-	size_t m = 0;
+	const struct port_list own = {
+		.items = { { .host = (uint16_t)server->config.own_port } },
+		.n = server->config.own_port ? 1 : 0,
+	};
+	struct port_list ports;
+	struct port_list others;
+	int r = ports_of(service, &ports, err);
 
-	if (!service->spec.port || ports_parse(service->spec.port, ports, &n, err) < 0)
-		return service->spec.port ? err->code : 0;
-	for (size_t i = 0; i < n; i++)
-		if (!ports[i].is_udp && ports[i].host == server->config.own_port)
-			return err_set(err, -EEXIST, "port %u/tcp: taken by Holm's own API",
-				       ports[i].host);
+	if (r < 0)
+		return r;
+	if (shared_port(&ports, &own))
+		return err_set(err, -EEXIST, "port %u/tcp: taken by Holm's own API",
+			       own.items[0].host);
 	if (server->docs[KIND_NODE].n > 1)
 		return 0; /* a matter of placement */
 	next_for_each(server, KIND_SERVICE, struct service, other)
 	{
-		if (str_eq(other->id, service->id) || !other->spec.port ||
-		    ports_parse(other->spec.port, others, &m, err) < 0)
+		if (str_eq(other->id, service->id) || ports_of(other, &others, err) < 0)
 			continue;
-		for (size_t i = 0; i < n; i++)
-			for (size_t k = 0; k < m; k++)
-				if (ports[i].host == others[k].host &&
-				    ports[i].is_udp == others[k].is_udp)
-					return err_set(err, -EEXIST, "port %u/%s: taken by %s",
-						       ports[i].host,
-						       ports[i].is_udp ? "udp" : "tcp",
-						       other->name);
+		const struct port_mapping *port = shared_port(&ports, &others);
+		if (port)
+			return err_set(err, -EEXIST, "port %u/%s: taken by %s", port->host,
+				       port->is_udp ? "udp" : "tcp", other->name);
 	}
 	return 0;
 }
@@ -123,13 +142,13 @@ static int check_service(struct server *server, struct service *service, struct 
 	return r < 0 ? err_wrap(err, "%s", service->name) : 0;
 }
 
-static int create_service(struct server *server, struct apply *apply, const char *app_id,
+static int create_service(struct server *server, struct apply *apply,
 			  const struct service_spec *spec, const char *name, struct err *err)
 {
 	struct service *service = NEW(struct service);
 
 	new_id(server, service->id);
-	STR_COPY(service->app_id, app_id);
+	STR_COPY(service->app_id, apply->app_id);
 	service->name = xstrdup(name);
 	service->generation = 1;
 	service->created_ms = loop_wall_ms(server->config.loop);
@@ -181,8 +200,7 @@ static int change_service(struct server *server, struct apply *apply, const stru
 	return 0;
 }
 
-static void remove_missing(struct server *server, struct apply *apply, const char *app_id,
-			   const struct sla_app *sla)
+static void remove_missing(struct server *server, struct apply *apply, const struct sla_app *sla)
 {
 	struct map kept = { 0 };
 
@@ -193,7 +211,7 @@ static void remove_missing(struct server *server, struct apply *apply, const cha
 	}
 	next_for_each(server, KIND_SERVICE, struct service, service)
 	{
-		if (!str_eq(service->app_id, app_id) || map_find(&kept, service->name))
+		if (!str_eq(service->app_id, apply->app_id) || map_find(&kept, service->name))
 			continue;
 		plan_add(&apply->plan, "delete", "service", service->name);
 		scale_remove_service(server, service);
@@ -204,17 +222,15 @@ static void remove_missing(struct server *server, struct apply *apply, const cha
 static int apply_app(struct server *server, struct apply *apply, const struct sla_app *sla,
 		     struct err *err)
 {
-	char app_id[ID_SIZE];
-
-	STR_COPY(app_id, make_app(server, apply, sla));
+	STR_COPY(apply->app_id, make_app(server, apply, sla));
 	/* First away, so that addresses and ports can move from one service to another. */
-	remove_missing(server, apply, app_id, sla);
+	remove_missing(server, apply, sla);
 	for (size_t i = 0; i < sla->n_services; i++) {
 		const struct service_spec *spec = &sla->services[i];
 		auto_free char *name = full_name(sla, spec);
 		const struct service *old = service_by_name(server, name);
 		int r = old ? change_service(server, apply, old, spec, err)
-			    : create_service(server, apply, app_id, spec, name, err);
+			    : create_service(server, apply, spec, name, err);
 
 		if (r < 0)
 			return r;
