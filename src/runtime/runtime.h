@@ -142,6 +142,9 @@ struct runtime_driver {
 	 * success; with another one, -EEXIST (stop it first). On failure nothing is left. */
 	int (*start)(void *state, const struct runtime_spec *spec, const struct runtime_ctx *ctx,
 		     struct runtime_status *ret, struct err *err);
+	/* Optional: sends the stop signal and returns, so that the grace period can be waited for
+	 * elsewhere. Gone is success. */
+	int (*terminate)(void *state, const char *instance_id, struct err *err);
 	/* Stop signal, grace, kill; then removes everything of it except its logs. Gone is
 	 * success. `ret` may be NULL; else tells how it ended. Cancel shortens the grace to nothing. */
 	int (*stop)(void *state, const char *instance_id, const struct runtime_ctx *ctx,

@@ -169,8 +169,16 @@ static struct reconcile_facts facts_of(const struct winst *inst)
 	};
 }
 
+static bool is_same_kind(const struct msg_deploy *a, const struct msg_deploy *b)
+{
+	return spec_is_unikernel(&a->spec) == spec_is_unikernel(&b->spec);
+}
+
 static void advance(struct winst *inst)
 {
+	/* A container's link is no unikernel's: it is made anew under the same address. */
+	if (inst->current.generation && !is_same_kind(&inst->current, &inst->wish))
+		inst->is_attached = false;
 	fields_fini(&msg_deploy_table, &inst->current);
 	fields_copy(&msg_deploy_table, &inst->wish, &inst->current);
 	inst->record.is_completed = false;

@@ -51,6 +51,7 @@ struct winst {
 	struct io *exit_watch;
 	uint64_t memory_bytes; /* last reading */
 
+	struct timer *grace;    /* from the stop signal to the kill */
 	bool is_draining;       /* about to be stopped: no new connections */
 	uint64_t publish_after; /* RUNNING is told once this publication is done; 0: it is */
 	struct timer *retry;    /* back-off after an end or failed start */

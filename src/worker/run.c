@@ -195,21 +195,68 @@ static void stop_done(struct op *op)
 	winst_step_done(inst);
 }
 
-void run_stop(struct winst *inst)
+static void stop_begin(struct winst *inst, uint32_t grace_ms)
 {
 	struct run_op *r = run_op_new(inst, stop_run, stop_done);
+
+	r->grace_ms = grace_ms;
+	op_begin(inst->worker, EXECUTOR_RUNTIME, &r->op);
+}
+
+static void terminate_run(struct op *op)
+{
+	struct run_op *r = container_of(op, struct run_op, op);
+
+	op->result = r->slot->driver->terminate(r->slot->state, r->id, &op->err);
+}
+
+static void on_grace_over(void *arg)
+{
+	struct winst *inst = arg;
+
+	inst->grace = NULL;
+	stop_begin(inst, 0);
+}
+
+/* The grace period is a timer here, not a thread that sleeps in the driver. */
+static void terminate_done(struct op *op)
+{
+	struct run_op *r = container_of(op, struct run_op, op);
+	struct winst *inst = r->inst;
+
+	if (op->result < 0 || inst->needs_inspect)
+		stop_begin(inst, 0);
+	else
+		inst->grace = timer_start(inst->worker->config.loop, r->grace_ms, on_grace_over,
+					  inst);
+}
+
+static void drain(struct winst *inst)
+{
+	inst->is_draining = true;
+	network_publish(inst->worker);
+	if (!inst->record.is_wished)
+		winst_set_state(inst, STATE_UNDEPLOYED, "stopping");
+	else if (!inst->worker->is_down)
+		winst_set_state(inst, STATE_CREATING, "stopping the earlier version");
+}
+
+void run_stop(struct winst *inst)
+{
 	uint32_t grace_s = inst->current.spec.grace_s ? inst->current.spec.grace_s
 						      : GRACE_DEFAULT_S;
 
-	r->grace_ms = grace_s * 1000;
-	if (inst->run == RUN_ALIVE) {
-		inst->is_draining = true;
-		network_publish(inst->worker);
-		if (!inst->record.is_wished)
-			winst_set_state(inst, STATE_UNDEPLOYED, "stopping");
-		else if (!inst->worker->is_down)
-			winst_set_state(inst, STATE_CREATING, "stopping the earlier version");
+	if (inst->run != RUN_ALIVE) {
+		stop_begin(inst, 0);
+		return;
 	}
+	drain(inst);
+	if (!inst->slot->driver->terminate || !inst->exit_watch) {
+		stop_begin(inst, grace_s * 1000);
+		return;
+	}
+	struct run_op *r = run_op_new(inst, terminate_run, terminate_done);
+	r->grace_ms = grace_s * 1000;
 	op_begin(inst->worker, EXECUTOR_RUNTIME, &r->op);
 }
 
@@ -271,6 +318,11 @@ static void on_exit_event(void *arg, unsigned events)
 
 	run_unwatch(inst);
 	inst->needs_inspect = true;
+	if (inst->grace) {
+		inst->grace = timer_cancel(inst->grace);
+		stop_begin(inst, 0);
+		return;
+	}
 	winst_tick(inst);
 }
 
