@@ -153,6 +153,8 @@ int overlay_plan_init(struct overlay_plan *plan, const struct overlay_config *co
 	STR_COPY(p.node, config->node_id);
 	STR_COPY(p.domain, config->domain);
 	snprintf(p.bridge, sizeof(p.bridge), "holm-%s", p.node);
+	for (int i = 0; i < 2; i++)
+		snprintf(p.carrier[i], sizeof(p.carrier[i]), "h%.6sc%d", p.node, i);
 	snprintf(p.netns_prefix, sizeof(p.netns_prefix), "/run/netns/holm-%s-", p.node);
 	snprintf(p.run_dir, sizeof(p.run_dir), "/run/holm-%s", p.node);
 	*plan = p;

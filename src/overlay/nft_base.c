@@ -48,7 +48,7 @@ static const char template[] =
 	"		oifname \"@B\" ct status dnat snat to ip saddr map @callers\n"
 	"		oifname \"@B\" ct status dnat fib saddr type local masquerade\n"
 	"		oifname \"@B\" ct status dnat ip saddr @N masquerade\n"
-	"		oifname != \"@B\" ip saddr @N masquerade\n"
+	"		oifname != { \"lo\", \"@B\" } ip saddr @N masquerade\n"
 	"	}\n"
 	/* What still has a service address after translation has no backend. Refused before a route
 	 * is looked up: that would lead back out of the bridge, and the ICMP redirect for it uses up

@@ -10,8 +10,9 @@
 
 /* What follows from the configuration. */
 struct overlay_plan {
-	char node[9];    /* the first 8 of the node's id, in the names of all that is ours */
-	char bridge[16]; /* holm-1a2b3c4d, also the name of the nft table */
+	char node[9];        /* the first 8 of the node's id, in the names of all that is ours */
+	char bridge[16];     /* holm-1a2b3c4d, also the name of the nft table */
+	char carrier[2][16]; /* h1a2b3cc0, h1a2b3cc1: a pair that keeps the bridge in operation */
 	char netns_prefix[32];
 	char run_dir[32];    /* what the name server, which is not root, reads */
 	uint32_t ns_first;   /* namespace pool */

@@ -103,25 +103,29 @@ static void bridge_mac(const struct overlay_plan *plan, uint8_t out[NETLINK_MAC_
 	out[1] = 1;
 }
 
+static int disable_ipv6(const char *link, struct err *err)
+{
+	auto_free char *path = xasprintf("/proc/sys/net/ipv6/conf/%s/disable_ipv6", link);
+
+	return sysctl_set(path, "1", err);
+}
+
 static int set_bridge_sysctls(const struct overlay_plan *plan, struct err *err)
 {
 	static const struct {
-		const char *path;
+		const char *name;
 		const char *value;
 	} settings[] = {
-		{ "/proc/sys/net/ipv6/conf/%s/disable_ipv6", "1" },
-		{ "/proc/sys/net/ipv4/conf/%s/forwarding", "1" },
-		{ "/proc/sys/net/ipv4/conf/%s/route_localnet", "1" },
-		{ "/proc/sys/net/ipv4/conf/%s/send_redirects", "0" },
+		{ "forwarding", "1" },
+		{ "route_localnet", "1" },
+		{ "send_redirects", "0" },
 	};
-	int r = 0;
+	int r = disable_ipv6(plan->bridge, err);
 
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(settings); i++) {
-		auto_strv struct strv parts = { 0 };
+		auto_free char *path = xasprintf("/proc/sys/net/ipv4/conf/%s/%s", plan->bridge,
+						 settings[i].name);
 
-		strv_split(&parts, settings[i].path, "%");
-		auto_free char *path = xasprintf("%s%s%s", parts.items[0], plan->bridge,
-						 parts.items[1] + 1);
 		r = sysctl_set(path, settings[i].value, err);
 	}
 	return r;
@@ -182,6 +186,43 @@ static int set_uplinks(struct overlay *ov, uint32_t bridge, struct err *err)
 	return r;
 }
 
+static int carrier_add(struct overlay *ov, struct err *err)
+{
+	static const uint8_t mac[NETLINK_MAC_SIZE] = { 0x02, 0x02, 0, 0, 0, 1 };
+	const struct netlink_veth veth = {
+		.name = ov->plan.carrier[0],
+		.peer_name = ov->plan.carrier[1],
+		.peer_mac = mac,
+		.peer_netns = "/proc/thread-self/ns/net",
+		.mtu = OVERLAY_MTU,
+	};
+
+	return netlink_veth_add(ov->nl, &veth, err);
+}
+
+/* A bridge without a carrying port drops what the host sends, and goes on doing so for up to a second
+ * after the first instance came. So it has a port from the start, whose far end nobody uses. */
+static int carrier_make(struct overlay *ov, uint32_t bridge, struct err *err)
+{
+	struct netlink_link links[2];
+	struct err absent;
+	int r = 0;
+
+	if (netlink_link_find(ov->nl, ov->plan.carrier[0], &links[0], &absent) < 0)
+		r = carrier_add(ov, err);
+	for (int i = 0; r == 0 && i < 2; i++) {
+		const struct netlink_change change = { .master = i == 0 ? bridge : 0,
+						       .is_up = true };
+
+		r = disable_ipv6(ov->plan.carrier[i], err);
+		if (r == 0)
+			r = netlink_link_find(ov->nl, ov->plan.carrier[i], &links[i], err);
+		if (r == 0)
+			r = netlink_link_change(ov->nl, links[i].index, &change, err);
+	}
+	return r < 0 ? r : netlink_link_await(NULL, ov->plan.bridge, CARRY_TIMEOUT_MS, err);
+}
+
 int bridge_make(struct overlay *ov, struct err *err)
 {
 	uint8_t mac[NETLINK_MAC_SIZE];
@@ -198,6 +239,8 @@ int bridge_make(struct overlay *ov, struct err *err)
 		r = netlink_link_change(
 			ov->nl, link.index,
 			&(struct netlink_change){ .mtu = OVERLAY_MTU, .is_up = true }, err);
+	if (r == 0)
+		r = carrier_make(ov, link.index, err);
 	if (r == 0)
 		r = set_addresses(ov, link.index, err);
 	if (r == 0)

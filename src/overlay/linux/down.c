@@ -11,7 +11,7 @@ static int remove_instances(struct overlay *ov, struct err *err)
 	return r;
 }
 
-/* Links that never got an alias, and the bridge. */
+/* Links that never got an alias, and those of the bridge. */
 static int remove_links(struct overlay *ov, struct err *err)
 {
 	auto_free struct netlink_link *links = NULL;
@@ -20,6 +20,7 @@ static int remove_links(struct overlay *ov, struct err *err)
 
 	for (size_t i = 0; r == 0 && i < n; i++)
 		if (overlay_ifname_is_ours(&ov->plan, links[i].name) ||
+		    str_eq(links[i].name, ov->plan.carrier[0]) ||
 		    str_eq(links[i].name, ov->plan.bridge))
 			r = netlink_link_delete(ov->nl, links[i].index, err);
 	return r;

@@ -173,6 +173,19 @@ static int make_netns(struct overlay *ov, const struct overlay_link_spec *spec, 
 	return r < 0 ? r : configure_inside(inside, spec->ip, mac, err);
 }
 
+/* Otherwise the first packet of an instance gets lost, and with it five seconds if it asked for a
+ * name. A tap has no carrier before its guest runs. */
+static int await_carrier(const struct overlay *ov, const struct overlay_link_spec *spec,
+			 const char *ifname, struct err *err)
+{
+	auto_free char *netns = netns_path_of(ov, spec->instance_id);
+
+	if (spec->is_tap)
+		return 0;
+	int r = netlink_link_await(NULL, ifname, CARRY_TIMEOUT_MS, err);
+	return r < 0 ? r : netlink_link_await(netns, "eth0", CARRY_TIMEOUT_MS, err);
+}
+
 int link_attach(struct overlay *ov, const struct overlay_link_spec *spec, struct overlay_link *ret,
 		struct err *err)
 {
@@ -189,6 +202,8 @@ int link_attach(struct overlay *ov, const struct overlay_link_spec *spec, struct
 				 : make_netns(ov, spec, ifname, err);
 	if (r == 0)
 		r = plug(ov, ifname, spec->instance_id, err);
+	if (r == 0)
+		r = await_carrier(ov, spec, ifname, err);
 	if (r < 0)
 		return err_wrap(err, "attach %s", spec->instance_id);
 	overlay_link_describe(&ov->plan, spec, ret);

@@ -6,6 +6,8 @@
 #include "wire/netlink/netlink.h"
 #include "wire/nft/nft.h"
 
+#define CARRY_TIMEOUT_MS 3000 /* until a link carries packets: at most one second in fact */
+
 struct overlay {
 	struct overlay_plan plan;
 	char *state_dir;

@@ -1,10 +1,13 @@
 /* Reading links. */
 #include <linux/if.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
+#include <poll.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "wire/netlink/internal.h"
 
 struct links {
@@ -44,6 +47,7 @@ static void parse_info(const struct nlattr *info, struct netlink_link *ret)
 	if (str_eq(port_kind, "bridge")) {
 		netlink_nested(a[IFLA_INFO_SLAVE_DATA], port, IFLA_BRPORT_MODE);
 		ret->is_hairpin = netlink_u8(port[IFLA_BRPORT_MODE]);
+		ret->is_carrying &= netlink_u8(port[IFLA_BRPORT_STATE]) == BR_STATE_FORWARDING;
 	}
 }
 
@@ -59,6 +63,7 @@ static void parse_link(const struct nlmsghdr *nlh, struct netlink_link *ret)
 		.peer = netlink_u32(a[IFLA_LINK]),
 		.mtu = netlink_u32(a[IFLA_MTU]),
 		.is_up = ifi->ifi_flags & IFF_UP,
+		.is_carrying = netlink_u8(a[IFLA_OPERSTATE]) == IF_OPER_UP,
 	};
 	netlink_text(a[IFLA_IFNAME], ret->name, sizeof(ret->name));
 	netlink_text(a[IFLA_IFALIAS], ret->alias, sizeof(ret->alias));
@@ -108,4 +113,49 @@ int netlink_link_find(struct netlink *nl, const char *name, struct netlink_link 
 		*ret = links.items[0];
 	free(links.items);
 	return r < 0 ? err_set(err, r, "find link %s: %s", name, strerror(-r)) : 0;
+}
+
+static bool is_carrying(struct netlink *nl, const char *name)
+{
+	struct netlink_link link;
+	struct err absent;
+
+	return netlink_link_find(nl, name, &link, &absent) == 0 && link.is_carrying;
+}
+
+/* News only wake us up; what they say is read anew. */
+static int await_news(struct netlink *news, uint64_t end_ms)
+{
+	struct pollfd p = { .fd = mnl_socket_get_fd(news->sock), .events = POLLIN };
+	int r = clock_poll(&p, 1, end_ms);
+
+	if (r > 0)
+		recv(p.fd, news->answer, sizeof(news->answer), MSG_DONTWAIT);
+	return r;
+}
+
+int netlink_link_await(const char *netns_path, const char *name, unsigned timeout_ms,
+		       struct err *err)
+{
+	auto_(netlink_close) struct netlink *nl = NULL;
+	auto_(netlink_close) struct netlink *news = NULL;
+	uint64_t end_ms = clock_monotonic_ms() + timeout_ms;
+	int group = RTNLGRP_LINK;
+	int r = netlink_open(netns_path, &nl, err);
+
+	if (r == 0)
+		r = netlink_open(netns_path, &news, err);
+	if (r < 0)
+		return r;
+	if (mnl_socket_setsockopt(news->sock, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+		return err_errno(err, "follow links");
+	while (!is_carrying(nl, name)) {
+		r = await_news(news, end_ms);
+		if (r < 0)
+			return err_set(err, r, "follow links: %s", strerror(-r));
+		if (r == 0)
+			return err_set(err, -ETIMEDOUT, "wait for link %s: no carrier after %u ms",
+				       name, timeout_ms);
+	}
+	return 0;
 }

@@ -27,6 +27,7 @@ struct netlink_link {
 	uint32_t mtu;
 	uint8_t mac[NETLINK_MAC_SIZE];
 	bool is_up;
+	bool is_carrying;   /* packets pass: carrier, queue and, of a bridge's port, its state */
 	bool is_hairpin;    /* a bridge's port that may send back what came from it */
 	bool is_tap;        /* persistent, one queue */
 	uint32_t tap_owner; /* user id */
@@ -49,6 +50,9 @@ struct netlink_change {
 };
 int netlink_link_change(struct netlink *nl, uint32_t index, const struct netlink_change *change,
 			struct err *err);
+/* Waits until packets pass, which the kernel sees to after a link was set up. */
+int netlink_link_await(const char *netns_path, const char *name, unsigned timeout_ms,
+		       struct err *err);
 /* Gone is success. */
 int netlink_link_delete(struct netlink *nl, uint32_t index, struct err *err);
 

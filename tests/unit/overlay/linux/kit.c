@@ -18,7 +18,7 @@
 #include "loop/child.h"
 #include "wire/netlink/netlink.h"
 
-#define CALL_TIMEOUT_MS 1000
+#define CALL_TIMEOUT_MS 3000 /* a busy machine, a lost first packet */
 
 static void must(int r, const struct err *err)
 {
@@ -320,13 +320,19 @@ const char *kit_ask(const struct kit_call *call, char answer[KIT_ANSWER_MAX])
 
 bool kit_echo(int fd)
 {
-	char answer[KIT_ANSWER_MAX] = "";
+	char answer[KIT_ANSWER_MAX];
+	struct timespec now;
+	char word[32];
 
-	/* The greeting may be waiting. */
-	for (int i = 0; i < 2 && !strchr(answer, '#'); i++)
-		if (send(fd, "#", 1, MSG_NOSIGNAL) != 1 || receive(fd, answer) < 0)
-			return false;
-	return strchr(answer, '#') != NULL;
+	/* A word of its own: the greeting and earlier echoes may be waiting. */
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(word, sizeof(word), "<%lld.%ld>", (long long)now.tv_sec, now.tv_nsec);
+	if (send(fd, word, strlen(word), MSG_NOSIGNAL) < 0)
+		return false;
+	while (receive(fd, answer) == 0)
+		if (strstr(answer, word))
+			return true;
+	return false;
 }
 
 char *kit_run(const char *command)

@@ -53,7 +53,7 @@ struct kit_call {
 	uint16_t port;
 	bool is_udp;
 };
-/* Connects: a socket, or negative errno (-ETIMEDOUT after a second). */
+/* Connects: a socket, or negative errno (-ETIMEDOUT after 3 seconds). */
 int kit_connect(const struct kit_call *call);
 /* The greeting, or "refused", "timeout", "unreachable". */
 #define KIT_ANSWER_MAX 64
