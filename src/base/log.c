@@ -55,6 +55,14 @@ static int prefix(char *out, size_t size, enum log_level level)
 			tm.tm_sec, now.tv_nsec / 1000000, levels[level].name);
 }
 
+/* One line is one event: what comes from outside cannot forge another, nor reach the terminal. */
+static void blank_controls(char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+			s[i] = ' ';
+}
+
 void log_write(enum log_level level, const char *fmt, ...)
 {
 	char line[2048];
@@ -70,7 +78,9 @@ void log_write(enum log_level level, const char *fmt, ...)
 	va_end(ap);
 	if (len < 0)
 		return;
-	n += (size_t)len < room ? (size_t)len : room - 1;
+	size_t kept = (size_t)len < room ? (size_t)len : room - 1;
+	blank_controls(line + n, kept);
+	n += kept;
 	if (isatty(STDERR_FILENO)) {
 		memcpy(line + n, "\033[0m", 4);
 		n += 4;

@@ -1,8 +1,10 @@
 /* Files and folders: whole reads, atomic writes, trees. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "base/base.h"
 
@@ -21,12 +23,12 @@ bool path_exists(const char *path)
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct err *err)
 {
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-	auto_buf struct buf b;
+	auto_buf struct buf b = { 0 };
 	char chunk[8192];
 
-	buf_init(&b, max);
 	if (fd < 0)
 		return err_errno(err, "open %s", path);
+	buf_init(&b, max);
 	for (;;) {
 		ssize_t n = read(fd, chunk, sizeof(chunk));
 
@@ -98,26 +100,50 @@ int file_write_value(const char *path, const char *value, struct err *err)
 	return 0;
 }
 
+static int make_one_dir(const char *path, mode_t mode)
+{
+	struct stat st;
+
+	if (mkdir(path, mode) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -errno;
+	if (stat(path, &st) < 0)
+		return -errno;
+	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
 int dir_make(const char *path, mode_t mode, struct err *err)
 {
 	auto_free char *part = xstrdup(path);
 
-	for (char *p = part + 1;; p++) {
-		if (*p != '/' && *p != '\0')
-			continue;
+	for (char *p = part; *p;) {
+		p += strspn(p, "/");
+		p += strcspn(p, "/");
 		char was = *p;
 		*p = '\0';
-		if (mkdir(part, mode) < 0 && errno != EEXIST)
-			return err_errno(err, "create folder %s", part);
+		int r = make_one_dir(part, mode);
+		if (r < 0)
+			return err_set(err, r, "create folder %s: %s", part, strerror(-r));
 		*p = was;
-		if (!was)
-			return 0;
 	}
+	return 0;
 }
 
-static int remove_at(int dir, const char *name, dev_t device);
+/* A folder below `dir`, unless something is mounted on it: by the kernel's own check, as a bind mount
+ * of the same file system has no device number of its own. */
+static int open_child_dir(int dir, const char *name)
+{
+	const struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+				      .resolve = dir == AT_FDCWD ? 0 : RESOLVE_NO_XDEV };
+	int fd = (int)syscall(SYS_openat2, dir, name, &how, sizeof(how));
 
-static int remove_children(int fd, dev_t device)
+	return fd < 0 ? -errno : fd;
+}
+
+static int remove_at(int dir, const char *name);
+
+static int remove_children(int fd)
 {
 	DIR *d = fdopendir(fd);
 	int r = 0;
@@ -129,22 +155,20 @@ static int remove_children(int fd, dev_t device)
 	}
 	for (struct dirent *e; r == 0 && (e = readdir(d));)
 		if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, ".."))
-			r = remove_at(dirfd(d), e->d_name, device);
+			r = remove_at(dirfd(d), e->d_name);
 	closedir(d);
 	return r;
 }
 
-static int remove_at(int dir, const char *name, dev_t device)
+static int remove_at(int dir, const char *name)
 {
 	struct stat st;
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (S_ISDIR(st.st_mode)) {
-		if (device && st.st_dev != device)
-			return -EXDEV;
-		int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		int r = fd < 0 ? -errno : remove_children(fd, st.st_dev);
+		int fd = open_child_dir(dir, name);
+		int r = fd < 0 ? fd : remove_children(fd);
 
 		if (r < 0)
 			return r;
@@ -156,7 +180,7 @@ static int remove_at(int dir, const char *name, dev_t device)
 
 int path_remove(const char *path, struct err *err)
 {
-	int r = remove_at(AT_FDCWD, path, 0);
+	int r = remove_at(AT_FDCWD, path);
 
 	return r < 0 ? err_set(err, r, "remove %s: %s", path, strerror(-r)) : 0;
 }

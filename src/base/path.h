@@ -22,11 +22,11 @@ int file_write_atomic(const char *path, const void *data, size_t len, mode_t mod
 /* Writes to an existing file in one write(2): for /proc, /sys and cgroup files. */
 int file_write_value(const char *path, const char *value, struct err *err);
 
-/* All folders of `path`; existing ones are left as they are. */
+/* All folders of `path`; existing ones are left as they are, -ENOTDIR for anything else. */
 int dir_make(const char *path, mode_t mode, struct err *err);
 
 /* Removes a file or a tree, without following symbolic links or crossing into other mounts;
- * nothing there is success. */
+ * nothing there is success, -EXDEV if something is mounted inside. */
 int path_remove(const char *path, struct err *err);
 
 bool path_exists(const char *path);

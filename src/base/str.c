@@ -29,8 +29,8 @@ bool str_ends(const char *s, const char *suffix)
 
 void str_copy(char *dst, size_t size, const char *src)
 {
+	assert(size);
 	size_t n = src ? strnlen(src, size - 1) : 0;
-
 	if (n)
 		memcpy(dst, src, n);
 	dst[n] = '\0';
@@ -98,7 +98,7 @@ char *strv_join(const struct strv *v, const char *sep)
 {
 	auto_buf struct buf b;
 
-	buf_init(&b, 1 << 20);
+	buf_init(&b, SIZE_MAX / 2); /* the pieces are in memory already */
 	for (size_t i = 0; i < v->n; i++) {
 		if (i)
 			buf_add_str(&b, sep);
