@@ -69,6 +69,24 @@ static int walk(struct walk *w, struct err *err)
 	return r;
 }
 
+/* Every hierarchy, whoever made the group there: an OCI runtime joins more controllers than we do. */
+static int walk_everywhere(struct walk *w, struct err *err)
+{
+	DIR *d = w->fs->layout == CGROUP_V2 ? NULL : opendir(w->fs->root);
+	int r = 0;
+
+	if (!d)
+		return walk(w, err);
+	for (struct dirent *e; r == 0 && (e = readdir(d));) {
+		auto_free char *dir = xasprintf("%s/%s/%s", w->fs->root, e->d_name, w->path);
+
+		if (e->d_type == DT_DIR && e->d_name[0] != '.')
+			r = w->visit(w, e->d_name, dir, err);
+	}
+	closedir(d);
+	return r;
+}
+
 static int write_file(const char *dir, const char *name, const char *value, struct err *err)
 {
 	auto_free char *path = path_join(dir, name);
@@ -409,5 +427,5 @@ int cgroup_remove(const struct cgroup_fs *fs, const char *path, struct err *err)
 {
 	struct walk w = { .fs = fs, .path = path, .visit = remove_visit };
 
-	return walk(&w, err);
+	return walk_everywhere(&w, err);
 }
