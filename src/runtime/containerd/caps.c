@@ -100,7 +100,7 @@ static int check_end(struct driver *d, const char *id, struct runtime_status *st
 	if (status->phase == RUNTIME_RUNNING) {
 		r = proc_wait(&status->proc, END_MS, err);
 		if (r == 0)
-			r = instance_find(&client, id, status, NULL, err);
+			r = container_find(&client, id, status, NULL, err);
 		if (r < 0)
 			return r;
 	}
@@ -126,10 +126,10 @@ static int prove(struct driver *d, const struct runtime *runtime, struct err *er
 	struct err ignored;
 
 	probe_id(d, runtime->program, id);
-	int r = instance_start(d, &spec, NULL, &status, err);
+	int r = container_start(d, &spec, NULL, &status, err);
 	if (r == 0)
 		r = check_end(d, id, &status, err);
-	instance_stop(d, id, NULL, NULL, &ignored);
+	container_stop(d, id, NULL, NULL, &ignored);
 	return r;
 }
 

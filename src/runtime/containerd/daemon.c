@@ -147,19 +147,12 @@ static int lock_daemon(const struct driver *d, struct err *err)
 	return TAKE_FD(fd);
 }
 
-static int open_own(struct driver *d, struct err *err)
+static int ensure_own(struct driver *d, struct err *err)
 {
-	struct proc_id proc;
-
-	d->is_own = true;
-	d->socket = path_join(d->state_dir, "containerd.sock");
-	d->runtime_root = path_join(d->state_dir, "runtime");
-	int r = dir_make(d->daemon_dir, 0711, err);
-	if (r == 0)
-		r = dir_make(d->state_dir, 0711, err);
-	if (r < 0)
-		return r;
 	auto_close int lock = lock_daemon(d, err);
+	struct proc_id proc;
+	int r = 0;
+
 	if (lock < 0)
 		return lock;
 	if (answers(d->socket))
@@ -167,6 +160,32 @@ static int open_own(struct driver *d, struct err *err)
 	if (!find_process(d, &proc))
 		r = spawn(d, &proc, err);
 	return r < 0 ? r : wait_answer(d, &proc, err);
+}
+
+static int open_own(struct driver *d, struct err *err)
+{
+	d->is_own = true;
+	d->socket = path_join(d->state_dir, "containerd.sock");
+	d->runtime_root = path_join(d->state_dir, "runtime");
+	int r = dir_make(d->daemon_dir, 0711, err);
+	if (r == 0)
+		r = dir_make(d->state_dir, 0711, err);
+	return r < 0 ? r : ensure_own(d, err);
+}
+
+/* Whoever starts a containerd of their own has to look after it; systemd does so for the system's.
+ * If it cannot be helped, the operation at hand tells. */
+void daemon_revive(struct driver *d, struct grpc_conn *conn)
+{
+	struct containerd c = { .grpc = conn, .ns = NAMESPACE, .timeout_ms = ANSWER_MS };
+	auto_free char *version = NULL;
+	struct err err;
+
+	if (!d->is_own)
+		return;
+	int r = containerd_version(&c, &version, &err);
+	if ((r == -ECONNREFUSED || r == -ECONNRESET) && ensure_own(d, &err) < 0)
+		log_debug("%s", err.msg);
 }
 
 static int open_other(struct driver *d, const char *socket, struct err *err)

@@ -14,6 +14,7 @@ struct client client_open(struct driver *driver, const struct cancel *cancel)
 		conn = atomic_exchange(&driver->conns[i], NULL);
 	if (!conn)
 		conn = grpc_conn_new(driver->socket);
+	daemon_revive(driver, conn);
 	return (struct client){ .driver = driver,
 				.api = { .grpc = conn,
 					 .ns = NAMESPACE,
@@ -130,8 +131,9 @@ const struct runtime_driver containerd_driver = {
 	.probe = caps_probe,
 	.has_image = image_has,
 	.fetch = image_fetch,
-	.start = instance_start,
-	.stop = instance_stop,
-	.list = instance_list,
-	.stats = instance_stats,
+	.start = container_start,
+	.terminate = instance_terminate,
+	.stop = container_stop,
+	.list = container_list,
+	.stats = container_stats,
 };

@@ -28,7 +28,7 @@
 #define PROBE_NAME "probe" /* of test containers, which are not listed */
 
 #define CALL_MS     20000  /* a call that only touches containerd's database */
-#define START_MS    90000  /* one that starts a shim and a runtime, on a busy machine */
+#define START_MS    60000  /* one that starts a shim and a runtime, on a busy machine */
 #define TRANSFER_MS 600000 /* the unpacking of one layer */
 
 struct grpc_conn;
@@ -73,6 +73,7 @@ void tell_phase(const struct runtime_ctx *ctx, const char *phase, uint64_t done,
 
 /* daemon.c: finds a containerd or starts one. */
 int daemon_open(struct driver *driver, const char *address, struct err *err);
+void daemon_revive(struct driver *driver, struct grpc_conn *conn);
 int daemon_shutdown(struct driver *driver, struct err *err);
 
 /* images.c */
@@ -97,21 +98,22 @@ int caps_binary(const struct driver *driver, const char *runtime, char **ret_bin
 int caps_prepare(struct driver *driver, struct err *err);
 
 /* list.c */
-int instance_list(void *state, const char *instance_id, struct runtime_list *ret, struct err *err);
-int instance_stats(void *state, const char *instance_id, struct runtime_stats *ret,
-		   struct err *err);
+int container_list(void *state, const char *instance_id, struct runtime_list *ret, struct err *err);
+int container_stats(void *state, const char *instance_id, struct runtime_stats *ret,
+		    struct err *err);
 /* One instance: 1 if there is one, -EPERM if it is another node's. `ret_stop_signal` may be NULL. */
-int instance_find(struct client *client, const char *instance_id, struct runtime_status *ret,
-		  int *ret_stop_signal, struct err *err);
+int container_find(struct client *client, const char *instance_id, struct runtime_status *ret,
+		   int *ret_stop_signal, struct err *err);
 char *container_cgroup(const struct driver *driver, const char *instance_id);
-char *instance_dir(const struct driver *driver, const char *instance_id);
+char *container_dir(const struct driver *driver, const char *instance_id);
 
 /* process.c, stop.c */
-int instance_start(void *state, const struct runtime_spec *spec, const struct runtime_ctx *ctx,
+int container_start(void *state, const struct runtime_spec *spec, const struct runtime_ctx *ctx,
+		    struct runtime_status *ret, struct err *err);
+int instance_terminate(void *state, const char *instance_id, struct err *err);
+int container_stop(void *state, const char *instance_id, const struct runtime_ctx *ctx,
 		   struct runtime_status *ret, struct err *err);
-int instance_stop(void *state, const char *instance_id, const struct runtime_ctx *ctx,
-		  struct runtime_status *ret, struct err *err);
 /* Ends what is left of it at once and removes all of it; nothing there is success. */
-int instance_remove(struct client *client, const char *instance_id, struct err *err);
+int container_remove(struct client *client, const char *instance_id, struct err *err);
 
 #endif

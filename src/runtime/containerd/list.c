@@ -10,7 +10,7 @@ char *container_cgroup(const struct driver *driver, const char *instance_id)
 	return xasprintf("%s/%s", driver->cgroup_parent, instance_id);
 }
 
-char *instance_dir(const struct driver *driver, const char *instance_id)
+char *container_dir(const struct driver *driver, const char *instance_id)
 {
 	return xasprintf("%s/instances/%s", driver->dir, instance_id);
 }
@@ -115,8 +115,8 @@ static int task_of(struct client *client, const struct containerd_record *record
 	return 0;
 }
 
-int instance_find(struct client *client, const char *instance_id, struct runtime_status *ret,
-		  int *ret_stop_signal, struct err *err)
+int container_find(struct client *client, const char *instance_id, struct runtime_status *ret,
+		   int *ret_stop_signal, struct err *err)
 {
 	auto_containerd_records struct containerd_records records = { 0 };
 	auto_free char *filter = xasprintf("id==\"%s\"", instance_id);
@@ -165,7 +165,7 @@ static int list_all(struct client *client, struct runtime_list *ret, struct err 
 	return 0;
 }
 
-int instance_list(void *state, const char *instance_id, struct runtime_list *ret, struct err *err)
+int container_list(void *state, const char *instance_id, struct runtime_list *ret, struct err *err)
 {
 	auto_client struct client client = client_open(state, NULL);
 	struct runtime_status status;
@@ -175,7 +175,7 @@ int instance_list(void *state, const char *instance_id, struct runtime_list *ret
 		r = list_all(&client, ret, err);
 		return r < 0 ? err_wrap(err, "list containers") : 0;
 	}
-	r = instance_find(&client, instance_id, &status, NULL, err);
+	r = container_find(&client, instance_id, &status, NULL, err);
 	if (r < 0 && r != -EPERM)
 		return err_wrap(err, "look up container %s", instance_id);
 	*ret = (struct runtime_list){ 0 };
@@ -184,7 +184,8 @@ int instance_list(void *state, const char *instance_id, struct runtime_list *ret
 	return 0;
 }
 
-int instance_stats(void *state, const char *instance_id, struct runtime_stats *ret, struct err *err)
+int container_stats(void *state, const char *instance_id, struct runtime_stats *ret,
+		    struct err *err)
 {
 	struct driver *d = state;
 	auto_free char *cgroup = container_cgroup(d, instance_id);

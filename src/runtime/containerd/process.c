@@ -211,9 +211,11 @@ static char *output_uri(const struct start *s)
 	return buf_take(&uri);
 }
 
+/* Not cancelled half-way: a runtime that is broken off may go on for a while and make what we have
+ * just cleaned up. */
 static int create_task(struct start *s, pid_t *ret_pid, struct err *err)
 {
-	struct containerd api = client_with(s->client, START_MS, s->client->api.cancel);
+	struct containerd api = client_with(s->client, START_MS, NULL);
 	auto_free char *output = output_uri(s);
 	struct containerd_task task = {
 		.id = s->spec->instance_id,
@@ -256,12 +258,12 @@ static int start_new(struct client *client, const struct runtime_spec *spec,
 	struct start s = { .client = client,
 			   .spec = spec,
 			   .ctx = ctx,
-			   .dir = instance_dir(client->driver, spec->instance_id) };
+			   .dir = container_dir(client->driver, spec->instance_id) };
 	struct err cleanup;
 	int r = start_steps(&s, err);
 
 	start_fini(&s);
-	if (r < 0 && instance_remove(client, spec->instance_id, &cleanup) < 0)
+	if (r < 0 && container_remove(client, spec->instance_id, &cleanup) < 0)
 		log_debug("after a failed start: %s", cleanup.msg);
 	return r;
 }
@@ -271,7 +273,7 @@ static int settle_existing(struct client *client, const struct runtime_spec *spe
 			   struct runtime_status *ret, struct err *err)
 {
 	struct runtime_status found;
-	int r = instance_find(client, spec->instance_id, &found, NULL, err);
+	int r = container_find(client, spec->instance_id, &found, NULL, err);
 
 	if (r <= 0)
 		return r;
@@ -282,11 +284,11 @@ static int settle_existing(struct client *client, const struct runtime_spec *spe
 		*ret = found;
 		return 1;
 	}
-	return instance_remove(client, spec->instance_id, err);
+	return container_remove(client, spec->instance_id, err);
 }
 
-int instance_start(void *state, const struct runtime_spec *spec, const struct runtime_ctx *ctx,
-		   struct runtime_status *ret, struct err *err)
+int container_start(void *state, const struct runtime_spec *spec, const struct runtime_ctx *ctx,
+		    struct runtime_status *ret, struct err *err)
 {
 	auto_client struct client client = client_open(state, ctx ? ctx->cancel : NULL);
 	struct runtime_status status;
@@ -300,7 +302,7 @@ int instance_start(void *state, const struct runtime_spec *spec, const struct ru
 	starting_end(state, spec->instance_id);
 	client.api.cancel = NULL;
 	if (r == 0)
-		r = instance_find(&client, spec->instance_id, &status, NULL, err);
+		r = container_find(&client, spec->instance_id, &status, NULL, err);
 	if (r == 0)
 		r = err_set(err, -EIO, "it vanished");
 	if (r < 0)

@@ -11,6 +11,7 @@
 #define LOOK_MS   100   /* how soon a cancel token shortens the grace */
 #define KILL_MS   10000 /* from SIGKILL to the end */
 #define NOTICE_MS 5000  /* from the end to containerd's knowing it */
+#define BUSY_MS   20    /* between two looks at a control group that is in use */
 #define TRIES     3
 
 /* By the kernel if containerd cannot. */
@@ -114,12 +115,29 @@ static int delete_task(struct client *client, const char *instance_id, struct er
 	return r;
 }
 
-int instance_remove(struct client *client, const char *instance_id, struct err *err)
+/* A runtime that was broken off may still be in it. */
+static int remove_cgroup(struct driver *d, const char *instance_id, struct err *err)
+{
+	auto_free char *cgroup = container_cgroup(d, instance_id);
+	uint64_t end = clock_monotonic_ms() + NOTICE_MS;
+	struct err ignored;
+
+	for (;;) {
+		int r = cgroup_remove(&d->cgroups, cgroup, err);
+
+		if (r != -EBUSY || clock_monotonic_ms() >= end)
+			return r;
+		cgroup_kill(&d->cgroups, cgroup, &ignored);
+		clock_poll(NULL, 0, clock_monotonic_ms() + BUSY_MS);
+	}
+}
+
+int container_remove(struct client *client, const char *instance_id, struct err *err)
 {
 	struct driver *d = client->driver;
 	struct containerd api = client_with(client, CALL_MS, NULL);
 	auto_free char *cgroup = container_cgroup(d, instance_id);
-	auto_free char *dir = instance_dir(d, instance_id);
+	auto_free char *dir = container_dir(d, instance_id);
 
 	kill_remaining(client, instance_id);
 	int r = delete_task(client, instance_id, err);
@@ -128,7 +146,7 @@ int instance_remove(struct client *client, const char *instance_id, struct err *
 	if (r == 0)
 		r = containerd_snapshot_remove(&api, instance_id, err);
 	if (r == 0)
-		r = cgroup_remove(&d->cgroups, cgroup, err);
+		r = remove_cgroup(d, instance_id, err);
 	return r < 0 ? r : path_remove(dir, err);
 }
 
@@ -153,8 +171,8 @@ static int end_running(struct stop *s, struct err *err)
 	return 0;
 }
 
-int instance_stop(void *state, const char *instance_id, const struct runtime_ctx *ctx,
-		  struct runtime_status *ret, struct err *err)
+int container_stop(void *state, const char *instance_id, const struct runtime_ctx *ctx,
+		   struct runtime_status *ret, struct err *err)
 {
 	auto_client struct client client = client_open(state, NULL);
 	struct stop s = { .client = &client,
@@ -164,14 +182,26 @@ int instance_stop(void *state, const char *instance_id, const struct runtime_ctx
 
 	STR_COPY(s.status.instance_id, instance_id);
 	STR_COPY(s.status.detail, "it was gone already");
-	int r = instance_find(&client, instance_id, &s.status, &s.sig, err);
+	int r = container_find(&client, instance_id, &s.status, &s.sig, err);
 	if (r > 0 && s.status.phase == RUNTIME_RUNNING)
 		r = end_running(&s, err);
 	if (r >= 0)
-		r = instance_remove(&client, instance_id, err);
+		r = container_remove(&client, instance_id, err);
 	if (r < 0)
 		return err_wrap(err, "stop container %s", instance_id);
 	if (ret)
 		*ret = s.status;
 	return 0;
+}
+
+int instance_terminate(void *state, const char *instance_id, struct err *err)
+{
+	auto_client struct client client = client_open(state, NULL);
+	struct runtime_status status = { 0 };
+	int sig = SIGTERM;
+	int r = container_find(&client, instance_id, &status, &sig, err);
+
+	if (r > 0 && status.phase == RUNTIME_RUNNING)
+		send_signal(&client, &status, sig);
+	return r < 0 ? err_wrap(err, "stop container %s", instance_id) : 0;
 }

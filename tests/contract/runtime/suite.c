@@ -1,0 +1,466 @@
+/* Tests that hold for every runtime driver. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/random.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "suite.h"
+
+#define END_MS     20000
+#define LOOK_MS    10
+#define N_PARALLEL 8
+
+void must(int r, const struct err *err)
+{
+	if (r < 0)
+		fail_msg("%s (%d)", err->msg, r);
+}
+
+void instance_init(struct instance *i, const struct subject *subject, enum program program)
+{
+	uint8_t random[12];
+
+	*i = (struct instance){ 0 };
+	assert_int_equal(getrandom(random, sizeof(random), 0), sizeof(random));
+	id_format(random, i->id);
+	i->log_path = xasprintf("%s/%s/log", subject->log_dir, i->id);
+	if (!subject->command(program, &i->cmd))
+		skip();
+	i->spec = (struct runtime_spec){
+		.instance_id = i->id,
+		.name = "shop.test.web.prod.instance.0",
+		.runtime = "docker",
+		.image = subject->image,
+		.digest = "sha256:test",
+		.cmd = &i->cmd,
+		.env = &i->env,
+		.incarnation = 7,
+		.generation = 3,
+		.log_path = i->log_path,
+	};
+}
+
+void instance_fini(struct instance *i)
+{
+	strv_fini(&i->cmd);
+	strv_fini(&i->env);
+	free(i->log_path);
+}
+
+void start(const struct subject *s, struct instance *i, struct runtime_status *ret)
+{
+	struct err err;
+
+	must(s->driver->start(s->state, &i->spec, NULL, ret, &err), &err);
+}
+
+void stop(const struct subject *s, const struct instance *i, struct runtime_status *ret)
+{
+	struct runtime_ctx ctx = { .grace_ms = 10000 };
+	struct err err;
+
+	must(s->driver->stop(s->state, i->id, &ctx, ret, &err), &err);
+	s->check_gone(s, i->id);
+}
+
+/* One, or none: false. */
+static bool look(const struct subject *s, const struct instance *i, struct runtime_status *ret)
+{
+	struct runtime_list list = { 0 };
+	struct err err;
+
+	must(s->driver->list(s->state, i->id, &list, &err), &err);
+	assert_true(list.n <= 1);
+	bool is_there = list.n == 1;
+	if (is_there)
+		*ret = list.items[0];
+	runtime_list_fini(&list);
+	return is_there;
+}
+
+void wait_ended(const struct subject *s, const struct instance *i, struct runtime_status *status)
+{
+	struct err err;
+
+	if (status->phase != RUNTIME_ENDED)
+		must(proc_wait(&status->watch, END_MS, &err), &err);
+	assert_true(look(s, i, status));
+	if (status->phase != RUNTIME_ENDED)
+		fail_msg("not ended: phase %d, %s", status->phase, status->detail);
+}
+
+size_t count_listed(const struct subject *s)
+{
+	struct runtime_list list = { 0 };
+	struct err err;
+
+	must(s->driver->list(s->state, NULL, &list, &err), &err);
+	size_t n = list.n;
+	runtime_list_fini(&list);
+	return n;
+}
+
+void wait_log(const struct instance *i, const char *text)
+{
+	uint64_t end = clock_monotonic_ms() + END_MS;
+
+	while (clock_monotonic_ms() < end) {
+		auto_free char *log = NULL;
+		struct err err;
+
+		if (file_read(i->log_path, 1 << 20, &log, NULL, &err) == 0 && strstr(log, text))
+			return;
+		clock_poll(NULL, 0, clock_monotonic_ms() + LOOK_MS);
+	}
+	fail_msg("%s does not come to hold \"%s\"", i->log_path, text);
+}
+
+static void starts_once_and_stops_once(void **state)
+{
+	const struct subject *s = *state;
+	struct runtime_status status;
+	struct runtime_status again;
+	struct instance i;
+	struct err err;
+
+	instance_init(&i, s, PROGRAM_IDLE);
+	start(s, &i, &status);
+	assert_int_equal(status.phase, RUNTIME_RUNNING);
+	assert_string_equal(status.instance_id, i.id);
+	assert_true(proc_is_alive(&status.proc));
+	assert_true(proc_is_alive(&status.watch));
+	assert_int_equal(status.incarnation, 7);
+	assert_int_equal(status.generation, 3);
+	assert_string_equal(status.digest, "sha256:test");
+	assert_true(status.started_ms > 1500000000000);
+	start(s, &i, &again);
+	assert_int_equal(again.proc.pid, status.proc.pid);
+	i.spec.incarnation = 8;
+	assert_int_equal(s->driver->start(s->state, &i.spec, NULL, &again, &err), -EEXIST);
+	assert_true(look(s, &i, &again));
+	assert_int_equal(again.incarnation, 7);
+	assert_int_equal(count_listed(s), 1);
+	stop(s, &i, &again);
+	assert_int_equal(again.phase, RUNTIME_ENDED);
+	assert_int_equal(again.end, RUNTIME_END_STOPPED);
+	assert_false(proc_is_alive(&status.proc));
+	assert_false(look(s, &i, &again));
+	stop(s, &i, NULL);
+	assert_int_equal(count_listed(s), 0);
+	instance_fini(&i);
+}
+
+static void check_end(const struct subject *s, enum program program, enum runtime_end end,
+		      int exit_code)
+{
+	struct runtime_status status;
+	struct instance i;
+
+	instance_init(&i, s, program);
+	start(s, &i, &status);
+	wait_ended(s, &i, &status);
+	assert_int_equal(status.end, end);
+	assert_int_equal(status.exit_code, exit_code);
+	assert_true(*status.detail);
+	stop(s, &i, &status);
+	assert_int_equal(status.end, end);
+	assert_int_equal(status.exit_code, exit_code);
+	assert_int_equal(count_listed(s), 0);
+	instance_fini(&i);
+}
+
+static void tells_a_clean_end(void **state)
+{
+	check_end(*state, PROGRAM_CLEAN, RUNTIME_END_CLEAN, 0);
+}
+
+static void tells_an_exit_code(void **state)
+{
+	check_end(*state, PROGRAM_THREE, RUNTIME_END_ERROR, 3);
+}
+
+static void tells_a_crash(void **state)
+{
+	const struct subject *s = *state;
+	struct runtime_status status;
+	struct instance i;
+	struct err err;
+
+	instance_init(&i, s, PROGRAM_DEAF);
+	start(s, &i, &status);
+	must(proc_kill(&status.proc, SIGKILL, &err), &err);
+	wait_ended(s, &i, &status);
+	assert_int_equal(status.end, RUNTIME_END_CRASH);
+	stop(s, &i, NULL);
+	instance_fini(&i);
+}
+
+static void tells_when_memory_ran_out(void **state)
+{
+	const struct subject *s = *state;
+	struct runtime_status status;
+	struct instance i;
+
+	instance_init(&i, s, PROGRAM_HOG);
+	i.spec.memory_mib = 24;
+	start(s, &i, &status);
+	wait_ended(s, &i, &status);
+	assert_int_equal(status.end, RUNTIME_END_OOM);
+	stop(s, &i, NULL);
+	instance_fini(&i);
+}
+
+static void holds_to_its_share_of_processor(void **state)
+{
+	const struct subject *s = *state;
+	struct runtime_stats before;
+	struct runtime_stats after;
+	struct runtime_status status;
+	struct instance i;
+	struct err err;
+
+	instance_init(&i, s, PROGRAM_SPIN);
+	i.spec.cpu_millis = 200;
+	i.spec.memory_mib = 64;
+	start(s, &i, &status);
+	must(s->driver->stats(s->state, i.id, &before, &err), &err);
+	uint64_t since = clock_monotonic_ms();
+	clock_poll(NULL, 0, since + 1500);
+	must(s->driver->stats(s->state, i.id, &after, &err), &err);
+	uint64_t passed_ms = clock_monotonic_ms() - since;
+	uint64_t used_ms = (after.cpu_ns - before.cpu_ns) / 1000000;
+	if (used_ms * 1000 > passed_ms * 300 || used_ms < 20)
+		fail_msg("used %d ms of %d", (int)used_ms, (int)passed_ms);
+	assert_true(after.memory_bytes > 0 && after.memory_bytes < (64u << 20));
+	stop(s, &i, NULL);
+	assert_true(s->driver->stats(s->state, i.id, &after, &err) < 0);
+	instance_fini(&i);
+}
+
+static void keeps_a_log(void **state)
+{
+	const struct subject *s = *state;
+	struct runtime_status status;
+	struct instance i;
+
+	instance_init(&i, s, PROGRAM_HELLO);
+	start(s, &i, &status);
+	wait_log(&i, "stdout F hello\n");
+	stop(s, &i, NULL);
+	assert_true(path_exists(i.log_path));
+	instance_fini(&i);
+}
+
+static void outlives_its_supervisor(void **state)
+{
+	struct subject *s = *state;
+	struct runtime_status before;
+	struct runtime_status after;
+	struct instance i;
+	struct err err;
+
+	instance_init(&i, s, PROGRAM_DEAF);
+	start(s, &i, &before);
+	s->driver->close(s->state);
+	must(s->driver->open(&s->config, &s->state, &err), &err);
+	assert_true(look(s, &i, &after));
+	assert_int_equal(after.phase, RUNTIME_RUNNING);
+	assert_int_equal(after.proc.pid, before.proc.pid);
+	assert_int_equal(after.proc.start_time, before.proc.start_time);
+	/* It ends while nobody is there. */
+	s->driver->close(s->state);
+	must(proc_kill(&after.proc, SIGKILL, &err), &err);
+	must(proc_wait(&after.watch, END_MS, &err), &err);
+	must(s->driver->open(&s->config, &s->state, &err), &err);
+	assert_true(look(s, &i, &after));
+	assert_int_equal(after.phase, RUNTIME_ENDED);
+	assert_int_equal(after.end, RUNTIME_END_CRASH);
+	start(s, &i, &after);
+	assert_int_equal(after.phase, RUNTIME_RUNNING);
+	assert_int_not_equal(after.proc.pid, before.proc.pid);
+	stop(s, &i, NULL);
+	instance_fini(&i);
+}
+
+static void kills_what_does_not_listen(void **state)
+{
+	const struct subject *s = *state;
+	struct runtime_ctx ctx = { .grace_ms = 300 };
+	struct cancel cancel = { 0 };
+	struct runtime_status status;
+	struct instance i;
+	struct err err;
+
+	instance_init(&i, s, PROGRAM_DEAF);
+	start(s, &i, &status);
+	uint64_t since = clock_monotonic_ms();
+	must(s->driver->stop(s->state, i.id, &ctx, &status, &err), &err);
+	assert_int_equal(status.end, RUNTIME_END_STOPPED);
+	assert_true(clock_monotonic_ms() - since >= 300);
+	start(s, &i, &status);
+	cancel_set(&cancel);
+	ctx = (struct runtime_ctx){ .grace_ms = 60000, .cancel = &cancel };
+	since = clock_monotonic_ms();
+	must(s->driver->stop(s->state, i.id, &ctx, &status, &err), &err);
+	assert_true(clock_monotonic_ms() - since < 20000);
+	s->check_gone(s, i.id);
+	instance_fini(&i);
+}
+
+static void leaves_nothing_of_a_failed_start(void **state)
+{
+	const struct subject *s = *state;
+	struct runtime_status status = { .exit_code = 99 };
+	struct instance i;
+	struct err err;
+
+	instance_init(&i, s, PROGRAM_IDLE);
+	i.spec.image = "registry.invalid/absent:1";
+	assert_int_equal(s->driver->start(s->state, &i.spec, NULL, &status, &err), -ENOENT);
+	assert_non_null(strstr(err.msg, "registry.invalid/absent:1"));
+	s->check_gone(s, i.id);
+	instance_fini(&i);
+	instance_init(&i, s, PROGRAM_ABSENT);
+	assert_true(s->driver->start(s->state, &i.spec, NULL, &status, &err) < 0);
+	assert_true(*err.msg);
+	assert_int_equal(status.exit_code, 99);
+	s->check_gone(s, i.id);
+	assert_int_equal(count_listed(s), 0);
+	instance_fini(&i);
+}
+
+struct delayed {
+	struct cancel cancel;
+	uint64_t delay_ms;
+};
+
+static void *cancel_later(void *arg)
+{
+	struct delayed *d = arg;
+
+	clock_poll(NULL, 0, clock_monotonic_ms() + d->delay_ms);
+	cancel_set(&d->cancel);
+	return NULL;
+}
+
+static void can_be_cancelled_at_any_time(void **state)
+{
+	const struct subject *s = *state;
+
+	for (uint64_t delay = 0; delay <= 80; delay += 8) {
+		struct delayed d = { .delay_ms = delay };
+		struct runtime_ctx ctx = { .cancel = &d.cancel };
+		struct runtime_status status;
+		struct instance i;
+		struct err err;
+		pthread_t thread;
+
+		instance_init(&i, s, PROGRAM_IDLE);
+		assert_int_equal(pthread_create(&thread, NULL, cancel_later, &d), 0);
+		int r = s->driver->start(s->state, &i.spec, &ctx, &status, &err);
+		pthread_join(thread, NULL);
+		if (r < 0 && r != -ECANCELED)
+			fail_msg("after %d ms: %s (%d)", (int)delay, err.msg, r);
+		if (r == 0)
+			stop(s, &i, NULL);
+		s->check_gone(s, i.id);
+		instance_fini(&i);
+	}
+	assert_int_equal(count_listed(s), 0);
+}
+
+struct worker {
+	const struct subject *subject;
+	struct instance instances[3];
+	int result;
+	struct err err;
+};
+
+static void *live(void *arg)
+{
+	struct worker *w = arg;
+	const struct runtime_driver *driver = w->subject->driver;
+
+	for (size_t k = 0; k < ARRAY_LEN(w->instances) && w->result >= 0; k++) {
+		struct instance *i = &w->instances[k];
+		struct runtime_ctx ctx = { .grace_ms = 5000 };
+		struct runtime_status status;
+
+		w->result = driver->start(w->subject->state, &i->spec, NULL, &status, &w->err);
+		if (w->result >= 0)
+			w->result = driver->stop(w->subject->state, i->id, &ctx, &status, &w->err);
+	}
+	return NULL;
+}
+
+static void serves_several_threads(void **state)
+{
+	const struct subject *s = *state;
+	struct worker workers[N_PARALLEL] = { 0 };
+	pthread_t threads[N_PARALLEL];
+
+	for (size_t k = 0; k < N_PARALLEL; k++) {
+		workers[k].subject = s;
+		for (size_t n = 0; n < ARRAY_LEN(workers[k].instances); n++)
+			instance_init(&workers[k].instances[n], s, PROGRAM_IDLE);
+	}
+	for (size_t k = 0; k < N_PARALLEL; k++)
+		assert_int_equal(pthread_create(&threads[k], NULL, live, &workers[k]), 0);
+	for (size_t k = 0; k < N_PARALLEL; k++)
+		pthread_join(threads[k], NULL);
+	for (size_t k = 0; k < N_PARALLEL; k++) {
+		must(workers[k].result, &workers[k].err);
+		for (size_t n = 0; n < ARRAY_LEN(workers[k].instances); n++) {
+			s->check_gone(s, workers[k].instances[n].id);
+			instance_fini(&workers[k].instances[n]);
+		}
+	}
+	assert_int_equal(count_listed(s), 0);
+}
+
+static void proves_what_it_names(void **state)
+{
+	const struct subject *s = *state;
+	struct runtime_info info = { 0 };
+	struct err err;
+
+	must(s->driver->probe(s->state, &info, &err), &err);
+	for (size_t k = 0; k < info.problems.n; k++)
+		print_message("problem: %s\n", info.problems.items[k]);
+	auto_free char *names = strv_join(&info.virtualization, ", ");
+	print_message("works: %s\n", names);
+	assert_true(info.virtualization.n > 0);
+	runtime_info_fini(&info);
+	assert_int_equal(count_listed(s), 0);
+}
+
+int suite_run(struct subject *subject, const struct CMUnitTest *own, size_t n_own)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_prestate(starts_once_and_stops_once, subject),
+		cmocka_unit_test_prestate(tells_a_clean_end, subject),
+		cmocka_unit_test_prestate(tells_an_exit_code, subject),
+		cmocka_unit_test_prestate(tells_a_crash, subject),
+		cmocka_unit_test_prestate(tells_when_memory_ran_out, subject),
+		cmocka_unit_test_prestate(holds_to_its_share_of_processor, subject),
+		cmocka_unit_test_prestate(keeps_a_log, subject),
+		cmocka_unit_test_prestate(outlives_its_supervisor, subject),
+		cmocka_unit_test_prestate(kills_what_does_not_listen, subject),
+		cmocka_unit_test_prestate(leaves_nothing_of_a_failed_start, subject),
+		cmocka_unit_test_prestate(can_be_cancelled_at_any_time, subject),
+		cmocka_unit_test_prestate(serves_several_threads, subject),
+		cmocka_unit_test_prestate(proves_what_it_names, subject),
+	};
+
+	size_t n = ARRAY_LEN(tests);
+	auto_free struct CMUnitTest *all = xcalloc(n + n_own, sizeof(*all));
+
+	memcpy(all, tests, sizeof(tests));
+	memcpy(all + n, own, n_own * sizeof(*own));
+	return _cmocka_run_group_tests(subject->name, all, n + n_own, NULL, NULL);
+}
