@@ -66,7 +66,9 @@ static void say(struct live *live, const struct followed *f)
 	auto_buf struct buf line;
 
 	buf_init(&line, LINE_MAX_BYTES);
-	if (!*f->state && !f->is_gone)
+	/* Nothing is known yet; or what comes next says the same. */
+	if (!f->is_gone &&
+	    (!*f->state || (str_eq(f->state, "UNDEPLOYED") && str_eq(reason, "removed"))))
 		return;
 	buf_addf(&line, "%s: %s", f->label, state_shown(f));
 	if (!str_is_empty(reason)) {

@@ -111,6 +111,8 @@ void text_add(struct buf *out, const char *text, size_t width, enum style style)
 	bool is_cut = text_width(text) > width;
 	size_t room = is_cut && width ? width - 1 : width;
 
+	if (!*text)
+		return;
 	buf_add_str(out, style_codes[style]);
 	while (*text) {
 		struct glyph g = glyph_at(text);
