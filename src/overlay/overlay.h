@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 #include "base/id.h"
+#include "base/proc.h"
 #include "model/sla.h"
 
 struct overlay_config {
@@ -85,6 +86,9 @@ struct overlay_driver {
 	int (*list)(struct overlay *ov, struct strv *ret, struct err *err);
 	/* What on this host stands in the way: a sentence each (a firewall that drops, …). */
 	int (*check)(struct overlay *ov, struct strv *ret, struct err *err);
+	/* Optional: the process that serves names, pid 0 if there is none. When it ends, setup starts it
+	 * again. */
+	void (*nameserver)(const struct overlay *ov, struct proc_id *ret);
 	/* Removes everything of ours and restores the host's settings. */
 	int (*down)(struct overlay *ov, struct err *err);
 };

@@ -53,6 +53,34 @@ static void on_setup_retry(void *arg)
 	network_setup(arg);
 }
 
+static void on_nameserver_end(void *arg, unsigned events)
+{
+	struct worker *worker = arg;
+
+	worker->nameserver_watch = io_cancel(worker->nameserver_watch);
+	close(TAKE_FD(worker->nameserver_fd));
+	if (worker->is_down)
+		return;
+	log_warning("the name server ended: starting it again");
+	network_setup(worker);
+}
+
+static void watch_nameserver(struct worker *worker)
+{
+	struct proc_id proc = { 0 };
+	struct err err;
+
+	if (worker->nameserver_watch || !worker->config.overlay->nameserver)
+		return;
+	worker->config.overlay->nameserver(worker->overlay, &proc);
+	if (!proc.pid)
+		return;
+	worker->nameserver_fd = proc_open(&proc, &err);
+	if (worker->nameserver_fd >= 0)
+		worker->nameserver_watch = io_watch(worker->config.loop, worker->nameserver_fd,
+						    IO_READ, on_nameserver_end, worker);
+}
+
 static void setup_done(struct op *op)
 {
 	struct worker *worker = op->worker;
@@ -64,6 +92,7 @@ static void setup_done(struct op *op)
 		return;
 	}
 	worker->is_setup = true;
+	watch_nameserver(worker);
 	if (worker->needs_setup) {
 		network_setup(worker);
 		return;

@@ -99,6 +99,8 @@ struct worker {
 	void *down_arg;
 	bool is_closing_down; /* instances are gone, the overlay is going */
 
+	int nameserver_fd; /* pidfd, -1: none */
+	struct io *nameserver_watch;
 	uint64_t publish_seq; /* counts publications begun */
 	bool is_publishing;
 	bool needs_publish;

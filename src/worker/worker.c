@@ -30,6 +30,7 @@ struct worker *worker_new(const struct worker_config *config, struct err *err)
 	struct worker *worker = NEW(struct worker);
 
 	worker->config = *config;
+	worker->nameserver_fd = -1;
 	list_init(&worker->ops);
 	list_init(&worker->saves);
 	worker->store = store_open(config->loop, config->store, config->store_where, err);
@@ -70,6 +71,8 @@ struct worker *worker_free(struct worker *worker)
 	store_close(worker->store);
 	strv_fini(&worker->subnets);
 	strv_fini(&worker->problems);
+	if (worker->nameserver_fd >= 0)
+		close(worker->nameserver_fd);
 	fields_fini(&msg_table_table, &worker->table);
 	free(worker);
 	return NULL;

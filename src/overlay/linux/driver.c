@@ -52,8 +52,10 @@ static int linux_setup(struct overlay *ov, const struct strv *blocks, struct err
 
 static int linux_publish(struct overlay *ov, const struct overlay_table *table, struct err *err)
 {
+	if (ov->blocks.n == 0)
+		return err_set(err, -EINVAL,
+			       "publish service addresses: the overlay is not set up");
 	int r = rules_publish(ov, table, err);
-
 	if (r == 0)
 		r = nameserver_publish(ov, table, err);
 	return r < 0 ? err_wrap(err, "publish service addresses") : 0;
@@ -68,5 +70,6 @@ const struct overlay_driver overlay_linux = {
 	.publish = linux_publish,
 	.list = link_list,
 	.check = overlay_check,
+	.nameserver = nameserver_process,
 	.down = overlay_down,
 };

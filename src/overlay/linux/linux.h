@@ -50,6 +50,7 @@ int flows_forget_pools(const struct overlay_plan *plan, struct err *err);
 /* nameserver.c: a dnsmasq that outlives us. */
 int nameserver_start(struct overlay *ov, struct err *err); /* runs already: success */
 int nameserver_stop(struct overlay *ov, struct err *err);
+void nameserver_process(const struct overlay *ov, struct proc_id *ret);
 int nameserver_publish(struct overlay *ov, const struct overlay_table *table, struct err *err);
 
 /* check.c, down.c */

@@ -50,6 +50,7 @@ static void command(const struct overlay *ov, struct strv *ret)
 	strv_addf(ret, "--addn-hosts=%s", hosts);
 	strv_addf(ret, "--local=/%s/", ov->plan.domain);
 	strv_add(ret, "--domain-needed");
+	strv_add(ret, "--dns-loop-detect");
 	strv_add(ret, "--cache-size=1000");
 }
 
@@ -67,6 +68,14 @@ static bool find(const struct overlay *ov, const char *wanted, struct proc_id *r
 		return false;
 	*is_wanted = str_eq(lines.items[1], wanted);
 	return true;
+}
+
+void nameserver_process(const struct overlay *ov, struct proc_id *ret)
+{
+	bool is_wanted;
+
+	if (!find(ov, "", ret, &is_wanted))
+		*ret = (struct proc_id){ 0 };
 }
 
 static int end(const struct proc_id *id, struct err *err)
