@@ -160,8 +160,9 @@ static int create_service(struct server *server, struct apply *apply,
 	}
 	uint32_t replicas = spec->has_replicas ? spec->replicas : 1;
 	plan_add(&apply->plan, "create", "service", name);
-	plan_detail(&apply->plan, "%s, %u instance%s", spec->virtualization, replicas,
-		    replicas == 1 ? "" : "s");
+	plan_detail(&apply->plan, "%s, %u instance%s",
+		    str_eq(spec->virtualization, "docker") ? "container" : spec->virtualization,
+		    replicas, replicas == 1 ? "" : "s");
 	next_put(server, KIND_SERVICE, service->id, service);
 	scale_to(server, service, replicas);
 	return 0;

@@ -2,6 +2,7 @@
 #include "server/private.h"
 
 #define LISTED_MAX 10
+#define PREFIX_MIN 4 /* digits of an id */
 
 static const void *version(const struct doc *doc, bool is_next)
 {
@@ -95,25 +96,18 @@ const struct service *find_service(const struct server *server, const char *name
 	return fits.n == 1 ? found : NULL;
 }
 
+/* The forms of a service's name, with ".N" or, where that names one instance only, without. */
 static bool instance_fits(const struct instance *inst, const char *name)
 {
-	auto_free char *full = xasprintf("%s.%u", inst->sname, inst->number);
-	const char *dot = strchr(inst->sname, '.');
-	size_t n = strlen(name);
+	const struct service named = { .name = inst->sname };
+	auto_free char *number = xasprintf(".%u", inst->number);
+	auto_free char *service = xstrdup(name);
 
-	if (n >= 4 && str_starts(inst->id, name))
+	if (strlen(name) >= PREFIX_MIN && str_starts(inst->id, name))
 		return true;
-	if (str_eq(full, name))
-		return true;
-	dot = dot ? strchr(dot + 1, '.') : NULL; /* past the application */
-	if (!dot)
-		return false;
-	auto_free char *local = xasprintf("%s.%u", dot + 1, inst->number);
-	if (str_eq(local, name))
-		return true;
-	auto_free char *bare = xasprintf("%.*s.%u", (int)strcspn(dot + 1, "."), dot + 1,
-					 inst->number);
-	return str_eq(bare, name);
+	if (str_ends(service, number))
+		service[strlen(service) - strlen(number)] = '\0';
+	return str_eq(service, inst->sname) || service_fits(&named, service);
 }
 
 int server_find_instance(struct server *server, const char *name, struct server_instance_ref *ret,
