@@ -431,9 +431,9 @@ static void proves_what_it_names(void **state)
 
 	must(s->driver->probe(s->state, &info, &err), &err);
 	for (size_t k = 0; k < info.problems.n; k++)
-		print_message("problem: %s\n", info.problems.items[k]);
+		print_message("# problem: %s\n", info.problems.items[k]);
 	auto_free char *names = strv_join(&info.virtualization, ", ");
-	print_message("works: %s\n", names);
+	print_message("# works: %s\n", names);
 	assert_true(info.virtualization.n > 0);
 	runtime_info_fini(&info);
 	assert_int_equal(count_listed(s), 0);
