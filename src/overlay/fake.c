@@ -16,7 +16,6 @@ struct fake_network {
 	struct fake_service *services;
 	size_t n_backends;
 	size_t n_services;
-	bool is_setup;
 };
 
 struct fake_service {
@@ -136,7 +135,6 @@ static int fake_setup(struct overlay *ov, const struct strv *blocks, struct err 
 		return err_set(err, -EINVAL, "set up overlay: the node has no block of addresses");
 	strv_fini(&ov->blocks);
 	strv_copy(&ov->blocks, blocks);
-	ov->net->is_setup = true;
 	return 0;
 }
 
@@ -173,6 +171,9 @@ static int fake_publish(struct overlay *ov, const struct overlay_table *table, s
 {
 	struct fake_network *net = ov->net;
 
+	if (ov->blocks.n == 0)
+		return err_set(err, -EINVAL,
+			       "publish service addresses: the overlay is not set up");
 	forget_table(net);
 	for (size_t i = 0; i < table->n_services; i++) {
 		const struct overlay_service *s = &table->services[i];
@@ -209,7 +210,6 @@ static int fake_down(struct overlay *ov, struct err *err)
 	forget_table(ov->net);
 	forget_links(ov->net);
 	strv_fini(&ov->blocks);
-	ov->net->is_setup = false;
 	return 0;
 }
 

@@ -54,6 +54,9 @@ static const char template[] =
 	 * is looked up: that would lead back out of the bridge, and the ICMP redirect for it uses up
 	 * the sender's share of ICMP errors. */
 	"	chain refuse {\n"
+	/* A reply that tracking takes for none of its connection (late, say) was not translated
+	 * back. A reset would end the connection that it belongs to. */
+	"		ct state invalid drop\n"
 	"		meta l4proto tcp reject with tcp reset\n"
 	"		reject with icmp type port-unreachable\n"
 	"	}\n"
@@ -68,6 +71,8 @@ static const char template[] =
 	/* Forwarding was off before us: only what was mapped may come in from elsewhere. */
 	"	chain forward {\n"
 	"		type filter hook forward priority 0\n"
+	/* Others cut packets down to the path's size only if told so, and may not hear of it. */
+	"		iifname \"@B\" oifname != \"@B\" tcp flags syn tcp option maxseg size set rt mtu\n"
 	"		ct state established,related accept\n"
 	"		iifname != \"@B\" oifname \"@B\" ct status and dnat == 0 drop\n"
 	"	}\n"

@@ -26,20 +26,29 @@ static int remove_links(struct overlay *ov, struct err *err)
 	return r;
 }
 
+static int remove_flows(struct overlay *ov, struct err *err)
+{
+	return flows_forget_pools(&ov->plan, err);
+}
+
+/* Goes on after a failure, as what can go should, and tells the first. */
 int overlay_down(struct overlay *ov, struct err *err)
 {
-	int r = nameserver_stop(ov, err);
+	static int (*const steps[])(struct overlay *, struct err *) = {
+		nameserver_stop, remove_instances, remove_links,
+		rules_remove,    remove_flows,     sysctl_restore,
+	};
+	struct err first = { 0 };
 
-	if (r == 0)
-		r = remove_instances(ov, err);
-	if (r == 0)
-		r = remove_links(ov, err);
-	if (r == 0)
-		r = rules_remove(ov, err);
-	if (r == 0)
-		r = flows_forget_pools(&ov->plan, err);
-	if (r == 0)
-		r = sysctl_restore(ov, err);
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		struct err one = { 0 };
+
+		if (steps[i](ov, &one) < 0 && !first.code)
+			first = one;
+	}
 	strv_fini(&ov->blocks);
-	return r < 0 ? err_wrap(err, "take overlay down") : 0;
+	if (!first.code)
+		return 0;
+	err_copy(err, &first);
+	return err_wrap(err, "take overlay down");
 }

@@ -349,6 +349,19 @@ static void a_flushed_ruleset_is_written_again(void **state)
 	expect(&(struct kit_call){ NULL, 0, SVC(1), 80, false }, "web1 10.18.0.1");
 }
 
+static void a_narrow_uplink_narrows_what_peers_send(void **state)
+{
+	struct fixture *f = begin(state);
+
+	free(kit_run("ip link set lan0 mtu 1300"));
+	auto_close int fd =
+		kit_connect(&(struct kit_call){ f->links[2].netns_path, 0, LAN_HOST, 80, false });
+	assert_true(kit_echo(fd));
+	auto_free char *sockets = kit_run("ip netns exec lan ss -tin state established");
+	assert_non_null(strstr(sockets, " mss:12"));
+	assert_null(strstr(sockets, " mss:14"));
+}
+
 #define FLOW_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -366,6 +379,7 @@ int main(void)
 		FLOW_TEST(a_restart_forgets_who_died_meanwhile),
 		FLOW_TEST(a_sender_finds_a_udp_port_mapped_later),
 		FLOW_TEST(a_flushed_ruleset_is_written_again),
+		FLOW_TEST(a_narrow_uplink_narrows_what_peers_send),
 	};
 
 	return cmocka_run_group_tests_name("overlay/linux/flows", tests, NULL, NULL);
