@@ -57,6 +57,7 @@ int answer_now(struct http_request *r, unsigned status)
 	if (body)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
 	int result = MHD_queue_response(r->conn->mhd, status, response);
+	r->is_ended = true;
 
 	MHD_destroy_response(response);
 	return result;
@@ -94,6 +95,7 @@ void http_reply(struct http_request *r, unsigned status, const char *content_typ
 	r->reply = take_body;
 	r->reply_len = take_body ? strlen(take_body) : 0;
 	r->is_owned = false;
+	r->is_ended = true;
 	if (r->conn)
 		begin(r, status, content_type);
 	else

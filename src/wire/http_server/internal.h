@@ -33,6 +33,8 @@ struct http_server {
 	struct list listeners;
 	struct list connections;
 	unsigned n_connections;
+	struct list lingering;
+	unsigned n_lingering;
 	struct list due; /* requests with notices */
 	bool is_running; /* inside run_now() */
 };
@@ -43,6 +45,7 @@ struct connection {
 	struct MHD_Connection *mhd;
 	int fd; /* the library's; ours to shut down */
 	bool is_unix;
+	bool is_refused; /* with a body that was not read */
 	char peer[INET6_ADDRSTRLEN];
 	struct http_request *request; /* the one in progress */
 	uint64_t deadline_ms;         /* it is cut off then; 0: never */
@@ -82,7 +85,7 @@ struct http_request {
 	struct buf stream; /* not sent yet */
 	bool is_stream;
 	bool is_starved; /* a write was refused */
-	bool is_ended;
+	bool is_ended;   /* the answer is whole */
 	bool is_cut;
 };
 
@@ -108,6 +111,10 @@ void connection_set_deadline(struct connection *conn, uint64_t delay_ms);
 
 /* answer.c */
 int answer_now(struct http_request *r, unsigned status);
+
+/* linger.c */
+void linger_begin(struct http_server *server, int fd);
+void linger_end_all(struct http_server *server);
 
 /* listener.c */
 void listener_free(struct listener *listener);

@@ -156,12 +156,20 @@ static struct connection *find_connection(struct http_server *server, int fd)
 	return NULL;
 }
 
+static void on_closed(struct connection *conn)
+{
+	if (!conn)
+		return;
+	if (conn->is_refused)
+		linger_begin(conn->server, conn->fd);
+	connection_free(conn);
+}
+
 static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
 			  enum MHD_ConnectionNotificationCode code)
 {
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-		if (*context)
-			connection_free(*context);
+		on_closed(*context);
 		*context = NULL;
 		return;
 	}
@@ -188,9 +196,10 @@ static enum MHD_Result on_head(struct http_request *r, const char *method)
 	unsigned status = request_parse_head(r, method);
 
 	connection_set_deadline(r->conn, r->conn->server->config.body_timeout_ms);
-	if (status)
-		return answer_now(r, status) == MHD_YES ? MHD_YES : MHD_NO;
-	return MHD_YES;
+	if (!status)
+		return MHD_YES;
+	r->conn->is_refused = true;
+	return answer_now(r, status) == MHD_YES ? MHD_YES : MHD_NO;
 }
 
 static enum MHD_Result on_body(struct http_request *r, const char *data, size_t *len)
@@ -275,6 +284,7 @@ struct http_server *http_server_new(struct loop *loop, const struct http_server_
 	set_defaults(&server->config);
 	list_init(&server->listeners);
 	list_init(&server->connections);
+	list_init(&server->lingering);
 	list_init(&server->due);
 	server->mhd = MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
@@ -308,6 +318,20 @@ static void resume_all(struct http_server *server)
 	}
 }
 
+bool http_server_is_flushed(const struct http_server *server)
+{
+	struct list *pos;
+	struct list *tmp;
+
+	list_for_each(pos, tmp, &server->connections) {
+		const struct http_request *r = container_of(pos, struct connection, node)->request;
+
+		if (r && r->is_ended)
+			return false;
+	}
+	return true;
+}
+
 struct http_server *http_server_free(struct http_server *server)
 {
 	struct list *node;
@@ -320,6 +344,7 @@ struct http_server *http_server_free(struct http_server *server)
 		listener_free(container_of(server->listeners.next, struct listener, node));
 	resume_all(server);
 	MHD_stop_daemon(server->mhd);
+	linger_end_all(server);
 	/* What is still owned is orphaned: its answers go nowhere, and no callback comes. */
 	while ((node = list_pop(&server->due)))
 		continue;

@@ -98,7 +98,7 @@ static void descriptors_are_passed_in_order(void **state)
 	/* The sources stand in each other's places. */
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(pipe2(pipes[i], O_CLOEXEC), 0);
-		assert_int_equal(write(pipes[i][1], "012" + i, 1), 1);
+		assert_int_equal(write(pipes[i][1], &"012"[i], 1), 1);
 		close(pipes[i][1]);
 	}
 	for (int i = 0; i < 3; i++)

@@ -246,6 +246,24 @@ static void keep(void *arg, struct http_request *r)
 	loop_stop(f->loop);
 }
 
+static void flushed_is_when_the_client_has_it(void **state)
+{
+	struct fixture *f = *state;
+	struct call call = { 0 };
+
+	fixture_start(f, keep);
+	call_begin(&call, f, "/");
+	assert_true(http_server_is_flushed(f->server));
+	fixture_wait(f);
+	assert_true(http_server_is_flushed(f->server)); /* nothing is answered yet */
+	http_reply(f->request, 204, NULL, NULL);
+	assert_false(http_server_is_flushed(f->server));
+	fixture_wait(f);
+	assert_int_equal(call.response.status, 204);
+	assert_true(http_server_is_flushed(f->server));
+	call_fini(&call);
+}
+
 static void a_server_can_go_before_the_answer(void **state)
 {
 	struct fixture *f = *state;
@@ -366,6 +384,7 @@ int main(void)
 		TEST(broken_requests_reach_nobody),
 		TEST(many_in_sequence),
 		TEST(many_at_once_are_answered_in_any_order),
+		TEST(flushed_is_when_the_client_has_it),
 		TEST(a_server_can_go_before_the_answer),
 		TEST(a_client_that_leaves_early_is_noticed),
 		TEST(an_answer_may_be_large),

@@ -57,6 +57,35 @@ static void a_body_declared_too_large_is_not_read(void **state)
 	call_fini(&call);
 }
 
+static char *explain(unsigned status)
+{
+	return xasprintf("{\"status\":%u}", status);
+}
+
+static void a_client_in_full_flow_sees_the_refusal(void **state)
+{
+	struct fixture *f = *state;
+	size_t len = 300 << 10; /* the client library does not ask before sending this much */
+	auto_free char *body = xcalloc(1, len);
+
+	f->config.max_body = 1000;
+	f->config.explain = explain;
+	fixture_start(f, say_ok);
+	for (int i = 0; i < 20; i++) {
+		struct call call = {
+			.request = { .method = "POST", .body = body, .body_len = len }
+		};
+
+		call_begin(&call, f, "/");
+		fixture_wait(f);
+		if (call.result < 0)
+			fail_msg("%s", call.err.msg);
+		assert_int_equal(call.response.status, 413);
+		assert_string_equal(call.response.body, "{\"status\":413}");
+		call_fini(&call);
+	}
+}
+
 static void a_body_of_the_maximum_is_taken(void **state)
 {
 	struct fixture *f = *state;
@@ -317,6 +346,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_body_declared_too_large_is_not_read),
+		TEST(a_client_in_full_flow_sees_the_refusal),
 		TEST(a_body_of_the_maximum_is_taken),
 		TEST(a_chunked_body_is_bounded_too),
 		TEST(a_slow_head_is_cut_off),
