@@ -234,3 +234,8 @@ bool api_is_idle(const struct api *api)
 {
 	return list_is_empty(&api->requests);
 }
+
+bool api_is_flushed(const struct api *api)
+{
+	return http_server_is_flushed(api->http);
+}

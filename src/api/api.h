@@ -25,7 +25,7 @@ struct api_config {
 	const char *socket;  /* path of the unix socket, replaced if it is there; NULL: none */
 	const char *token;   /* NULL: TCP answers health alone */
 	const char *version;
-	/* Stops all that runs here; done answers the request, once. Then api_is_idle() tells
+	/* Stops all that runs here; done answers the request, once. Then api_is_flushed() tells
 	 * when the answer has left and the process may end. */
 	void (*down)(void *arg, bool is_purge, api_done_fn done, void *done_arg);
 	void *arg;
@@ -41,5 +41,7 @@ struct api *api_free(struct api *api);
 
 uint16_t api_port(const struct api *api); /* of TCP, 0: none */
 bool api_is_idle(const struct api *api);  /* no request is under way */
+/* What was answered has left; streams that go on do not count. */
+bool api_is_flushed(const struct api *api);
 
 #endif

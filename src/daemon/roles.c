@@ -53,7 +53,7 @@ static void on_idle_check(void *arg)
 {
 	struct roles *roles = arg;
 
-	if (!roles->api || api_is_idle(roles->api))
+	if (!roles->api || api_is_flushed(roles->api))
 		loop_stop(roles->loop);
 	else
 		timer_start(roles->loop, IDLE_CHECK_MS, on_idle_check, roles);
