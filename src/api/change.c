@@ -18,6 +18,7 @@ void api_post_apply(struct api_request *request)
 	const char *text = http_request_body(request->http, &len);
 
 	if (sla_parse(text, len, &sla, &warnings, &err) < 0) {
+		err_wrap(&err, "descriptor");
 		api_reply_err(request, &err);
 		return;
 	}

@@ -49,6 +49,21 @@ static void report(struct world *w, const char *id, uint32_t generation, enum in
 	publish(w, "job", fields_format(&instance_status_table, &status));
 }
 
+void world_report(struct world *w, enum instance_state state)
+{
+	auto_free char *text = server_list_instances(w->server, NULL);
+	auto_(json_free) struct json *list = NULL;
+	struct err err;
+
+	assert_int_equal(json_parse(text, strlen(text), &list, &err), 0);
+	for (size_t i = 0; i < json_count(list); i++) {
+		const struct json *view = json_at(list, i);
+
+		report(w, json_get_str(view, "id"),
+		       (uint32_t)json_get_int(view, "wished_generation", 0), state);
+	}
+}
+
 static void on_control(void *arg, const char *topic, const char *payload, size_t len)
 {
 	struct world *w = arg;
@@ -118,21 +133,9 @@ static void on_deadline(void *arg)
 	fail_msg("nothing more happened for %d ms", DEADLINE_MS);
 }
 
-static void boot(struct world *w)
+static void boot_api(struct world *w)
 {
 	struct err err = { 0 };
-	const struct server_config server = {
-		.loop = w->loop,
-		.bus = w->bus,
-		.store = &store_mem,
-		.store_where = store_mem_where(w->disk),
-		.namespace_pool = "10.18.0.0-10.29.255.255",
-		.service_pool = "10.30.0.0/16",
-	};
-
-	w->server = server_new(&server, &err);
-	if (!w->server)
-		fail_msg("%s", err.msg);
 	const struct api_config api = {
 		.loop = w->loop,
 		.server = w->server,
@@ -148,6 +151,30 @@ static void boot(struct world *w)
 	if (!w->api)
 		fail_msg("%s", err.msg);
 	assert_int_not_equal(api_port(w->api), 0);
+}
+
+void world_restart_api(struct world *w)
+{
+	api_free(w->api);
+	boot_api(w);
+}
+
+static void boot(struct world *w)
+{
+	struct err err = { 0 };
+	const struct server_config server = {
+		.loop = w->loop,
+		.bus = w->bus,
+		.store = &store_mem,
+		.store_where = store_mem_where(w->disk),
+		.namespace_pool = "10.18.0.0-10.29.255.255",
+		.service_pool = "10.30.0.0/16",
+	};
+
+	w->server = server_new(&server, &err);
+	if (!w->server)
+		fail_msg("%s", err.msg);
+	boot_api(w);
 }
 
 void world_init(struct world *w)

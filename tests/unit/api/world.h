@@ -38,6 +38,11 @@ void world_turn(struct world *world);
 /* The node registers; with a problem of so many bytes. */
 void world_register(struct world *world, size_t problem_len);
 
+/* The API goes away and comes back on the same socket. */
+void world_restart_api(struct world *world);
+/* The node reports this of every instance there is. */
+void world_report(struct world *world, enum instance_state state);
+
 /* A request and its answer. */
 struct ask {
 	struct world *world;

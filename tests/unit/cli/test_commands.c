@@ -138,6 +138,41 @@ static void waiting_ends(void **state)
 	has(f->err, "is CREATING\n");
 }
 
+static void on_back(void *arg)
+{
+	struct fixture *f = arg;
+
+	world_restart_api(&f->world);
+	world_report(&f->world, STATE_RUNNING);
+}
+
+static void a_restarted_server_is_found_again(void **state)
+{
+	struct fixture *f = *state;
+
+	f->world.node_state = STATE_CREATING;
+	timer_start(f->world.loop, 300, on_back, f);
+	holm(f, CLI_OK, "apply %s --wait", f->file);
+	has(f->out, ": 2 instances up\n");
+}
+
+static void on_lost(void *arg)
+{
+	struct fixture *f = arg;
+
+	f->world.api = api_free(f->world.api);
+}
+
+static void a_lost_server_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	f->world.node_state = STATE_CREATING;
+	timer_start(f->world.loop, 300, on_lost, f);
+	holm(f, CLI_TIMEOUT, "apply %s --wait --timeout 1", f->file);
+	has(f->err, "gave up after");
+}
+
 static void scales_and_deletes(void **state)
 {
 	struct fixture *f = *state;
@@ -234,6 +269,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_failure_is_told_with_its_reason, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(waiting_ends, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_restarted_server_is_found_again, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_lost_server_is_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(scales_and_deletes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(lists, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refusals_are_sentences, set_up, tear_down),
