@@ -1,19 +1,12 @@
 /* Calls and streams: messages in their frames, deadlines, the server's status. */
 #include "base/base.h"
+#include "base/clock.h"
 #include "loop/loop.h"
 #include "wire/grpc/session.h"
 
 #define CANCEL_POLL_MS 50 /* how soon a set cancel token is seen */
 #define N_HEADERS      7
 #define N_METADATA_MAX 4
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 int64_t grpc_frame_size(const struct buf *in)
 {
@@ -121,7 +114,7 @@ int grpc_stream_open(struct grpc_conn *conn, const struct grpc_call *call, struc
 	s->conn = conn;
 	s->call = *call;
 	s->status = -1;
-	s->since_ms = now_ms();
+	s->since_ms = clock_monotonic_ms();
 	buf_init(&s->out, GRPC_MESSAGE_MAX + GRPC_PREFIX);
 	buf_init(&s->in, 2 * (size_t)GRPC_MESSAGE_MAX);
 	list_push(&conn->streams, &s->link);
@@ -156,13 +149,13 @@ static int stream_result(const struct grpc_stream *s, struct err *err)
 static void wait_begin(struct grpc_stream *s)
 {
 	if (!s->is_unary)
-		s->since_ms = now_ms();
+		s->since_ms = clock_monotonic_ms();
 }
 
 /* One step of the connection on behalf of the wait. */
 static int wait_step(struct grpc_stream *s, struct err *err)
 {
-	uint64_t passed = now_ms() - s->since_ms;
+	uint64_t passed = clock_monotonic_ms() - s->since_ms;
 
 	if (cancel_is_set(s->call.cancel))
 		return err_set(err, -ECANCELED, "call %s: cancelled", s->call.method);
