@@ -42,7 +42,7 @@ static int set_up_kernel(void **state)
 	f->kit = kit_new(why);
 	f->is_skipped = !f->kit;
 	if (f->is_skipped)
-		print_message("%s\n", why);
+		print_message("# %s\n", why);
 	return 0;
 }
 

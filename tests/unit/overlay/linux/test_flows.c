@@ -57,7 +57,7 @@ static int set_up(void **state)
 	*state = f;
 	f->kit = kit_new(why);
 	if (!f->kit) {
-		print_message("%s\n", why);
+		print_message("# %s\n", why);
 		return 0;
 	}
 	kit_up(f->kit);
@@ -187,7 +187,7 @@ static void bridge_calls(struct fixture *f, const char *value)
 	struct err err;
 
 	if (!path_exists(NF_CALL)) {
-		print_message("the kernel has no br_netfilter\n");
+		print_message("# the kernel has no br_netfilter\n");
 		skip();
 	}
 	assert_int_equal(file_write_value(NF_CALL, value, &err), 0);

@@ -18,7 +18,7 @@ static int set_up(void **state)
 
 	*state = kit_new(why);
 	if (!*state)
-		print_message("%s\n", why);
+		print_message("# %s\n", why);
 	return 0;
 }
 

@@ -36,7 +36,7 @@ static int set_up(void **state)
 	*state = f;
 	f->kit = kit_new(why);
 	if (!f->kit)
-		print_message("%s\n", why);
+		print_message("# %s\n", why);
 	f->backend = (struct overlay_backend){ .number = 3, .instance_ip = SVC(2) };
 	f->service = (struct overlay_service){
 		.sname = "shop.prod.web.default",

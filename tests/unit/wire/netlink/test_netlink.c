@@ -30,7 +30,7 @@ static int set_up(void **state)
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 ||
 	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("none", "/run", "tmpfs", 0, "mode=755") < 0) {
-		print_message("make namespaces: %s\n", strerror(errno));
+		print_message("# make namespaces: %s\n", strerror(errno));
 		return 0;
 	}
 	must(netlink_open(NULL, &nl, &err), &err);
