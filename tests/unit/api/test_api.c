@@ -344,6 +344,7 @@ static void events_are_resumed(void **state)
 static void an_old_revision_means_listing_anew(void **state)
 {
 	auto_free char *seen = see(*state, V1 "/events?since=1", NULL, "event: reset\n");
+	assert_non_null(strstr(seen, "data: {}\n"));
 	auto_ask struct ask ask = { .path = V1 "/events?since=x" };
 
 	world_ask(*state, &ask, 400);
@@ -359,7 +360,9 @@ static void what_is_gone_is_told(void **state)
 	snprintf(path, sizeof(path), V1 "/events?since=%lu", server_revision(w->server));
 	world_ask(w, &ask, 200);
 	auto_free char *seen = see(w, path, NULL, "event: app\n");
+	assert_null(strstr(seen, "event: reset\n"));
 	auto_free char *gone = see(w, path, NULL, "\"is_gone\":true}\n\n");
+	assert_non_null(strstr(gone, "data: {\"id\":\""));
 }
 
 static int connect_to(const char *path)
