@@ -352,7 +352,7 @@ static void without_any_layout_there_is_nothing_to_do(void **state)
 
 static void skip_because(const char *reason)
 {
-	print_message("%s\n", reason);
+	print_message("# %s\n", reason);
 	skip();
 }
 

@@ -31,7 +31,7 @@ static bool is_answered(struct fixture *f, const char *sent, const char *expecte
 	fixture_wait(f);
 	bool is = *expected ? str_starts(raw.got, expected) : !*raw.got;
 	if (!is)
-		print_message("got: %s\n", raw.got);
+		print_message("# got: %s\n", raw.got);
 	raw_fini(&raw);
 	return is;
 }
