@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/cgroup.h"
+#include "fetch.h"
 #include "image/image.h"
 #include "loop/child.h"
 #include "suite.h"
@@ -269,6 +270,11 @@ static int run_all(struct subject *s)
 		cmocka_unit_test_prestate(starts_over_a_stale_record, s),
 		cmocka_unit_test_prestate(leaves_other_nodes_alone, s),
 		cmocka_unit_test_prestate(survives_a_killed_containerd, s),
+		cmocka_unit_test_prestate(fetch_continues_after_a_break, s),
+		cmocka_unit_test_prestate(fetch_refuses_damaged_blobs, s),
+		cmocka_unit_test_prestate(fetch_refuses_another_content, s),
+		cmocka_unit_test_prestate(fetch_can_be_cancelled, s),
+		cmocka_unit_test_prestate(fetch_serves_several_threads, s),
 	};
 
 	return suite_run(s, tests, ARRAY_LEN(tests));
@@ -285,15 +291,32 @@ static int run_tool(const char *dir, const char *words, struct err *err)
 	return r > 0 ? err_set(err, -EIO, "%s: exit code %d: %.300s", words, r, output) : r;
 }
 
+static int make_big_image(const char *dir, int tag, struct err *err)
+{
+	size_t size = (size_t)5 << 20;
+	auto_free char *noise = xmalloc(size);
+	auto_free char *path = path_join(dir, "noise");
+	auto_free char *make = xasprintf("umoci new --image layout:%d", tag);
+	auto_free char *fill = xasprintf("umoci insert --image layout:%d noise /noise", tag);
+
+	for (size_t at = 0; at < size; at += 256)
+		if (getrandom(noise + at, 256, 0) != 256)
+			return err_errno(err, "make noise");
+	int r = file_write_atomic(path, noise, size, 0644, err);
+	if (r == 0)
+		r = run_tool(dir, make, err);
+	return r < 0 ? r : run_tool(dir, fill, err);
+}
+
 /* A layout of two layers and a user by name. */
 static int make_image(const char *dir, struct err *err)
 {
 	static const char *const steps[] = {
 		"umoci init --layout layout",
-		"umoci new --image layout:1",
-		"umoci insert --image layout:1 /bin/busybox /bin/busybox",
-		"umoci insert --image layout:1 passwd /etc/passwd",
-		"umoci config --image layout:1 --config.user web --config.env FROM=image "
+		"umoci new --image layout:main",
+		"umoci insert --image layout:main /bin/busybox /bin/busybox",
+		"umoci insert --image layout:main passwd /etc/passwd",
+		"umoci config --image layout:main --config.user web --config.env FROM=image "
 		"--config.workingdir /srv",
 	};
 	auto_free char *passwd = path_join(dir, "passwd");
@@ -302,13 +325,15 @@ static int make_image(const char *dir, struct err *err)
 
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(steps); i++)
 		r = run_tool(dir, steps[i], err);
+	for (int tag = 1; r == 0 && tag <= FETCH_TAGS; tag++)
+		r = make_big_image(dir, tag, err);
 	return r;
 }
 
 static int fetch(struct subject *s, const char *dir, struct err *err)
 {
 	struct image_config config = { .local_root = xstrdup(dir) };
-	auto_free char *ref = xasprintf("oci:%s/layout:1", dir);
+	auto_free char *ref = xasprintf("oci:%s/layout:main", dir);
 	struct image_request request = { .ref = ref };
 	struct image_source *source = NULL;
 	char digest[DIGEST_SIZE];
