@@ -164,8 +164,8 @@ static void one_change_among_a_thousand_services_is_quick(void **state)
 	double vanished = 0;
 	table.services[500].n_backends = 2;
 	vanished = publish_timed(kit, &table);
-	print_message("# whole table %.1f ms, one change %.1f ms, one backend gone %.1f ms\n", whole,
-		      best, vanished);
+	print_message("# whole table %.1f ms, one change %.1f ms, one backend gone %.1f ms\n",
+		      whole, best, vanished);
 	table_clear(&table);
 	assert_true(best < CHANGE_MAX_MS);
 }
