@@ -200,6 +200,16 @@ static int carrier_add(struct overlay *ov, struct err *err)
 	return netlink_veth_add(ov->nl, &veth, err);
 }
 
+/* The far end is a link of this host like any other: it would answer for the gateway's address with a
+ * MAC of its own, and what instances then send to it is not forwarded. */
+static int silence(const char *link, struct err *err)
+{
+	auto_free char *path = xasprintf("/proc/sys/net/ipv4/conf/%s/arp_ignore", link);
+	int r = disable_ipv6(link, err);
+
+	return r < 0 ? r : sysctl_set(path, "8", err);
+}
+
 /* A bridge without a carrying port drops what the host sends, and goes on doing so for up to a second
  * after the first instance came. So it has a port from the start, whose far end nobody uses. */
 static int carrier_make(struct overlay *ov, uint32_t bridge, struct err *err)
@@ -214,7 +224,7 @@ static int carrier_make(struct overlay *ov, uint32_t bridge, struct err *err)
 		const struct netlink_change change = { .master = i == 0 ? bridge : 0,
 						       .is_up = true };
 
-		r = disable_ipv6(ov->plan.carrier[i], err);
+		r = silence(ov->plan.carrier[i], err);
 		if (r == 0)
 			r = netlink_link_find(ov->nl, ov->plan.carrier[i], &links[i], err);
 		if (r == 0)
