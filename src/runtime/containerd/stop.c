@@ -136,7 +136,6 @@ int container_remove(struct client *client, const char *instance_id, struct err 
 {
 	struct driver *d = client->driver;
 	struct containerd api = client_with(client, CALL_MS, NULL);
-	auto_free char *cgroup = container_cgroup(d, instance_id);
 	auto_free char *dir = container_dir(d, instance_id);
 
 	kill_remaining(client, instance_id);
