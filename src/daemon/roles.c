@@ -37,7 +37,7 @@ struct roles {
 	bool is_purge;
 	api_done_fn down_done;
 	void *down_arg;
-	struct err result; /* of going down */
+	struct err result; /* of starting, or of going down */
 };
 
 static void on_signal(void *arg, int signum)
@@ -45,6 +45,21 @@ static void on_signal(void *arg, int signum)
 	struct roles *roles = arg;
 
 	log_info("signal %d: leaving, instances go on", signum);
+	loop_stop(roles->loop);
+}
+
+/* A node that cannot work is no node: the process ends with the reason. */
+static void on_ready(void *arg, const struct err *err)
+{
+	struct roles *roles = arg;
+
+	if (roles->options->is_going_down)
+		return;
+	if (roles->options->ready)
+		roles->options->ready(roles->options->arg, err);
+	if (!err->code)
+		return;
+	roles->result = *err;
 	loop_stop(roles->loop);
 }
 
@@ -190,8 +205,8 @@ static int start_worker(struct roles *roles, struct err *err)
 		.arch = roles->host.arch,
 		.cpus = roles->host.cpus,
 		.memory_mib = roles->host.memory_mib,
-		.ready = o->ready,
-		.arg = o->arg,
+		.ready = on_ready,
+		.arg = roles,
 	};
 
 	roles->worker = worker_new(&config, err);

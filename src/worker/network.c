@@ -207,6 +207,11 @@ static void detach_done(struct op *op)
 
 void network_detach(struct winst *inst)
 {
+	if (!inst->worker->overlay) { /* it could not be opened: there is nothing of ours to find */
+		inst->is_attached = false;
+		winst_step_done(inst);
+		return;
+	}
 	struct net_op *n = net_op_new(inst->worker, inst, detach_run, detach_done);
 
 	STR_COPY(n->spec.instance_id, inst->id);
@@ -333,7 +338,7 @@ static void publish_begin(void *arg)
 	struct worker *worker = arg;
 	struct map by_name = { 0 };
 
-	if (worker->is_publishing || !worker->is_setup || worker->is_closing_down)
+	if (worker->is_publishing || !worker->is_setup || worker->is_closing_down || !worker->overlay)
 		return; /* publish_done or setup_done comes back to it */
 	worker->needs_publish = false;
 	worker->is_publishing = true;

@@ -94,6 +94,8 @@ static void overlay_done(struct op *op)
 	if (op->result < 0) {
 		log_error("overlay: %s", op->err.msg);
 		worker_tell_ready(worker, &op->err);
+		if (worker->is_down) /* what is of ours elsewhere can still be taken down */
+			opened(worker);
 		return;
 	}
 	worker->overlay = TAKE(o->overlay);
