@@ -1,5 +1,7 @@
 /* An OCI archive: a layout in a tar file. A blob is found by reading the archive from its start: an
  * archive is read once per image, and only its blobs' order could make that cheaper. */
+#include <sys/stat.h>
+
 #include <archive.h>
 #include <archive_entry.h>
 
@@ -15,7 +17,18 @@ struct oci_archive {
 
 static int archive_failed(struct archive *a, const char *path, struct err *err)
 {
-	return err_set(err, -EBADMSG, "read %s: %s", path, archive_error_string(a));
+	const char *cause = archive_error_string(a);
+
+	return err_set(err, -EBADMSG, "read %s: %s", path, cause ? cause : "damaged");
+}
+
+void archive_support(struct archive *a)
+{
+	archive_read_support_format_tar(a);
+	archive_read_support_filter_gzip(a);
+	archive_read_support_filter_bzip2(a);
+	archive_read_support_filter_xz(a);
+	archive_read_support_filter_zstd(a);
 }
 
 static int copy_entry(struct archive *a, const char *path, const struct image_sink *sink,
@@ -53,8 +66,7 @@ static int read_entry(struct archive *a, const char *path, const char *name,
 {
 	struct archive_entry *entry;
 
-	archive_read_support_format_tar(a);
-	archive_read_support_filter_all(a);
+	archive_support(a);
 	if (archive_read_open_filename(a, path, BLOCK) != ARCHIVE_OK)
 		return archive_failed(a, path, err);
 	for (;;) {
@@ -108,8 +120,7 @@ static int archive_manifest(struct image_place *place, const char *digest, char 
 	return read_text(place, name, ret, err);
 }
 
-static int archive_find(struct image_place *place, char **ret_text, char **ret_media_type,
-			struct err *err)
+static int archive_find(struct image_place *place, struct image_text *ret, struct err *err)
 {
 	struct oci_archive *oci = container_of(place, struct oci_archive, place);
 	auto_free char *index = NULL;
@@ -119,10 +130,12 @@ static int archive_find(struct image_place *place, char **ret_text, char **ret_m
 	if (r == 0)
 		r = layout_root(index, oci->name, &root, err);
 	if (r == 0)
-		r = archive_manifest(place, root.digest, ret_text, err);
-	if (r == 0)
-		*ret_media_type = xstrdup(root.media_type);
-	return r;
+		r = archive_manifest(place, root.digest, &ret->text, err);
+	if (r < 0)
+		return r;
+	ret->media_type = xstrdup(root.media_type);
+	STR_COPY(ret->digest, root.digest);
+	return 0;
 }
 
 static int archive_blob(struct image_place *place, const struct image_descriptor *blob,
@@ -146,10 +159,15 @@ int place_archive_open(const struct image_config *config, const struct image_ref
 		       struct image_place **ret, struct err *err)
 {
 	char *path;
+	struct stat st;
 	int r = layout_check_path(config, ref->repository, &path, err);
 
 	if (r < 0)
 		return r;
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode)) {
+		free(path);
+		return err_set(err, -EBADMSG, "open %s: no regular file", ref->repository);
+	}
 	struct oci_archive *oci = NEW(struct oci_archive);
 	oci->place = (struct image_place){
 		.root = archive_find,

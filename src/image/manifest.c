@@ -15,6 +15,22 @@ void image_manifest_fini(struct image_manifest *manifest)
 	*manifest = (struct image_manifest){ 0 };
 }
 
+int manifest_read(const char *text, const char *digest, struct json **ret, struct err *err)
+{
+	char have[DIGEST_TEXT_MAX];
+
+	if (digest) {
+		digest_of(text, strlen(text), have);
+		if (!str_eq(have, digest))
+			return err_set(err, -EBADMSG, "manifest %s: its content has digest %s",
+				       digest, have);
+	}
+	if (json_parse(text, strlen(text), ret, err) == 0)
+		return 0;
+	err->code = -EBADMSG; /* damaged, not a mistake of the caller's */
+	return err_wrap(err, "manifest");
+}
+
 bool manifest_is_index(const char *media_type, const struct json *json)
 {
 	const char *own = json_get_str(json, "mediaType");

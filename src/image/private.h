@@ -9,10 +9,17 @@
 #define MANIFEST_MAX (4u << 20)
 #define LAYERS_MAX   256
 
+/* An index or manifest. */
+struct image_text {
+	char *text;
+	char *media_type;         /* "" if unknown */
+	char digest[DIGEST_SIZE]; /* that the text must have, "" if nobody says */
+};
+
 struct image_place {
-	/* The index or manifest that the reference names, and its media type ("" if unknown). */
-	int (*root)(struct image_place *place, char **ret_text, char **ret_media_type,
-		    struct err *err);
+	/* The index or manifest that the reference names; fills a zeroed struct, whose strings are the
+	 * caller's in any case. */
+	int (*root)(struct image_place *place, struct image_text *ret, struct err *err);
 	/* A manifest by digest, at most MANIFEST_MAX bytes. */
 	int (*manifest)(struct image_place *place, const char *digest, char **ret, struct err *err);
 	int (*blob)(struct image_place *place, const struct image_descriptor *blob,
@@ -28,6 +35,8 @@ int place_registry_open(const struct image_config *config, const struct image_re
 			const struct cancel *cancel, struct image_place **ret, struct err *err);
 
 /* manifest.c: pure */
+/* Text to JSON; -EBADMSG if it is none, or not what `digest` (may be NULL) says. */
+int manifest_read(const char *text, const char *digest, struct json **ret, struct err *err);
 struct image_manifest {
 	struct image_descriptor config;
 	struct image_descriptor *layers;
@@ -43,12 +52,31 @@ int manifest_pick_named(const struct json *index, const char *name, struct image
 			struct err *err);
 int manifest_parse(const struct json *json, struct image_manifest *ret, struct err *err);
 
+/* archive.c */
+struct archive;
+/* Tar files, compressed by what the library does itself: its other filters run programs. */
+void archive_support(struct archive *a);
+
+/* unpack.c */
+struct unpack {
+	const char *name; /* of the archive, for messages */
+	const char *file;
+	const char *dir; /* exists, is empty and real: no link on the way to it */
+	uint64_t max;    /* bytes that may come out */
+	const struct cancel *cancel;
+};
+/* Files and folders with plain permissions, on disk when it returns. -EBADMSG: no archive, or an
+ * entry that leads out or is of another kind; -E2BIG. */
+int unpack_archive(const struct unpack *u, struct err *err);
+
 /* layout.c: shared by folder and archive */
 int layout_root(const char *index_text, const char *name, struct image_descriptor *ret,
 		struct err *err);
 /* "blobs/sha256/…"; the caller's. */
 char *layout_blob_path(const char *digest);
-/* The path's real place must be below the root. */
+/* Opens a regular file whose real place is below `root`, and nothing that could block. */
+int layout_open_file(const char *root, const char *path, struct err *err);
+/* The path's real place must be below the root of local images. */
 int layout_check_path(const struct image_config *config, const char *path, char **ret_real,
 		      struct err *err);
 

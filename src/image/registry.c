@@ -1,10 +1,17 @@
 /* An OCI registry (distribution spec 1.0): manifests by tag or digest, blobs by digest, and the
  * token flow that public registries want even from anonymous clients. */
+#include <pthread.h>
+#include <strings.h>
+
 #include "image/private.h"
 #include "loop/loop.h"
+#include "wire/digest/digest.h"
 #include "wire/http_client/http_client.h"
 
 #define REDIRECTS_MAX 5
+#define VAIN_MAX      2   /* attempts in a row at a blob that bring nothing */
+#define ATTEMPTS_MAX  100 /* at a blob, for servers that hand out crumbs */
+#define URL_MAX       8192
 
 static const char accept_manifests[] = "Accept: application/vnd.oci.image.index.v1+json, "
 				       "application/vnd.oci.image.manifest.v1+json, "
@@ -15,14 +22,38 @@ struct registry {
 	struct image_place place;
 	char *base; /* "https://host/v2/repository" */
 	char *reference;
-	char *token; /* bearer, or NULL */
 	const struct cancel *cancel;
+	pthread_mutex_t lock; /* of the token: blobs are read on several threads at once */
+	char *token;          /* bearer, or NULL */
 };
 
-static bool is_loopback(const char *host)
+static char *token_copy(struct registry *reg)
 {
-	return str_starts(host, "127.") || str_starts(host, "localhost") ||
-	       str_starts(host, "[::1]");
+	pthread_mutex_lock(&reg->lock);
+	char *token = xstrdup(reg->token);
+	pthread_mutex_unlock(&reg->lock);
+	return token;
+}
+
+static void token_set(struct registry *reg, const char *token)
+{
+	pthread_mutex_lock(&reg->lock);
+	free(reg->token);
+	reg->token = xstrdup(token);
+	pthread_mutex_unlock(&reg->lock);
+}
+
+/* "localhost.example.com" and "127.0.0.1.example.com" are not. */
+static bool is_loopback(const char *registry)
+{
+	auto_free char *host = xstrdup(registry);
+	char *port = strrchr(host, ':');
+	uint32_t addr;
+
+	if (port && !strchr(port, ']'))
+		*port = '\0';
+	return str_eq(host, "localhost") || str_eq(host, "[::1]") ||
+	       (parse_ipv4(host, &addr) == 0 && addr >> 24 == 127);
 }
 
 /* docker.io is a name; its registry answers elsewhere. */
@@ -43,37 +74,6 @@ static char *challenge_value(const char *challenge, const char *key)
 	return xstrndup(at, strcspn(at, "\""));
 }
 
-static int get_token(struct registry *reg, const char *challenge, struct err *err)
-{
-	auto_http_client_response struct http_client_response response = { 0 };
-	auto_free char *realm = challenge_value(challenge, "realm");
-	auto_free char *service = challenge_value(challenge, "service");
-	auto_free char *scope = challenge_value(challenge, "scope");
-	auto_(json_free) struct json *json = NULL;
-
-	if (!str_starts(challenge, "Bearer ") || !realm)
-		return err_set(err, -EACCES, "the registry wants credentials (%.60s)", challenge);
-	auto_free char *url = xasprintf("%s?service=%s&scope=%s", realm, service ? service : "",
-					scope ? scope : "");
-	struct http_client_request request = { .url = url, .cancel = reg->cancel };
-	int r = http_client_perform(&request, &response, err);
-	if (r < 0)
-		return r;
-	if (response.status != 200)
-		return err_set(err, -EACCES, "GET %s: HTTP %u", url, response.status);
-	r = json_parse(response.body, response.body_len, &json, err);
-	if (r < 0)
-		return err_wrap(err, "token of %s", realm);
-	const char *token = json_get_str(json, "token");
-	if (!token)
-		token = json_get_str(json, "access_token");
-	if (!token)
-		return err_set(err, -EACCES, "GET %s: an answer without token", url);
-	free(reg->token);
-	reg->token = xstrdup(token);
-	return 0;
-}
-
 static int status_error(const char *url, unsigned status, struct err *err)
 {
 	static const struct {
@@ -84,6 +84,7 @@ static int status_error(const char *url, unsigned status, struct err *err)
 		{ 401, -EACCES, "the registry refuses (credentials are missing or wrong)" },
 		{ 403, -EACCES, "the registry forbids it" },
 		{ 404, -ENOENT, "not found" },
+		{ 416, -EBADMSG, "it has fewer bytes than it should" },
 		{ 429, -EAGAIN, "the registry asks to come back later" },
 	};
 
@@ -94,16 +95,78 @@ static int status_error(const char *url, unsigned status, struct err *err)
 	return err_set(err, status >= 500 ? -EAGAIN : -EPROTO, "GET %s: HTTP %u", url, status);
 }
 
+/* "&key=value" with what has a meaning in a query percent-encoded (RFC 3986). */
+static void add_param(struct buf *url, const char *key, const char *value)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "-._~:/,";
+
+	if (!value)
+		return;
+	buf_addf(url, "%c%s=", strchr(url->data, '?') ? '&' : '?', key);
+	for (; *value; value++)
+		if (strchr(plain, *value))
+			buf_add(url, value, 1);
+		else
+			buf_addf(url, "%%%02X", (unsigned char)*value);
+}
+
+/* The URL to ask for a token (distribution spec, token authentication); NULL if there is none. */
+static char *token_url(const char *challenge)
+{
+	auto_free char *realm = challenge_value(challenge, "realm");
+	auto_free char *service = challenge_value(challenge, "service");
+	auto_free char *scope = challenge_value(challenge, "scope");
+	auto_buf struct buf url;
+
+	if (!realm || strncasecmp(challenge, "Bearer ", 7) != 0)
+		return NULL;
+	buf_init(&url, URL_MAX);
+	if (buf_add_str(&url, realm) < 0)
+		return NULL;
+	add_param(&url, "service", service);
+	add_param(&url, "scope", scope);
+	return buf_take(&url);
+}
+
+static int get_token(struct registry *reg, const char *challenge, const struct cancel *cancel,
+		     struct err *err)
+{
+	auto_http_client_response struct http_client_response response = { 0 };
+	auto_(json_free) struct json *json = NULL;
+	auto_free char *url = token_url(challenge);
+
+	if (!url)
+		return err_set(err, -EACCES, "the registry wants credentials (%.60s)", challenge);
+	struct http_client_request request = { .url = url, .cancel = cancel };
+	int r = http_client_perform(&request, &response, err);
+	if (r < 0)
+		return r;
+	if (response.status != 200)
+		return status_error(url, response.status, err);
+	r = json_parse(response.body, response.body_len, &json, err);
+	if (r < 0)
+		return err_wrap(err, "token of %s", url);
+	const char *token = json_get_str(json, "token");
+	if (!token)
+		token = json_get_str(json, "access_token");
+	if (!token)
+		return err_set(err, -EACCES, "GET %s: an answer without token", url);
+	token_set(reg, token);
+	return 0;
+}
+
 /* One request, again with a token if the registry asks for one. */
 static int get(struct registry *reg, struct http_client_request *request,
 	       struct http_client_response *response, struct err *err)
 {
 	for (int attempt = 0;; attempt++) {
-		request->bearer = reg->token;
-		request->cancel = reg->cancel;
+		auto_free char *token = token_copy(reg);
+
+		request->bearer = token;
 		request->max_redirects = REDIRECTS_MAX;
 		int r = http_client_perform(request, response, err);
-
+		request->bearer = NULL;
 		if (r < 0)
 			return r;
 		if (response->status == 200 || response->status == 206)
@@ -111,15 +174,15 @@ static int get(struct registry *reg, struct http_client_request *request,
 		const char *challenge = http_client_header(response, "WWW-Authenticate");
 		if (response->status != 401 || !challenge || attempt > 0)
 			return status_error(request->url, response->status, err);
-		r = get_token(reg, challenge, err);
+		r = get_token(reg, challenge, request->cancel, err);
 		if (r < 0)
 			return r;
 		http_client_response_fini(response);
 	}
 }
 
-static int get_manifest(struct registry *reg, const char *reference, char **ret_text,
-			char **ret_media_type, struct err *err)
+static int get_manifest(struct registry *reg, const char *reference, struct image_text *ret,
+			struct err *err)
 {
 	auto_http_client_response struct http_client_response response = { 0 };
 	auto_free char *url = xasprintf("%s/manifests/%s", reg->base, reference);
@@ -130,33 +193,37 @@ static int get_manifest(struct registry *reg, const char *reference, char **ret_
 		.url = url,
 		.headers = &headers,
 		.max_body = MANIFEST_MAX,
+		.cancel = reg->cancel,
 	};
 	int r = get(reg, &request, &response, err);
 	if (r < 0)
 		return r;
-	if (ret_media_type) {
-		const char *type = http_client_header(&response, "Content-Type");
-
-		*ret_media_type = type ? xstrndup(type, strcspn(type, "; ")) : xstrdup("");
-	}
-	*ret_text = TAKE(response.body);
+	const char *type = http_client_header(&response, "Content-Type");
+	ret->media_type = type ? xstrndup(type, strcspn(type, "; ")) : xstrdup("");
+	ret->text = TAKE(response.body);
 	return 0;
 }
 
-static int registry_root(struct image_place *place, char **ret_text, char **ret_media_type,
-			 struct err *err)
+static int registry_root(struct image_place *place, struct image_text *ret, struct err *err)
 {
 	struct registry *reg = container_of(place, struct registry, place);
 
-	return get_manifest(reg, reg->reference, ret_text, ret_media_type, err);
+	if (digest_is_valid(reg->reference))
+		STR_COPY(ret->digest, reg->reference);
+	return get_manifest(reg, reg->reference, ret, err);
 }
 
 static int registry_manifest(struct image_place *place, const char *digest, char **ret,
 			     struct err *err)
 {
 	struct registry *reg = container_of(place, struct registry, place);
+	struct image_text text = { 0 };
+	int r = get_manifest(reg, digest, &text, err);
 
-	return get_manifest(reg, digest, ret, NULL, err);
+	free(text.media_type);
+	if (r == 0)
+		*ret = text.text;
+	return r;
 }
 
 struct blob_sink {
@@ -165,15 +232,26 @@ struct blob_sink {
 	struct err err;
 };
 
+/* A server that does not resume starts again at 0: what has been handed on is skipped. */
 static int on_blob(void *arg, uint64_t offset, const void *data, size_t len)
 {
 	struct blob_sink *blob = arg;
 
-	if (offset != blob->done)
+	if (offset > blob->done)
 		return err_set(&blob->err, -EPROTO, "blob: bytes from %lu where %lu were due",
 			       offset, blob->done);
+	uint64_t known = blob->done - offset;
+	if (known >= len)
+		return 0;
+	data = (const char *)data + known;
+	len -= known;
 	blob->done += len;
 	return blob->sink->write(blob->sink->arg, data, len, &blob->err);
+}
+
+static bool is_worth_another(int r)
+{
+	return r == 0 || r == -ECONNRESET || r == -ETIMEDOUT;
 }
 
 /* A connection that breaks off is taken up again where it broke. */
@@ -184,8 +262,9 @@ static int registry_blob(struct image_place *place, const struct image_descripto
 	struct registry *reg = container_of(place, struct registry, place);
 	auto_free char *url = xasprintf("%s/blobs/%s", reg->base, desc->digest);
 	struct blob_sink blob = { .sink = sink };
+	unsigned vain = 0; /* attempts in a row that brought nothing */
 
-	for (int attempt = 0;; attempt++) {
+	for (unsigned attempt = 1;; attempt++) {
 		auto_http_client_response struct http_client_response response = { 0 };
 		uint64_t before = blob.done;
 		struct http_client_request request = {
@@ -193,18 +272,20 @@ static int registry_blob(struct image_place *place, const struct image_descripto
 			.sink = on_blob,
 			.sink_arg = &blob,
 			.resume_from = blob.done,
+			.cancel = cancel ? cancel : reg->cancel,
 		};
 		int r = get(reg, &request, &response, err);
 
-		if (r == 0 && blob.done >= desc->size)
-			return 0;
 		if (blob.err.code)
 			return err_copy(err, &blob.err);
-		bool is_worth_it = blob.done > before || attempt < 2;
-		if (r == 0 && !is_worth_it)
-			return 0; /* short: whoever checks the digest says so */
-		if (r < 0 && (!is_worth_it || (r != -ECONNRESET && r != -ETIMEDOUT)))
+		/* A body that ended short: whoever checks the digest says so. */
+		if (r == 0 && (blob.done >= desc->size || vain == VAIN_MAX))
+			return 0;
+		vain = blob.done > before ? 0 : vain + 1;
+		if (r < 0 && (!is_worth_another(r) || vain > VAIN_MAX || attempt == ATTEMPTS_MAX))
 			return r;
+		if (attempt == ATTEMPTS_MAX)
+			return 0;
 	}
 }
 
@@ -215,6 +296,7 @@ static void registry_close(struct image_place *place)
 	free(reg->base);
 	free(reg->reference);
 	free(reg->token);
+	pthread_mutex_destroy(&reg->lock);
 	free(reg);
 }
 
@@ -234,6 +316,7 @@ int place_registry_open(const struct image_config *config, const struct image_re
 			      ref->repository);
 	reg->reference = xstrdup(ref->digest ? ref->digest : ref->tag);
 	reg->cancel = cancel;
+	pthread_mutex_init(&reg->lock, NULL);
 	*ret = &reg->place;
 	return 0;
 }

@@ -10,6 +10,9 @@
 #define PLATFORM_HERE "linux/amd64"
 #endif
 
+#define INDEX_DEPTH_MAX 2
+#define MANIFEST_TYPE   "application/vnd.oci.image.manifest.v1+json"
+
 static int open_place(const struct image_config *config, const struct image_ref *ref,
 		      const struct cancel *cancel, struct image_place **ret, struct err *err)
 {
@@ -81,82 +84,81 @@ static void source_close(struct image_source *source)
 	free(source);
 }
 
-static int check_text(const char *text, const char *digest, struct err *err)
+/* One index further: its manifest for the platform takes the place of the index. */
+static int follow(struct image_place *place, const struct json *index, const char *platform,
+		  struct image_text *at, struct err *err)
 {
-	char have[DIGEST_TEXT_MAX];
+	struct image_descriptor next;
+	char *inner;
+	int r = manifest_pick(index, platform, &next, err);
 
-	digest_of(text, strlen(text), have);
-	if (str_eq(have, digest))
-		return 0;
-	return err_set(err, -EBADMSG, "manifest %s: its content has digest %s", digest, have);
+	if (r == 0)
+		r = place->manifest(place, next.digest, &inner, err);
+	if (r < 0)
+		return r;
+	free(at->text);
+	at->text = inner;
+	free(at->media_type);
+	at->media_type = xstrdup(next.media_type);
+	STR_COPY(at->digest, next.digest);
+	return 0;
 }
 
 /* Follows indexes (at most two deep) to the manifest of the platform. */
-static int find_manifest(struct image_place *place, const char *platform, char **text,
-			 char **media_type, struct err *err)
+static int find_manifest(struct image_place *place, const char *platform, struct image_text *at,
+			 struct err *err)
 {
-	for (int depth = 0; depth < 3; depth++) {
+	for (int depth = 0; depth <= INDEX_DEPTH_MAX; depth++) {
 		auto_(json_free) struct json *json = NULL;
-		struct image_descriptor next;
-		char *inner;
-		int r = json_parse(*text, strlen(*text), &json, err);
+		int r = manifest_read(at->text, at->digest[0] ? at->digest : NULL, &json, err);
 
-		if (r < 0)
-			return err_wrap(err, "manifest");
-		if (!manifest_is_index(*media_type, json))
+		if (r == 0 && !manifest_is_index(at->media_type, json))
 			return 0;
-		r = manifest_pick(json, platform, &next, err);
 		if (r == 0)
-			r = place->manifest(place, next.digest, &inner, err);
-		if (r < 0)
-			return r;
-		free(*text);
-		*text = inner;
-		free(*media_type);
-		*media_type = xstrdup(next.media_type);
-		r = check_text(*text, next.digest, err);
+			r = follow(place, json, platform, at, err);
 		if (r < 0)
 			return r;
 	}
 	return err_set(err, -EBADMSG, "manifest: indexes within indexes");
 }
 
-static int fill(struct image_source *source, const char *media_type, struct err *err)
+static int fill(struct image_source *source, const struct image_text *at, struct err *err)
 {
 	struct image_manifest manifest;
 	auto_(json_free) struct json *json = NULL;
-	const char *text = source->manifest_text;
-	int r = json_parse(text, strlen(text), &json, err);
+	int r = manifest_read(at->text, NULL, &json, err);
 
 	if (r == 0)
 		r = manifest_parse(json, &manifest, err);
 	if (r < 0)
 		return r;
-	const char *own_type = json_get_str(json, "mediaType");
-	digest_of(text, strlen(text), source->manifest.digest);
-	source->manifest.size = strlen(text);
-	STR_COPY(source->manifest.media_type,
-		 own_type ? own_type
-			  : (*media_type ? media_type
-					 : "application/vnd.oci.image.manifest.v1+json"));
+	const char *type = json_get_str(json, "mediaType");
+	if (!type)
+		type = str_starts(at->media_type, "application/vnd.") ? at->media_type
+								      : MANIFEST_TYPE;
+	digest_of(at->text, strlen(at->text), source->manifest.digest);
+	source->manifest.size = strlen(at->text);
+	STR_COPY(source->manifest.media_type, type);
+	source->manifest_text = xstrdup(at->text);
 	source->config = manifest.config;
 	source->layers = manifest.layers;
 	source->n_layers = manifest.n_layers;
 	return 0;
 }
 
-static int open_source(const struct image_ref *ref, const char *platform,
-		       struct image_source *source, struct err *err)
+static int open_source(const char *platform, struct image_source *source, struct err *err)
 {
 	struct image_place *place = source->state;
-	auto_free char *media_type = NULL;
-	int r = place->root(place, &source->manifest_text, &media_type, err);
+	struct image_text at = { 0 };
+	int r = place->root(place, &at, err);
 
-	if (r == 0 && ref->digest)
-		r = check_text(source->manifest_text, ref->digest, err);
 	if (r == 0)
-		r = find_manifest(place, platform, &source->manifest_text, &media_type, err);
-	return r < 0 ? r : fill(source, media_type, err);
+		r = find_manifest(place, platform, &at, err);
+	if (r == 0)
+		r = fill(source, &at, err);
+	free(at.text);
+	free(at.media_type);
+	return r;
 }
 
 int image_source_open(const struct image_config *config, const struct image_request *request,
@@ -176,8 +178,7 @@ int image_source_open(const struct image_config *config, const struct image_requ
 		source->name = image_ref_format(&ref);
 		source->read = source_read;
 		source->close = source_close;
-		r = open_source(&ref, request->platform ? request->platform : PLATFORM_HERE, source,
-				err);
+		r = open_source(request->platform ? request->platform : PLATFORM_HERE, source, err);
 		if (r == 0)
 			*ret = source;
 		else

@@ -1,12 +1,12 @@
 /* Unikernels as archives: fetched, verified, unpacked once per digest.
  *
  * The archive is written to a temporary file and hashed on the way; then it is unpacked beside it and
- * moved to STORE/<digest> in one rename, so that a folder of that name is always whole. */
+ * moved to STORE/<digest> in one rename, so that a folder of that name is always whole. The temporary
+ * file is locked while it is in use: what a crash leaves has no lock, and the next one removes it. */
+#include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
-
-#include <archive.h>
-#include <archive_entry.h>
 
 #include "image/private.h"
 #include "loop/loop.h"
@@ -14,9 +14,9 @@
 #include "wire/http_client/http_client.h"
 
 #define BLOCK         (256u << 10)
-#define ENTRIES_MAX   100000
 #define REDIRECTS_MAX 5
 #define PIN           "#sha256="
+#define TMP_PREFIX    ".get-"
 
 struct get {
 	const struct image_config *config;
@@ -46,7 +46,7 @@ static int split_url(struct get *get, const char *url, struct err *err)
 	if (!hash)
 		return 0;
 	if (!str_starts(hash, PIN) || !is_hex(hash + strlen(PIN), 64))
-		return err_set(err, -EINVAL, "%s: expected #sha256= and 64 hex digits after #",
+		return err_set(err, -EINVAL, "get %s: expected #sha256= and 64 hex digits after #",
 			       url);
 	get->pin = xstrdup(hash + strlen(PIN));
 	for (char *p = get->pin; *p; p++)
@@ -61,8 +61,8 @@ static int take_bytes(struct get *get, const void *data, size_t len, struct err 
 
 	if (cancel_is_set(t->cancel))
 		return err_set(err, -ECANCELED, "cancelled");
-	if (get->done + len > get->config->archive_max)
-		return err_set(err, -E2BIG, "%s: larger than %lu bytes", get->url,
+	if (len > get->config->archive_max - get->done)
+		return err_set(err, -E2BIG, "get %s: larger than %lu bytes", get->url,
 			       get->config->archive_max);
 	for (size_t at = 0; at < len;) {
 		ssize_t n = write(get->fd, (const char *)data + at, len - at);
@@ -76,7 +76,7 @@ static int take_bytes(struct get *get, const void *data, size_t len, struct err 
 	digest_add(get->digest, data, len);
 	get->done += len;
 	if (t->progress)
-		t->progress(t->arg, get->done, get->total > get->done ? get->total : get->done);
+		t->progress(t->arg, get->done, get->total);
 	return 0;
 }
 
@@ -85,7 +85,7 @@ static int on_body(void *arg, uint64_t offset, const void *data, size_t len)
 	struct get *get = arg;
 
 	if (offset != get->done)
-		return err_set(&get->err, -EPROTO, "%s: bytes from %lu where %lu were due",
+		return err_set(&get->err, -EPROTO, "get %s: bytes from %lu where %lu were due",
 			       get->url, offset, get->done);
 	return take_bytes(get, data, len, &get->err);
 }
@@ -119,23 +119,29 @@ static int copy_local(struct get *get, struct err *err)
 {
 	const char *path = get->url + strlen("file:");
 	auto_free char *real = NULL;
+	auto_free char *root = NULL;
 	auto_free char *chunk = xmalloc(BLOCK);
 	struct stat st;
 
-	if (str_starts(path, "//"))
+	if (str_starts(path, "///"))
 		path += 2;
+	if (path[0] != '/' || path[1] == '/')
+		return err_set(err, -EINVAL, "open %s: expected file:/PATH", get->url);
 	int r = layout_check_path(get->config, path, &real, err);
 	if (r < 0)
 		return r;
-	auto_close int fd = open(real, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_errno(err, "open %s", real);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, -EINVAL, "%s: not a file", real);
-	get->total = (uint64_t)st.st_size;
+	root = realpath(get->config->local_root, NULL);
+	auto_close int fd = root ? layout_open_file(root, real, err)
+				 : err_errno(err, "open %s", real);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) == 0)
+		get->total = (uint64_t)st.st_size;
 	for (;;) {
 		ssize_t n = read(fd, chunk, BLOCK);
 
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n < 0)
 			return err_errno(err, "read %s", real);
 		if (n == 0)
@@ -146,132 +152,85 @@ static int copy_local(struct get *get, struct err *err)
 	}
 }
 
-/* A path inside the archive that stays inside: relative, without "..". */
-static bool is_safe(const char *name)
-{
-	if (*name == '/' || !*name)
-		return false;
-	for (const char *p = name; *p;) {
-		size_t n = strcspn(p, "/");
-
-		if (n == 2 && p[0] == '.' && p[1] == '.')
-			return false;
-		p += n;
-		p += strspn(p, "/");
-	}
-	return true;
-}
-
-static int check_entry(struct get *get, struct archive_entry *entry, struct err *err)
-{
-	const char *name = archive_entry_pathname(entry);
-	unsigned type = archive_entry_filetype(entry);
-
-	if (!name || !is_safe(name))
-		return err_set(err, -EBADMSG, "%s: entry %s leads out of the archive", get->url,
-			       name ? name : "without a name");
-	if (archive_entry_hardlink(entry) || (type != AE_IFREG && type != AE_IFDIR))
-		return err_set(err, -EBADMSG, "%s: entry %s is neither a file nor a folder",
-			       get->url, name);
-	return 0;
-}
-
-static int write_entry(struct get *get, struct archive *in, struct archive *out, uint64_t *unpacked,
-		       struct err *err)
-{
-	const void *data;
-	size_t len;
-	la_int64_t offset;
-
-	for (;;) {
-		int r = archive_read_data_block(in, &data, &len, &offset);
-
-		if (r == ARCHIVE_EOF)
-			return 0;
-		if (r < ARCHIVE_WARN)
-			return err_set(err, -EBADMSG, "%s: %s", get->url, archive_error_string(in));
-		*unpacked += len;
-		if (*unpacked > get->config->archive_max)
-			return err_set(err, -E2BIG, "%s: unpacks to more than %lu bytes", get->url,
-				       get->config->archive_max);
-		if (archive_write_data_block(out, data, len, offset) < ARCHIVE_WARN)
-			return err_set(err, -archive_errno(out), "%s: unpack: %s", get->url,
-				       archive_error_string(out));
-	}
-}
-
-static int unpack_all(struct get *get, struct archive *in, struct archive *out, struct err *err)
-{
-	struct archive_entry *entry;
-	uint64_t unpacked = 0;
-
-	archive_read_support_format_tar(in);
-	archive_read_support_filter_all(in);
-	if (archive_read_open_filename(in, get->tmp_file, BLOCK) != ARCHIVE_OK)
-		return err_set(err, -EBADMSG, "%s: no archive: %s", get->url,
-			       archive_error_string(in));
-	for (unsigned n = 0;; n++) {
-		int r = archive_read_next_header(in, &entry);
-
-		if (r == ARCHIVE_EOF)
-			return 0;
-		if (r < ARCHIVE_WARN || n > ENTRIES_MAX)
-			return err_set(err, -EBADMSG, "%s: %s", get->url,
-				       n > ENTRIES_MAX ? "too many entries"
-						       : archive_error_string(in));
-		r = check_entry(get, entry, err);
-		if (r < 0)
-			return r;
-		auto_free char *path = xasprintf("%s/%s", get->tmp_dir,
-						 archive_entry_pathname(entry));
-		archive_entry_set_pathname(entry, path);
-		archive_entry_set_perm(entry,
-				       archive_entry_filetype(entry) == AE_IFDIR ? 0755 : 0644);
-		if (archive_write_header(out, entry) < ARCHIVE_WARN)
-			return err_set(err, -archive_errno(out), "%s: unpack: %s", get->url,
-				       archive_error_string(out));
-		r = write_entry(get, in, out, &unpacked, err);
-		if (r < 0)
-			return r;
-	}
-}
-
 static int unpack(struct get *get, struct err *err)
 {
-	struct archive *in = archive_read_new();
-	struct archive *out = archive_write_disk_new();
-
-	/* Symbolic links are refused above; these hold should one ever stand on the way. */
-	archive_write_disk_set_options(out, ARCHIVE_EXTRACT_SECURE_SYMLINKS |
-						    ARCHIVE_EXTRACT_SECURE_NODOTDOT);
-	int r = unpack_all(get, in, out, err);
-	archive_read_free(in);
-	if (archive_write_free(out) != ARCHIVE_OK && r == 0)
-		r = err_set(err, -EIO, "%s: unpack: closing failed", get->url);
-	if (r < 0)
-		return r < 0 && r > -4096 ? r : -EIO;
+	const struct unpack u = {
+		.name = get->url,
+		.file = get->tmp_file,
+		.dir = get->tmp_dir,
+		.max = get->config->archive_max,
+		.cancel = get->transfer->cancel,
+	};
 	auto_free char *kernel = path_join(get->tmp_dir, "kernel");
-	if (!path_exists(kernel))
-		return err_set(err, -EBADMSG, "%s: no file `kernel` at its top", get->url);
-	return 0;
+	struct stat st;
+	int r = unpack_archive(&u, err);
+
+	if (r == 0 && (lstat(kernel, &st) < 0 || !S_ISREG(st.st_mode)))
+		return err_set(err, -EBADMSG, "unpack %s: no file `kernel` at its top", get->url);
+	return r;
 }
 
+/* What a killed process left: nobody holds its lock any more. */
+static void remove_stale(const char *store, const char *name)
+{
+	auto_free char *file = path_join(store, name);
+	auto_free char *dir = xasprintf("%s.d", file);
+	auto_close int fd = open(file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	struct err ignored;
+
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && path_remove(dir, &ignored) == 0)
+		unlink(file);
+}
+
+static void sweep(const char *store)
+{
+	DIR *d = opendir(store);
+
+	for (struct dirent *e; d && (e = readdir(d));)
+		if (str_starts(e->d_name, TMP_PREFIX) && !str_ends(e->d_name, ".d"))
+			remove_stale(store, e->d_name);
+	if (d)
+		closedir(d);
+}
+
+/* Another one that sweeps may have taken the file for stale before it was locked. */
+static int make_locked_file(struct get *get, const char *store, struct err *err)
+{
+	for (;;) {
+		free(get->tmp_file);
+		get->tmp_file = xasprintf("%s/" TMP_PREFIX "XXXXXX", store);
+		get->fd = mkostemp(get->tmp_file, O_CLOEXEC);
+		if (get->fd < 0)
+			return err_errno(err, "create %s", get->tmp_file);
+		if (flock(get->fd, LOCK_EX | LOCK_NB) == 0 && path_exists(get->tmp_file))
+			return 0;
+		close(TAKE_FD(get->fd));
+	}
+}
+
+/* By the real path: the library takes a link on the way for an attack. */
 static int make_temporary(struct get *get, struct err *err)
 {
-	get->tmp_file = xasprintf("%s/.get-XXXXXX", get->config->store_dir);
-	get->fd = mkostemp(get->tmp_file, O_CLOEXEC);
-	if (get->fd < 0)
-		return err_errno(err, "create %s", get->tmp_file);
+	auto_free char *store = realpath(get->config->store_dir, NULL);
+
+	if (!store)
+		return err_errno(err, "open %s", get->config->store_dir);
+	sweep(store);
+	int r = make_locked_file(get, store, err);
+	if (r < 0)
+		return r;
 	get->tmp_dir = xasprintf("%s.d", get->tmp_file);
-	return dir_make(get->tmp_dir, 0755, err);
+	if (mkdir(get->tmp_dir, 0755) < 0 || chmod(get->tmp_dir, 0755) < 0)
+		return err_errno(err, "create %s", get->tmp_dir);
+	return 0;
 }
 
 static int check_digest(const struct get *get, const char *have, struct err *err)
 {
 	if (!get->pin || str_eq(have + strlen("sha256:"), get->pin))
 		return 0;
-	return err_set(err, -EBADMSG, "%s: digest mismatch: expected sha256:%s, got %s", get->url,
-		       get->pin, have);
+	return err_set(err, -EBADMSG, "get %s: digest mismatch: expected sha256:%s, got %s",
+		       get->url, get->pin, have);
 }
 
 /* Somebody else may have put the same there meanwhile: theirs is as good. */
@@ -308,16 +267,17 @@ static int get_all(struct get *get, struct unikernel_image *ret, struct err *err
 	return 0;
 }
 
+/* The lock goes last, so that nobody else removes the same. */
 static void get_fini(struct get *get)
 {
 	struct err ignored;
 
-	if (get->fd >= 0)
-		close(get->fd);
-	if (get->tmp_file)
-		unlink(get->tmp_file);
 	if (get->tmp_dir)
 		path_remove(get->tmp_dir, &ignored);
+	if (get->fd >= 0) {
+		unlink(get->tmp_file);
+		close(get->fd);
+	}
 	free(get->tmp_file);
 	free(get->tmp_dir);
 	free(get->url);
