@@ -16,8 +16,15 @@ import csource
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wstrict-prototypes", "-Wundef"]
 
 
-def read_flags(build):
-    """Compiler, and the union of include paths, defines and standard of all files in src/."""
+def is_own_folder(build, root, word):
+    return word.startswith("-I") and (root / "src") in (build / word[2:]).resolve().parents
+
+
+def read_flags(build, root):
+    """Compiler, and the union of include paths, defines and standard of all files in src/.
+
+    Meson adds each folder of its own; in the union these would stand for others' (src/sched has a
+    sched.h, and so has libc), so they are left out."""
     compiler, flags = None, []
     for entry in json.loads((build / "compile_commands.json").read_text()):
         words = shlex.split(entry["command"])
@@ -25,7 +32,7 @@ def read_flags(build):
             continue
         compiler = compiler or next(w for w in words if not w.endswith("ccache"))
         wanted = [w for w in words if re.match(r"-(?:I|isystem|D|std=|f?pthread)", w)]
-        flags += [w for w in wanted if w not in flags]
+        flags += [w for w in wanted if w not in flags and not is_own_folder(build, root, w)]
     return compiler, flags
 
 
@@ -43,7 +50,7 @@ def main():
     parser.add_argument("build", type=pathlib.Path, help="a build directory, built")
     args = parser.parse_args()
     root, build = args.root.resolve(), args.build.resolve()
-    compiler, flags = read_flags(build)
+    compiler, flags = read_flags(build, root)
     names = [p.relative_to(root / "src").as_posix() for p in csource.sources(root / "src", (".h",))]
     if not compiler or not names:
         print("error: found no header, or no compile command for src/")

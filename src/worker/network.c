@@ -338,7 +338,8 @@ static void publish_begin(void *arg)
 	struct worker *worker = arg;
 	struct map by_name = { 0 };
 
-	if (worker->is_publishing || !worker->is_setup || worker->is_closing_down || !worker->overlay)
+	if (worker->is_publishing || !worker->is_setup || worker->is_closing_down ||
+	    !worker->overlay)
 		return; /* publish_done or setup_done comes back to it */
 	worker->needs_publish = false;
 	worker->is_publishing = true;

@@ -84,7 +84,7 @@ static void archives(void **state)
 		"https://example.org?/k.tar.gz",
 		"https://example.org/k.zip?x=.tar.gz",
 		"https://example.org/k.tar.gz#sha256=12",
-		"https://example.org/k.tar.gz#md5=" HEX,
+		("https://example.org/k.tar.gz#md5=" HEX),
 		"https://example.org/a b.tar.gz",
 		"ftp://example.org/k.tar.gz",
 		"docker.io/library/nginx:latest",
