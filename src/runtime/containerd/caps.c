@@ -21,6 +21,7 @@ static const struct runtime {
 	{ "runc", { "docker", "runc" } },
 	{ "crun", { "crun" } },
 	{ "runsc", { "runsc" } },
+	{ "youki", { "youki" } },
 };
 
 static bool has_name(const struct runtime *runtime, const char *name)

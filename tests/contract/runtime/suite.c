@@ -61,7 +61,7 @@ void start(const struct subject *s, struct instance *i, struct runtime_status *r
 
 void stop(const struct subject *s, const struct instance *i, struct runtime_status *ret)
 {
-	struct runtime_ctx ctx = { .grace_ms = 10000 };
+	struct runtime_ctx ctx = { .grace_ms = 2000 };
 	struct err err;
 
 	must(s->driver->stop(s->state, i->id, &ctx, ret, &err), &err);
