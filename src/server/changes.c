@@ -2,10 +2,52 @@
  * that the new state calls for. */
 #include "server/private.h"
 
-static int run_place(struct server *server, void *arg, struct err *err)
+#define RETRY_MS 5000
+
+bool fact_is_gone(const struct fact *fact)
 {
+	return fact->status.state == STATE_UNDEPLOYED && str_eq(fact->status.detail, "removed");
+}
+
+static void drop_gone(struct server *server)
+{
+	next_for_each(server, KIND_INSTANCE, struct instance, inst)
+	{
+		const struct fact *fact = fact_find(server, inst->id);
+
+		if (inst->is_removed && fact && fact_is_gone(fact))
+			next_put(server, KIND_INSTANCE, inst->id, NULL);
+	}
+}
+
+static int run_settle(struct server *server, void *arg, struct err *err)
+{
+	server->is_settling = false;
+	drop_gone(server);
 	place_pending(server);
 	return 0;
+}
+
+void settle_begin(struct server *server)
+{
+	if (server->is_settling)
+		return;
+	server->is_settling = true;
+	request_begin(server, run_settle, NULL, NULL);
+}
+
+static void on_retry(void *arg)
+{
+	struct server *server = arg;
+
+	server->retry = NULL;
+	settle_begin(server);
+}
+
+void settle_later(struct server *server)
+{
+	if (!server->retry)
+		server->retry = timer_start(server->config.loop, RETRY_MS, on_retry, server);
 }
 
 static void instance_changed(struct server *server, const struct instance *old,
@@ -27,7 +69,7 @@ static void service_changed(struct server *server, const struct service *old,
 			    const struct service *now)
 {
 	server->needs_table = true;
-	if (!old || !now || old->generation == now->generation)
+	if (!old || !now || fields_equal(&service_spec_table, &old->spec, &now->spec))
 		return;
 	state_for_each(server, KIND_INSTANCE, struct instance,
 		       inst) if (str_eq(inst->service_id, now->id) && inst->node_id[0] &&
@@ -70,7 +112,7 @@ void changes_apply(struct server *server, struct doc *const *touched, size_t n)
 	if (server->needs_table)
 		messages_table(server);
 	if (server->needs_placing)
-		request_begin(server, run_place, NULL, NULL);
+		settle_begin(server);
 	server->needs_table = false;
 	server->needs_placing = false;
 }

@@ -90,15 +90,32 @@ void messages_report(struct winst *inst)
 	publish(inst->worker, "job", fields_format(&instance_status_table, &s));
 }
 
+/* The same generation: what differs needs no other run (a port mapping, say). */
+static void refresh(struct winst *inst, struct msg_deploy *deploy)
+{
+	if (!fields_equal(&msg_deploy_table, &inst->wish, deploy)) {
+		fields_fini(&msg_deploy_table, &inst->wish);
+		fields_copy(&msg_deploy_table, deploy, &inst->wish);
+		if (inst->current.generation == deploy->generation) {
+			fields_fini(&msg_deploy_table, &inst->current);
+			fields_copy(&msg_deploy_table, deploy, &inst->current);
+		}
+		records_save(inst);
+		network_publish(inst->worker);
+	}
+	inst->told = (struct instance_status){ 0 };
+	messages_report(inst);
+}
+
 /* A new wish, or a changed one. Takes what `deploy` owns. */
 static void wish(struct worker *worker, struct msg_deploy *deploy)
 {
 	struct winst *inst = map_find(&worker->instances, deploy->instance_id);
 
+	deploy->revision = 0; /* of the message, not of the wish */
 	if (inst && inst->record.is_wished && inst->wish.generation == deploy->generation) {
+		refresh(inst, deploy);
 		fields_fini(&msg_deploy_table, deploy);
-		inst->told = (struct instance_status){ 0 };
-		messages_report(inst);
 		return;
 	}
 	if (!inst)

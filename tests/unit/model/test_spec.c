@@ -41,7 +41,7 @@ static void what_replaces(void **state)
 	assert_true(replaces("\"memory\":1"));
 	assert_true(replaces("\"cmd\":[\"x\"]"));
 	assert_true(replaces("\"env\":[\"x=1\"]"));
-	assert_true(replaces("\"port\":\"80\""));
+	assert_false(replaces("\"port\":\"80\""));
 	assert_true(replaces("\"one_shot\":true"));
 	assert_true(replaces("\"volumes\":[{\"volume_id\":\"v\",\"csi_driver\":\"d\"}]"));
 	assert_false(replaces("\"replicas\":3"));
