@@ -197,6 +197,9 @@ static int change_service(struct server *server, struct apply *apply, const stru
 	else
 		plan_detail(&apply->plan, "%s", diff);
 	next_put(server, KIND_SERVICE, service->id, service);
+	r = place_resize(server, service, err);
+	if (r < 0)
+		return err_wrap(err, "%s", service->name);
 	scale_to(server, service, want);
 	return 0;
 }
@@ -259,7 +262,7 @@ static void apply_done(struct server *server, void *arg, const struct err *err)
 	static const struct err none = { 0 };
 	struct apply *apply = arg;
 
-	apply->plan.revision = server->revision;
+	apply->plan.revision = server_revision(server);
 	if (apply->is_dry_run && err->code == -ECANCELED)
 		apply->done(apply->arg, &apply->plan, &none);
 	else if (err->code != -ESHUTDOWN)

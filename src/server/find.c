@@ -123,8 +123,12 @@ int server_find_instance(struct server *server, const char *name, struct server_
 
 		if (all.n < LISTED_MAX)
 			strv_add(&all, full);
-		if (!instance_fits(inst, name))
+		/* One that is on its way out counts only where no other fits: a service made anew
+		 * counts from the same number. */
+		if (!instance_fits(inst, name) || (inst->is_removed && found && !found->is_removed))
 			continue;
+		if (found && found->is_removed && !inst->is_removed)
+			strv_fini(&fits);
 		strv_add(&fits, full);
 		found = inst;
 	}

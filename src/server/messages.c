@@ -63,6 +63,13 @@ static void send_sync(struct server *server, const char *node_id)
 		ARRAY_ADD(sync.instances, sync.n_instances) = deploy;
 	send(server, node_id, "control/sync", fields_format(&msg_sync_table, &sync));
 	free(sync.instances);
+	/* It may have told that it removed one while nobody could note it: asked again, it tells
+	 * again. */
+	state_for_each(server, KIND_INSTANCE, struct instance, inst)
+	{
+		if (str_eq(inst->node_id, node_id) && inst->is_removed)
+			messages_delete(server, inst);
+	}
 }
 
 static void add_backends(const struct server *server, const struct service *service,
@@ -149,6 +156,27 @@ static int run_register(struct server *server, void *arg, struct err *err)
 	return 0;
 }
 
+static void send_accept(struct server *server, const struct node *node)
+{
+	struct msg_accept accept = { .subnets = node->subnets };
+
+	send(server, node->id, "control/accept", fields_format(&msg_accept_table, &accept));
+}
+
+/* A node that is there, perhaps again: it gets its whole wish, and work that waits for a node. */
+static void welcome(struct server *server, const struct node *node)
+{
+	struct node_live *live = live_get(server, node->id);
+
+	live->is_alive = true;
+	live->seen_ms = loop_now_ms(server->config.loop);
+	send_accept(server, node);
+	send_sync(server, node->id);
+	messages_table(server);
+	watch_changed(server, KIND_NODE, node->id);
+	settle_begin(server);
+}
+
 static void register_done(struct server *server, void *arg, const struct err *err)
 {
 	struct registration *reg = arg;
@@ -157,16 +185,10 @@ static void register_done(struct server *server, void *arg, const struct err *er
 	if (err->code && err->code != -ESHUTDOWN)
 		log_error("node %s: %s", reg->node.id, err->msg);
 	if (node && !err->code) {
-		struct msg_accept accept = { .subnets = node->subnets };
-		struct node_live *live = live_get(server, node->id);
-
-		live->is_alive = true;
-		live->seen_ms = loop_now_ms(server->config.loop);
-		send(server, node->id, "control/accept", fields_format(&msg_accept_table, &accept));
-		if (!reg->wants_subnet)
-			send_sync(server, node->id);
-		messages_table(server);
-		watch_changed(server, KIND_NODE, node->id);
+		if (reg->wants_subnet)
+			send_accept(server, node);
+		else
+			welcome(server, node);
 	}
 	fields_fini(&node_table, &reg->node);
 	free(reg);
@@ -176,9 +198,11 @@ static void on_register(struct server *server, const char *node_id, const char *
 {
 	struct registration *reg = NEW(struct registration);
 	struct err err;
+	int r = fields_parse_text(&node_table, payload, &reg->node, FIELD_UNKNOWN_IGNORE, &err);
 
-	if (fields_parse_text(&node_table, payload, &reg->node, FIELD_UNKNOWN_IGNORE, &err) < 0 ||
-	    !str_eq(reg->node.id, node_id)) {
+	if (r == 0 && !str_eq(reg->node.id, node_id))
+		r = err_set(&err, -EINVAL, "it names node %s", reg->node.id);
+	if (r < 0) {
 		log_error("node %s: bad registration: %s", node_id, err.msg);
 		fields_fini(&node_table, &reg->node);
 		free(reg);
@@ -198,20 +222,6 @@ static void on_subnet(struct server *server, const char *node_id, const char *pa
 	fields_copy(&node_table, node, &reg->node);
 	reg->wants_subnet = true;
 	request_begin(server, run_register, register_done, reg);
-}
-
-static int run_gone(struct server *server, void *arg, struct err *err)
-{
-	const struct instance *inst = next_get(server, KIND_INSTANCE, arg);
-
-	if (inst && inst->is_removed)
-		next_put(server, KIND_INSTANCE, arg, NULL);
-	return 0;
-}
-
-static void gone_done(struct server *server, void *arg, const struct err *err)
-{
-	free(arg);
 }
 
 static void on_job(struct server *server, const char *node_id, const char *payload)
@@ -234,23 +244,27 @@ static void on_job(struct server *server, const char *node_id, const char *paylo
 	watch_changed(server, KIND_INSTANCE, inst->id);
 	if (is_net_changed)
 		messages_table(server);
-	if (status.state == STATE_UNDEPLOYED && inst->is_removed &&
-	    str_eq(status.detail, "removed"))
-		request_begin(server, run_gone, gone_done, xstrdup(inst->id));
+	if (inst->is_removed && fact_is_gone(fact))
+		settle_begin(server);
 }
 
 static void on_resources(struct server *server, const char *node_id, const char *payload)
 {
 	struct msg_resources resources = { 0 };
-	struct node_live *live = live_get(server, node_id);
+	const struct node *node = state_get(server, KIND_NODE, node_id);
 	struct err err;
 
+	if (!node)
+		return; /* it registers again until it is accepted */
+	struct node_live *live = live_get(server, node_id);
+	live->seen_ms = loop_now_ms(server->config.loop);
+	if (!live->is_alive)
+		welcome(server, node);
 	if (fields_parse_text(&msg_resources_table, payload, &resources, FIELD_UNKNOWN_IGNORE,
 			      &err) < 0) {
 		log_error("node %s: bad resources: %s", node_id, err.msg);
 		return;
 	}
-	live->seen_ms = loop_now_ms(server->config.loop);
 	live->memory_used_mib = resources.memory_used_mib;
 	for (size_t i = 0; i < resources.n_instances; i++)
 		if (state_get(server, KIND_INSTANCE, resources.instances[i].instance_id))

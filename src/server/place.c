@@ -116,3 +116,42 @@ void place_pending(struct server *server)
 			object_free(KIND_INSTANCE, placed);
 	}
 }
+
+static int check_node(const struct server *server, const struct node *node, struct err *err)
+{
+	uint64_t promised_mib = 0;
+
+	/* Those that are being removed make room by themselves. */
+	next_for_each(server, KIND_INSTANCE, struct instance, inst)
+	{
+		if (str_eq(inst->node_id, node->id) && !inst->is_removed)
+			promised_mib += inst->memory_mib;
+	}
+	if (promised_mib <= node->memory_mib)
+		return 0;
+	return err_set(err, -ENOSPC, "node %s: %lu MiB would be promised, it has %lu",
+		       node->hostname, promised_mib, node->memory_mib);
+}
+
+int place_resize(struct server *server, const struct service *service, struct err *err)
+{
+	const struct service_spec *spec = &service->spec;
+
+	next_for_each(server, KIND_INSTANCE, struct instance, inst)
+	{
+		const struct node *node = next_get(server, KIND_NODE, inst->node_id);
+		bool is_growing = spec->memory_mib > inst->memory_mib;
+
+		if (!str_eq(inst->service_id, service->id) || inst->is_removed ||
+		    (inst->memory_mib == spec->memory_mib &&
+		     inst->cpu_millis == spec->vcpus * 1000))
+			continue;
+		struct instance *resized = object_copy(KIND_INSTANCE, inst);
+		resized->memory_mib = spec->memory_mib;
+		resized->cpu_millis = spec->vcpus * 1000;
+		next_put(server, KIND_INSTANCE, resized->id, resized);
+		if (is_growing && node && check_node(server, node, err) < 0)
+			return err->code;
+	}
+	return 0;
+}

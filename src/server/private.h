@@ -55,6 +55,8 @@ struct server {
 	uint64_t event_seq; /* of the last event */
 	bool needs_table;
 	bool needs_placing;
+	bool is_settling;    /* a request to settle waits */
+	struct timer *retry; /* of what a failed commit left undone */
 	struct timer *liveness;
 	struct bus_subscription *messages;
 	struct list watches;
@@ -76,6 +78,8 @@ void next_put(struct server *server, enum kind kind, const char *id, void *take_
 /* A heap copy to be changed and put. */
 void *object_copy(enum kind kind, const void *object);
 void object_free(enum kind kind, void *object);
+/* One without any version. */
+void doc_free(struct server *server, struct doc *doc);
 
 /* Ends a request that succeeded, or that failed. */
 void undo_drop(struct server *server);
@@ -98,8 +102,13 @@ typedef void (*request_done_fn)(struct server *server, void *arg, const struct e
 void request_begin(struct server *server, request_fn run, request_done_fn done, void *arg);
 void request_free_all(struct server *server);
 
-/* What a commit brought about: events and messages to nodes. */
+/* changes.c: what a commit brought about: events and messages to nodes. */
 void changes_apply(struct server *server, struct doc *const *touched, size_t n);
+/* Begins a request that does what nobody asks for: it places instances that wait for a node, and
+ * drops those that their node has removed. */
+void settle_begin(struct server *server);
+void settle_later(struct server *server);
+bool fact_is_gone(const struct fact *fact);
 
 /* address.c; all inside a request */
 int address_take(struct server *server, const char *wanted, const char *owner_id, char **ret,
@@ -111,6 +120,8 @@ int place_check(struct server *server, const struct service *service, struct err
 /* A node for the instance, or why there is none (in the fact's detail). */
 void place_instance(struct server *server, struct instance *inst, const struct service *service);
 void place_pending(struct server *server);
+/* The service's instances reserve what its spec says now; -ENOSPC if their nodes do not have it. */
+int place_resize(struct server *server, const struct service *service, struct err *err);
 
 /* scale.c; inside a request */
 void scale_to(struct server *server, const struct service *service, uint32_t replicas);

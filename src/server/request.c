@@ -54,10 +54,8 @@ static void drop(struct server *server)
 
 		object_free(doc->kind, TAKE(doc->next));
 		doc->is_touched = false;
-		if (!doc->cur) {
-			map_remove(&server->docs[doc->kind], doc->id);
-			free(doc);
-		}
+		if (!doc->cur)
+			doc_free(server, doc);
 	}
 	free(TAKE(server->touched));
 	server->n_touched = 0;
@@ -70,6 +68,7 @@ static void on_committed(void *arg, const struct err *err)
 	if (err->code) {
 		log_error("store: %s", err->msg);
 		drop(server);
+		settle_later(server); /* what nobody asks for again */
 	} else {
 		promote(server);
 	}

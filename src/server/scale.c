@@ -87,7 +87,7 @@ static void change_done(struct server *server, void *arg, const struct err *err)
 {
 	struct change *change = arg;
 
-	change->plan.revision = server->revision;
+	change->plan.revision = server_revision(server);
 	if (err->code != -ESHUTDOWN)
 		change->done(change->arg, err->code ? NULL : &change->plan, err);
 	fields_fini(&plan_view_table, &change->plan);

@@ -2,12 +2,6 @@
 #include "server/private.h"
 #include "server/server.h"
 
-static int run_nothing(struct server *server, void *arg, struct err *err)
-{
-	place_pending(server);
-	return 0;
-}
-
 struct server *server_new(const struct server_config *config, struct err *err)
 {
 	struct server *server = NEW(struct server);
@@ -24,7 +18,7 @@ struct server *server_new(const struct server_config *config, struct err *err)
 		return NULL;
 	}
 	messages_begin_server(server);
-	request_begin(server, run_nothing, NULL, NULL);
+	settle_begin(server);
 	return server;
 }
 

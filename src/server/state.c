@@ -54,13 +54,21 @@ static struct doc *doc_get(struct server *server, enum kind kind, const char *id
 	return doc;
 }
 
+void doc_free(struct server *server, struct doc *doc)
+{
+	if (doc->kind == KIND_INSTANCE)
+		fact_remove(server, doc->id);
+	map_remove(&server->docs[doc->kind], doc->id);
+	free(doc);
+}
+
 static int on_document(void *arg, const char *kind, const char *id, const char *body,
 		       struct err *err)
 {
 	struct server *server = arg;
 
-	if (str_eq(kind, "revision"))
-		return parse_u64(body, 0, UINT64_MAX, &server->revision);
+	if (str_eq(kind, "revision") && parse_u64(body, 0, UINT64_MAX, &server->revision) < 0)
+		return err_set(err, -EBADMSG, "revision: expected a number, got %.40s", body);
 	for (enum kind k = 0; k < KIND_N; k++) {
 		if (!str_eq(kind, kind_names[k]))
 			continue;
@@ -170,12 +178,8 @@ void undo_apply(struct server *server)
 		object_free(u->doc->kind, u->doc->next);
 		u->doc->next = u->next;
 		u->doc->is_touched = u->was_touched;
-		if (!u->was_touched && !u->doc->cur) {
-			if (u->doc->kind == KIND_INSTANCE)
-				fact_remove(server, u->doc->id);
-			map_remove(&server->docs[u->doc->kind], u->doc->id);
-			free(u->doc);
-		}
+		if (!u->was_touched && !u->doc->cur)
+			doc_free(server, u->doc);
 	}
 	free(TAKE(server->undo));
 }

@@ -71,6 +71,7 @@ static void replay(void *arg)
 	const struct server *server = watch->server;
 
 	if (watch->is_ended) {
+		list_remove(&watch->node);
 		free(watch);
 		return;
 	}
@@ -104,11 +105,12 @@ struct server_watch *server_watch_end(struct server *server, struct server_watch
 {
 	if (!watch)
 		return NULL;
-	list_remove(&watch->node);
-	if (watch->is_started)
-		free(watch);
-	else
+	if (!watch->is_started) {
 		watch->is_ended = true; /* replay() frees it */
+		return NULL;
+	}
+	list_remove(&watch->node);
+	free(watch);
 	return NULL;
 }
 
