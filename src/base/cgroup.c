@@ -250,13 +250,15 @@ int cgroup_make(const struct cgroup_fs *fs, const char *path, const struct cgrou
 
 static int join_visit(struct walk *w, const char *controller, const char *dir, struct err *err)
 {
+	const pid_t pid = *(const pid_t *)w->arg;
 	char text[24];
 
 	if (!path_exists(dir))
 		return 0;
 	w->count++;
-	snprintf(text, sizeof(text), "%d", *(const pid_t *)w->arg);
-	return write_file(dir, "cgroup.procs", text, err);
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	return write_file(dir, !pid && w->fs->layout != CGROUP_V2 ? "tasks" : "cgroup.procs", text,
+			  err);
 }
 
 int cgroup_join(const struct cgroup_fs *fs, const char *path, pid_t pid, struct err *err)

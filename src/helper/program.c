@@ -23,7 +23,7 @@ static int join_cgroup(const struct run_options *options, struct err *err)
 		return 0;
 	if (cgroup_detect(CGROUP_ROOT, &fs, err) < 0)
 		return err->code;
-	return cgroup_join(&fs, options->cgroup, getpid(), err);
+	return cgroup_join(&fs, options->cgroup, 0, err);
 }
 
 static int enter_folder(const struct run_options *options, struct err *err)

@@ -220,6 +220,23 @@ static void joins_every_hierarchy(void **state)
 	s->fs.layout = CGROUP_NONE;
 }
 
+static void joins_itself_as_a_thread(void **state)
+{
+	struct stand_in *s = *state;
+	struct err err = { 0 };
+
+	make_v1(s);
+	put(s, "memory/" GROUP "/tasks", "");
+	put(s, "cpu/" GROUP "/tasks", "");
+	put(s, "pids/" GROUP "/tasks", "");
+	put(s, "cpuacct/" GROUP "/tasks", "");
+	detect(s, CGROUP_V1);
+	assert_int_equal(cgroup_join(&s->fs, GROUP, 0, &err), 0);
+	assert_file(s, "memory/" GROUP "/tasks", "0");
+	assert_file(s, "pids/" GROUP "/tasks", "0");
+	assert_file(s, "memory/" GROUP "/cgroup.procs", "");
+}
+
 static void stats_of_v1(void **state)
 {
 	struct stand_in *s = *state;
@@ -414,6 +431,7 @@ int main(void)
 		TEST(a_limit_without_controller_is_an_error),
 		TEST(a_limit_without_hierarchy_is_an_error),
 		TEST(joins_every_hierarchy),
+		TEST(joins_itself_as_a_thread),
 		TEST(stats_of_v1),
 		TEST(stats_of_v2),
 		TEST(kills_what_is_in_the_group_and_below),
