@@ -46,8 +46,8 @@ def measure(holm, options):
     for i in range(-WARM_UP, options.n):
         seconds, _ = holm.apply(descriptor)
         holm.delete('box')
-        ctr_seconds = ctr.start(f'bench-{i}')
-        ctr.remove(f'bench-{i}')
+        ctr_seconds = ctr.start(f'bench-{i + WARM_UP}')
+        ctr.remove(f'bench-{i + WARM_UP}')
         if i >= 0:
             ours.append(seconds * 1000)
             theirs.append(ctr_seconds * 1000)

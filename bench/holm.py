@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -11,14 +12,14 @@ import image
 
 
 class Holm:
-    def __init__(self, program):
+    def __init__(self, program, log_level):
         self.program = program
         # Short: paths of sockets below it are bounded to 108 bytes.
         self.dir = tempfile.mkdtemp(prefix='hb', dir='/var/tmp')
         self.images = f'{self.dir}/images'
         os.mkdir(self.images)
         image.make(f'{self.images}/busybox')
-        self.run('up', '--detach', '--log-level', 'debug', '--api', '127.0.0.1:10000')
+        self.run('up', '--detach', '--log-level', log_level)
         with open(f'{self.dir}/lock', encoding='utf-8') as lock:
             self.pid = int(lock.read())
 
@@ -32,7 +33,11 @@ class Holm:
         return result.stdout
 
     def close(self):
-        self.run('down', '--purge')
+        """Says what is wrong, but lets an earlier failure be the one that is told."""
+        try:
+            self.run('down', '--purge')
+        except SystemExit as failure:
+            print(failure, file=sys.stderr)
 
     def descriptor(self, name, **fields):
         """Writes a descriptor of one service, and returns its path."""

@@ -44,7 +44,7 @@ def make(path):
     layers = [put(data, 'layer.v1.tar')]
     config = put(json.dumps({
         'architecture': 'amd64', 'os': 'linux',
-        'config': {'Cmd': ['/bin/sleep', '100000'], 'Env': ['PATH=/bin']},
+        'config': {'Cmd': ['/bin/sleep', '100000'], 'Env': ['PATH=/bin'], 'StopSignal': 'SIGKILL'},
         'rootfs': {'type': 'layers', 'diff_ids': [layers[0]['digest']]},
     }).encode(), 'config.v1+json')
     manifest = put(json.dumps({

@@ -2,6 +2,7 @@
 from figures import Row
 
 WARM_UP = 2
+LOG_LEVEL = 'debug'
 
 
 def parts(events, wall, seconds):

@@ -16,6 +16,7 @@ from figures import Row, ratio
 
 AIM = 1.15
 WARM_UP = 1
+LOG_LEVEL = 'debug'
 LINE_WITHIN_S = 60
 TAP = 'hbtap'
 TUNSETIFF = 0x400454ca
