@@ -17,7 +17,8 @@ enum map_id {
 	MAP_INSTANCES,
 	MAP_PORTS,
 	MAP_SERVICES,
-	MAP_PORT_BACKENDS,
+	MAP_TCP_BACKENDS,
+	MAP_UDP_BACKENDS,
 	MAP_BACKENDS,
 	MAP_N
 };
@@ -26,7 +27,8 @@ static const char *const map_names[MAP_N] = {
 	[MAP_INSTANCES] = "instances",
 	[MAP_PORTS] = "ports",
 	[MAP_SERVICES] = "services",
-	[MAP_PORT_BACKENDS] = "port_backends",
+	[MAP_TCP_BACKENDS] = "tcp_backends",
+	[MAP_UDP_BACKENDS] = "udp_backends",
 	[MAP_BACKENDS] = "backends",
 };
 
@@ -100,9 +102,11 @@ static enum map_id map_of(enum nft_kind kind)
 	return MAP_SERVICES;
 }
 
-static enum map_id backends_of(enum nft_kind kind)
+static enum map_id backends_of(const struct nft_item *item)
 {
-	return kind == NFT_PORT ? MAP_PORT_BACKENDS : MAP_BACKENDS;
+	if (item->kind != NFT_PORT)
+		return MAP_BACKENDS;
+	return item->key >> 16 == IPPROTO_UDP ? MAP_UDP_BACKENDS : MAP_TCP_BACKENDS;
 }
 
 static bool has_chain(const struct nft_item *item)
@@ -110,14 +114,18 @@ static bool has_chain(const struct nft_item *item)
 	return item->kind == NFT_PORT || item->kind == NFT_SERVICE;
 }
 
+/* Ports have a map per protocol, so the key leaves that out. */
 static void put_backend(struct buf *out, struct diff *d, const struct nft_item *item, uint32_t i,
 			const struct nft_target *target)
 {
 	char key[KEY_MAX];
 	char text[KEY_MAX];
 
-	note(d, buf_addf(out, "%s . %u : %s,\n", format_key(item, key), i,
-			 format_target(item, target, text)));
+	format_target(item, target, text);
+	if (item->kind == NFT_PORT)
+		note(d, buf_addf(out, "%u . %u : %s,\n", item->key & 0xffff, i, text));
+	else
+		note(d, buf_addf(out, "%s . %u : %s,\n", format_key(item, key), i, text));
 }
 
 /* The element of the first map: to an address, or to a chain. */
@@ -142,9 +150,10 @@ static void put_rule(struct diff *d, const struct nft_item *item)
 	format_chain(item, chain);
 	if (item->kind == NFT_PORT)
 		note(d, buf_addf(&d->chains,
-				 "add rule ip %s %s meta l4proto %s dnat to meta l4proto . "
-				 "th dport . numgen inc mod %u map @port_backends\n",
-				 d->table, chain, protocol_name(item->key), item->n));
+				 "add rule ip %s %s dnat to %s dport . numgen inc mod %u "
+				 "map @%s\n",
+				 d->table, chain, protocol_name(item->key), item->n,
+				 map_names[backends_of(item)]));
 	else
 		note(d, buf_addf(&d->chains,
 				 "add rule ip %s %s dnat to ip daddr . numgen inc mod %u "
@@ -163,7 +172,7 @@ static void add_item(struct diff *d, const struct nft_state *state, const struct
 	note(d, buf_addf(&d->chains, "add chain ip %s %s\n", d->table, format_chain(item, chain)));
 	put_rule(d, item);
 	for (uint32_t i = 0; i < item->n; i++)
-		put_backend(&d->added[backends_of(item->kind)], d, item, i, &targets[i]);
+		put_backend(&d->added[backends_of(item)], d, item, i, &targets[i]);
 }
 
 static void remove_item(struct diff *d, const struct nft_state *state, const struct nft_item *item)
@@ -178,7 +187,7 @@ static void remove_item(struct diff *d, const struct nft_state *state, const str
 	note(d, buf_addf(&d->chains_gone, "flush chain ip %s %s\ndelete chain ip %s %s\n", d->table,
 			 chain, d->table, chain));
 	for (uint32_t i = 0; i < item->n; i++)
-		put_backend(&d->removed[backends_of(item->kind)], d, item, i, &targets[i]);
+		put_backend(&d->removed[backends_of(item)], d, item, i, &targets[i]);
 }
 
 static bool same_target(const struct nft_target *a, const struct nft_target *b)
@@ -195,7 +204,7 @@ struct change {
 
 static void change_backends(struct diff *d, const struct change *c)
 {
-	enum map_id map = backends_of(c->is->kind);
+	enum map_id map = backends_of(c->is);
 	char chain[KEY_MAX];
 
 	if (c->was->n != c->is->n) {

@@ -170,12 +170,46 @@ static void one_change_among_a_thousand_services_is_quick(void **state)
 	assert_true(best < CHANGE_MAX_MS);
 }
 
+/* With the table's handle, which changes only when it is made anew. */
+static void expect_table(const char *handle)
+{
+	auto_free char *tables = kit_run("nft -a list tables ip");
+
+	assert_string_equal(tables, handle);
+}
+
+static void a_change_of_mapped_ports_leaves_the_table_in_place(void **state)
+{
+	struct kit *kit = begin(state);
+	struct overlay_backend backends[2] = {
+		{ "", 0, NS(2), SVC(2), true, true },
+		{ "", 1, NS(3), SVC(3), true, true },
+	};
+	struct overlay_service service = { .sname = "a.b.web.d",
+					   .rr_ip = SVC(1),
+					   .backends = backends,
+					   .n_backends = 2,
+					   .ports = { { 8080, 80, false }, { 8080, 80, true } },
+					   .n_ports = 1 };
+	struct overlay_table table = { &service, 1 };
+
+	kit_publish(kit, &table);
+	auto_free char *handle = kit_run("nft -a list tables ip");
+	for (size_t i = 0; i < 8; i++) {
+		service.n_ports = i % 4 / 2 + 1;
+		service.n_backends = i % 2 + 1;
+		kit_publish(kit, &table);
+		expect_table(handle);
+	}
+}
+
 #define PUBLISH_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PUBLISH_TEST(no_connection_fails_while_backends_come_and_go),
+		PUBLISH_TEST(a_change_of_mapped_ports_leaves_the_table_in_place),
 		PUBLISH_TEST(one_change_among_a_thousand_services_is_quick),
 	};
 
