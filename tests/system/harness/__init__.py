@@ -1,0 +1,1 @@
+"""What the system tests share: hosts as network namespaces, images, descriptors, deadlines."""

@@ -1,0 +1,155 @@
+"""Images of the tests, made once per session below one folder: the container that
+apps/httpd.c is, in two versions, and archives of the example unikernel, good and bad."""
+import gzip
+import hashlib
+import io
+import os
+import pathlib
+import shutil
+import subprocess
+import tarfile
+import tempfile
+
+import pytest
+
+SYSTEM = pathlib.Path(__file__).resolve().parents[1]
+ROOT = SYSTEM.parents[1]
+BUILD = pathlib.Path(os.environ.get("HOLM_BUILD", ROOT / "build"))
+ARCHIVE = pathlib.Path(
+    os.environ.get("HOLM_GUEST_ARCHIVE", BUILD / "examples" / "unikernel-web.tar.gz"))
+BUSYBOX = pathlib.Path("/bin/busybox")
+
+
+def run(*words):
+    subprocess.run(list(map(str, words)), check=True, stdin=subprocess.DEVNULL,
+                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def compile_app(name, target):
+    """Static; name look-up needs no shared library in a static glibc of today, whatever the
+    linker warns."""
+    run("gcc", "-std=gnu17", "-O2", "-Wall", "-static", "-pthread", "-o", target,
+        SYSTEM / "apps" / f"{name}.c", SYSTEM / "apps" / "http_get.c")
+
+
+def write_archive(path, members):
+    """members: name → bytes."""
+    with tarfile.open(path, "w:gz") as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            info.mode = 0o755
+            tar.addfile(info, io.BytesIO(data))
+
+
+class Images:
+    def __init__(self):
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="hti-", dir="/tmp"))
+        self.root.chmod(0o755)
+        self.layout = self.root / "oci"
+        self.outer = pathlib.Path(tempfile.mkdtemp(prefix="hto-", dir="/tmp"))
+        self._make_containers()
+        self._archives = self.root / "archives"
+        self._archives.mkdir()
+
+    def remove(self):
+        shutil.rmtree(self.root)
+        shutil.rmtree(self.outer)
+
+    def container(self, tag="v1"):
+        return f"oci:{self.layout}:{tag}"
+
+    def _make_containers(self):
+        for program in ("httpd", "fetch"):
+            compile_app(program, self.root / program)
+        run("umoci", "init", "--layout", self.layout)
+        for tag in ("v1", "v2", "v3"):
+            self._make_container(tag)
+
+    def _make_container(self, tag):
+        image = f"{self.layout}:{tag}"
+        bundle = self.root / f"bundle-{tag}"
+        run("umoci", "new", "--image", image)
+        run("umoci", "unpack", "--image", image, bundle)
+        bin_dir = bundle / "rootfs" / "bin"
+        bin_dir.mkdir(parents=True)
+        for name in ("etc", "tmp", "proc", "sys", "dev"):
+            (bundle / "rootfs" / name).mkdir(exist_ok=True)
+        shutil.copy2(BUSYBOX, bin_dir / "busybox")
+        (bin_dir / "sh").symlink_to("busybox")
+        for program in ("httpd", "fetch"):
+            shutil.copy2(self.root / program, bin_dir / program)
+        (bundle / "rootfs" / "etc" / "version").write_text(f"{tag}\n")
+        run("umoci", "repack", "--image", image, bundle)
+        run("umoci", "config", "--image", image, "--config.entrypoint", "/bin/httpd",
+            "--config.cmd", f"name={tag}", "--config.env", f"VERSION={tag}")
+        shutil.rmtree(bundle)
+
+    def _archive(self, name, members):
+        path = self._archives / name
+        if not path.exists():
+            write_archive(path, members)
+        return f"file://{path}"
+
+    @property
+    def unikernel(self):
+        """The example unikernel, or the test is skipped."""
+        if not ARCHIVE.exists():
+            pytest.skip(f"no guest archive at {ARCHIVE}: run ./bootstrap build")
+        path = self._archives / "web.tar.gz"
+        if not path.exists():
+            shutil.copy2(ARCHIVE, path)
+        return f"file://{path}"
+
+    @property
+    def unikernel_path(self):
+        return pathlib.Path(self.unikernel.removeprefix("file://"))
+
+    @property
+    def kernel(self):
+        with tarfile.open(self.unikernel_path) as tar:
+            return tar.extractfile("kernel").read()
+
+    @property
+    def unikernel_digest(self):
+        return hashlib.sha256(self.unikernel_path.read_bytes()).hexdigest()
+
+    @property
+    def escaping(self):
+        """A good kernel, and a file that wants to lie beside the store."""
+        return self._archive("escaping.tar.gz",
+                             {"kernel": self.kernel, "../../escaped": b"out of here"})
+
+    @property
+    def no_kernel(self):
+        """An archive whose kernel is none."""
+        return self._archive("text.tar.gz", {"kernel": b"#!/bin/sh\necho no kernel\n" * 100})
+
+    @property
+    def empty(self):
+        return self._archive("empty.tar.gz", {"readme": b"nothing to boot\n"})
+
+    @property
+    def damaged(self):
+        path = self._archives / "damaged.tar.gz"
+        if not path.exists():
+            data = self.unikernel_path.read_bytes()
+            path.write_bytes(data[:len(data) // 2])
+        return f"file://{path}"
+
+    @property
+    def outside(self):
+        """A good archive, but not below the image root."""
+        path = self.outer / "web.tar.gz"
+        shutil.copy2(self.unikernel_path, path)
+        return f"file://{path}"
+
+    @property
+    def huge(self):
+        """The kernel is 5 GiB long, says the archive."""
+        path = self._archives / "huge.tar.gz"
+        if not path.exists():
+            info = tarfile.TarInfo("kernel")
+            info.size = 5 << 30
+            path.write_bytes(gzip.compress(info.tobuf() + bytes(1 << 20)))
+        return f"file://{path}"

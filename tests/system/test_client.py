@@ -1,0 +1,196 @@
+"""The command line and the border of the API: output, exit codes, who may ask."""
+import json
+import re
+import signal
+
+import pytest
+
+from harness.descriptor import service
+from harness.host import API_PORT, FAILED, HOST_IP, OK, TIMEOUT, UNREACHABLE, USAGE, value
+
+URL = f"http://127.0.0.1:{API_PORT}"
+
+
+@pytest.fixture
+def box(host, images):
+    return host.deploy(service("box", "container", images.container()))[0]
+
+
+def test_get(host, box):
+    for kind in ("apps", "services", "instances", "nodes"):
+        listed = json.loads(host.holm("get", kind, "-o", "json"))
+        assert [v["id"] for v in listed] == [v["id"] for v in host.list(kind)]
+    table = host.holm("get", "instances")
+    assert re.search(r"^box(\.test)?\.0 .*RUNNING", table, re.M), table
+    assert box["id"] in host.holm("get", "instances", "-o", "wide") or "wide"
+    assert json.loads(host.holm("get", "instances", "--app", "none.prod", "-o", "json")) == []
+    node, = json.loads(host.holm("get", "nodes", "-o", "json"))
+    assert (node["hostname"], node["is_alive"], node["instances"]) == (host.name, True, 1)
+    assert {"docker", "unikernel"} <= set(node["virtualization"])
+
+
+def test_logs(host, box):
+    for i in range(5):
+        host.page(box["address"], f"print?text=line{i}")
+    host.page(box["address"], "print-error?text=problem")
+    follower = host.follow("logs", "-f", "box.0")
+    follower.wait("/print-error 200")
+    follower.end()
+    log = host.holm("logs", "box.0").splitlines()
+    assert [line for line in log if line.startswith("line")] == [f"line{i}" for i in range(5)]
+    assert "problem" in log and log[0] == "listening on port 80"
+    assert host.holm("logs", "--tail", 2, "box.0").splitlines() == log[-2:]
+    assert host.holm("logs", "--tail", 0, "box.0") == ""
+    for name in ("box.test.0", "shop.prod.box.test.0", box["id"], box["id"][:10]):
+        assert host.holm("logs", name).splitlines() == log
+    stamped = host.holm("logs", "--timestamps", "box.0").splitlines()
+    assert any(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*stderr.* problem$", s) for s in stamped)
+
+
+def test_follow_goes_on_over_a_restart_of_the_container(host, box):
+    host.page(box["address"])
+    log = host.follow("logs", "-f", "--tail", 1, "box.0")
+    log.wait("200")
+    with host.events() as events:
+        host.page(box["address"], "print?text=first")
+        log.wait("first")
+        host.end_instance(box["address"], "exit?code=1")
+        events.wait_state("DEAD", "box")
+        events.wait_state("RUNNING", "box")
+    log.wait("listening on port 80")
+    host.page(box["address"], "print?text=second")
+    log.wait("second")
+    assert log.end() in (OK, 128 + signal.SIGINT, -signal.SIGINT)
+
+
+def test_logs_of_a_unikernel(host, images):
+    host.deploy(service("web", "unikernel", images.unikernel))
+    log = host.follow("logs", "-f", "web.0")
+    log.wait("Listening on port 80")
+    host.page(host.instance("web")["address"], "health")
+    log.wait("/health")
+    log.end()
+
+
+def test_a_flood_of_output_is_bounded(host, images):
+    """A container that only writes fills no disk, and is not stopped by it."""
+    host.deploy(service("box", "container", images.container(),
+                        cmd=["/bin/sh", "-c", "while :; do echo " + "x" * 1000 + "; done"], vcpus=1, grace_s=1))
+    view = host.instance("box")
+    logs = host.data_dir / "worker" / "logs"
+    from harness.deadline import until
+    until(lambda: list(logs.glob(f"{view['id']}*.1")), "the log was turned")
+    assert sum(p.stat().st_size for p in logs.glob(f"{view['id']}*")) < 8 << 20
+    assert host.holm("logs", "--tail", 1, "box.0").startswith("xxx")
+    assert host.instance("box")["pid"] == view["pid"]
+
+
+@pytest.mark.parametrize("words, code", [
+    ((), USAGE), (("fly",), USAGE), (("get",), USAGE), (("get", "planets"), USAGE),
+    (("get", "apps", "--outptu", "json"), USAGE), (("get", "apps", "-o", "yaml"), USAGE),
+    (("scale", "box"), USAGE), (("scale", "none", "1"), FAILED), (("scale", "box", "x"), USAGE),
+    (("scale", "box", "-1"), USAGE), (("scale", "box", "100000"), USAGE),
+    (("logs", "none.0"), FAILED), (("delete", "app", "none"), FAILED), (("delete", "planet", "x"), USAGE),
+    (("logs", "box.0", "--tail", "x"), USAGE),
+    (("help",), OK), (("help", "apply"), OK), (("--help",), OK), (("--version",), OK), (("version",), OK)])
+def test_exit_codes(host, box, words, code):
+    done = host.run(*words) if words else host.run()
+    assert done.returncode == code, done.stdout + done.stderr
+    if code != OK:
+        assert done.stderr.strip(), "a failure without a sentence"
+
+
+def test_timeout_has_its_own_exit_code(host, images):
+    """A unikernel image without a listener never fails and is no matter here: a registry that
+    does not answer keeps the wait going."""
+    import socket
+    with host.lan.entered():
+        silent = socket.create_server(("10.99.0.2", 5000))
+    with silent:
+        done = host.apply(service("box", "container", "10.99.0.2:5000/app:v1"), seconds=1)
+        assert done.returncode == TIMEOUT
+        assert "box" in done.stderr
+        host.delete_all()
+
+
+def test_nobody_there(new_host):
+    new_host.end(signal.SIGTERM)
+    done = new_host.run("get", "apps")
+    assert done.returncode == UNREACHABLE
+    assert "holm up" in done.stderr
+
+
+def test_token(host, box):
+    token = (host.data_dir / "token").read_text().strip()
+    assert (host.data_dir / "token").stat().st_mode & 0o777 == 0o600
+    assert host.socket.stat().st_mode & 0o777 == 0o600
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert host.ns.get(f"{URL}/api/v1/instances")[0] == 401
+    assert host.ns.get(f"{URL}/api/v1/instances", headers={"Authorization": "Bearer x"})[0] == 401
+    assert host.ns.get(f"{URL}/api/v1/instances",
+                       headers={"Authorization": f"Bearer {token[:-1]}"})[0] == 401
+    status, text = host.ns.get(f"{URL}/api/v1/instances", headers=bearer)
+    assert status == 200 and json.loads(text)[0]["id"] == box["id"]
+    status, _ = host.ns.get(f"{URL}/api/v1/down", method="POST", body="{}",
+                            headers={"Content-Type": "application/json"})
+    assert status == 401 and host.is_up()
+
+
+def test_client_over_tcp(host, box):
+    import subprocess
+    from harness.host import HOLM
+    token = (host.data_dir / "token").read_text().strip()
+
+    def get(env):
+        return subprocess.run(host.ns.command("env", *env, HOLM, "--api", f"127.0.0.1:{API_PORT}",
+                                              "--data-dir", "/nonexistent", "get", "instances"),
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert get([]).returncode == FAILED
+    done = get([f"HOLM_TOKEN={token}"])
+    assert done.returncode == OK and "RUNNING" in done.stdout, done.stderr
+
+
+def test_host_header(host):
+    """A page of a name that was pointed at us has another Host."""
+    token = (host.data_dir / "token").read_text().strip()
+    for name in ("evil.example", f"evil.example:{API_PORT}", f"{HOST_IP}:{API_PORT}", "127.0.0.1"):
+        status, _ = host.ns.get(f"{URL}/api/v1/apps", headers={"Authorization": f"Bearer {token}",
+                                                               "Host": name})
+        assert status in (400, 403, 421), name
+
+
+def test_content_type(host):
+    """Forms of other sites cannot send JSON's."""
+    token = (host.data_dir / "token").read_text().strip()
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
+        status, _ = host.ns.get(f"{URL}/api/v1/apply", method="POST", body="{}",
+                                headers={"Authorization": f"Bearer {token}", "Content-Type": kind})
+        assert status == 415, kind
+
+
+def test_not_on_other_addresses(host):
+    with pytest.raises(OSError):
+        host.lan.get(f"http://{HOST_IP}:{API_PORT}/api/v1/apps", seconds=2)
+
+
+def test_api_answers_in_sentences(host):
+    token = (host.data_dir / "token").read_text().strip()
+    bearer = {"Authorization": f"Bearer {token}"}
+    status, text = host.ns.get(f"{URL}/api/v1/planets", headers=bearer)
+    assert status == 404 and json.loads(text)["message"]
+    status, text = host.ns.get(f"{URL}/api/v1/apps", method="PUT", headers=bearer)
+    assert status == 405 and json.loads(text)["message"]
+
+
+def test_slow_and_broken_requests_do_not_stop_others(host, box):
+    """Clients that say nothing, half a request, or nonsense."""
+    held = [host.ns.dial("127.0.0.1", API_PORT) for _ in range(20)]
+    try:
+        for i, client in enumerate(held):
+            client.sendall([b"", b"GET /api", b"\x00\xff\r\n\r\n", b"POST /api/v1/apply HTTP/1.1\r\n"
+                            b"Content-Length: 99999999999\r\n\r\n"][i % 4])
+        assert host.holm("get", "instances", "-o", "json")
+        assert value(host.page(box["address"]), "host") == "box-0"
+    finally:
+        for client in held:
+            client.close()

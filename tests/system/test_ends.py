@@ -1,0 +1,181 @@
+"""How instances end, what is told of it, and what follows."""
+import os
+import pathlib
+import re
+import signal
+
+import pytest
+
+from harness import leftovers
+from harness.descriptor import service
+from harness.host import FAILED, OK, value
+
+
+def box(images, **fields):
+    return service("box", "container", images.container(), **fields)
+
+
+def web(images, **fields):
+    return service("web", "unikernel", images.unikernel, **fields)
+
+
+@pytest.mark.parametrize("path, reason", [
+    ("exit?code=3", "exit code 3"), ("exit?code=0", "exit code 0"), ("crash", "signal|SIGSEGV|139")])
+def test_container_ends_and_is_started_again(host, images, path, reason):
+    before = host.deploy(box(images, port="9080:80"))[0]
+    with host.events() as events:
+        host.end_instance(before["address"], path)
+        assert re.search(reason, events.wait_state("DEAD", "box")["reason"])
+        view = events.wait_state("RUNNING", "box")
+    assert view["pid"] != before["pid"]
+    assert view["incarnation"] == before["incarnation"] + 1
+    assert value(host.page("127.0.0.1", port=9080), "host") == "box-0"
+
+
+@pytest.mark.parametrize("path, reason, not_reason", [
+    ("exit", "exit code 0", "crash"), ("crash", "crashed", "exit code 0")])
+def test_unikernel_ends_and_is_started_again(host, images, path, reason, not_reason):
+    before = host.deploy(web(images, port="8080:80"))[0]
+    with host.events() as events:
+        host.end_instance(before["address"], path)
+        told = events.wait_state("DEAD", "web")["reason"]
+        assert re.search(reason, told) and not_reason not in told
+        view = events.wait_state("RUNNING", "web")
+    assert view["pid"] != before["pid"]
+    assert value(host.page("127.0.0.1", port=8080), "address") == before["address"]
+
+
+def test_killed_container(host, images):
+    before = host.deploy(box(images))[0]
+    with host.events() as events:
+        os.kill(before["pid"], signal.SIGKILL)
+        assert re.search("signal|killed|SIGKILL|137", events.wait_state("DEAD", "box")["reason"])
+        events.wait_state("RUNNING", "box")
+    assert value(host.page(before["service_address"]), "host") == "box-0"
+
+
+def test_killed_qemu(host, images):
+    before = host.deploy(web(images))[0]
+    with host.events() as events:
+        os.kill(before["pid"], signal.SIGKILL)
+        assert "signal 9" in events.wait_state("DEAD", "web")["reason"]
+        events.wait_state("RUNNING", "web")
+    assert value(host.page(before["service_address"]), "address") == before["address"]
+
+
+def parent(pid):
+    return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def assert_still_there(host, service_name, before):
+    """Serves on, or has been replaced; never hangs."""
+    view = host.wait_running(service_name)
+    page = host.page(before["service_address"])
+    assert page
+    # And it can still be replaced and removed.
+    done = host.run("scale", service_name, "0", "--wait", "--timeout", "60")
+    assert done.returncode == OK, done.stderr
+    assert not pathlib.Path(f"/proc/{view['pid']}").exists() or leftovers.is_zombie(view["pid"])
+
+
+def test_killed_supervisor_of_a_unikernel(host, images):
+    before = host.deploy(web(images))[0]
+    supervisor = parent(before["pid"])
+    assert "holm-helper" in leftovers.command_line(supervisor)
+    os.kill(supervisor, signal.SIGKILL)
+    leftovers.wait_gone(supervisor)
+    assert_still_there(host, "web", before)
+
+
+def test_killed_supervisor_and_then_the_unikernel(host, images):
+    before = host.deploy(web(images))[0]
+    supervisor = parent(before["pid"])
+    os.kill(supervisor, signal.SIGKILL)
+    leftovers.wait_gone(supervisor)
+    leftovers.kill(before["pid"])
+    view = host.wait_running("web", before["pid"])
+    assert value(host.page(view["service_address"]), "address") == before["address"]
+
+
+def test_killed_logger_of_a_container(host, images):
+    before = host.deploy(box(images))[0]
+    loggers = [pid for pid, line in host.census().processes().items()
+               if "holm-helper" in line and before["id"] in line]
+    assert loggers, host.census().processes()
+    for pid in loggers:
+        leftovers.kill(pid)
+        leftovers.wait_gone(pid)
+    assert_still_there(host, "box", before)
+
+
+def test_killed_shim_of_a_container(host, images):
+    before = host.deploy(box(images))[0]
+    shims = [pid for pid, line in host.census().processes().items()
+             if "containerd-shim" in line.split(" ")[0] and before["id"] in line]
+    assert shims, host.census().processes()
+    for pid in shims:
+        leftovers.kill(pid)
+    assert_still_there(host, "box", before)
+
+
+def test_one_shot_completes_and_stays_so(host, images):
+    done = host.apply(box(images, one_shot=True, cmd=["/bin/sh", "-c", "echo result; exit 0"]))
+    assert done.returncode == OK, done.stderr
+    view = host.instance("box")
+    assert (view["state"], view["pid"]) == ("COMPLETED", 0)
+    assert "result\n" in host.holm("logs", "box.0")
+    host.kill()
+    host.up()
+    view = host.wait_instance("box", lambda v: v["state"] == "COMPLETED", "is still completed")
+    assert view["incarnation"] == 1
+
+
+def test_one_shot_that_fails_is_tried_again(host, images):
+    with host.events() as events:
+        host.apply(box(images, one_shot=True, cmd=["/bin/sh", "-c", "exit 4"]), wait=False)
+        first = events.wait_state("DEAD", "box")
+        assert "exit code 4" in first["reason"]
+        events.wait(lambda v: v["state"] == "DEAD" and v["incarnation"] > first["incarnation"],
+                    "ends a second time")
+
+
+def test_one_shot_unikernel(host, images):
+    host.deploy(web(images, one_shot=True))
+    view = host.instance("web")
+    with host.events() as events:
+        host.end_instance(view["address"], "exit")
+        events.wait_state("COMPLETED", "web")
+
+
+def test_a_container_that_ignores_the_signal_is_killed_after_its_grace(host, images):
+    before = host.deploy(box(images, cmd=["/bin/httpd", "ignore-term"], grace_s=1))[0]
+    host.holm("delete", "app", "shop", "--wait", "--timeout", 30)
+    assert host.instances() == []
+    assert not pathlib.Path(f"/proc/{before['pid']}").exists() or leftovers.is_zombie(before["pid"])
+
+
+def test_a_container_is_asked_to_stop(host, images):
+    host.deploy(box(images))
+    log = host.follow("logs", "-f", "box.0")
+    log.wait("listening on port 80")
+    host.deploy(box(images, cmd=["/bin/httpd", "again"]))
+    log.wait("terminated")
+    log.wait("listening on port 80")
+    log.end()
+
+
+def test_a_loop_of_ends_backs_off_and_is_told(host, images):
+    done = host.apply(box(images, cmd=["/bin/sh", "-c", "exit 1"]))
+    assert done.returncode == FAILED
+    assert "exit code 1" in done.stderr
+    view = host.wait_instance("box", lambda v: v["state"] == "DEAD", "is DEAD between its starts")
+    assert "exit code 1" in view["reason"] and "next start in" in view["reason"]
+
+
+def test_connections_do_not_stick_to_the_dead(host, images):
+    """Of two instances one ends: from then on every request is served by the other."""
+    host.deploy(box(images, replicas=2, cmd=["/bin/httpd"]))
+    zero = host.instance("box", 0)
+    host.holm("scale", "box", 1, "--wait")
+    for _ in range(20):
+        assert value(host.page(zero["service_address"]), "host") == "box-0"
