@@ -239,6 +239,17 @@ enum follow_verdict follow_verdict_of(const struct follow *follow, const struct 
 	return verdict_of_state(follow, f, state);
 }
 
+bool follow_has_restarted(const struct follow *follow)
+{
+	map_for_each(&follow->instances, i, e) {
+		const struct followed *f = e->value;
+
+		if (f->ends && !f->is_gone && str_eq(f->state, state_name(STATE_RUNNING)))
+			return true;
+	}
+	return false;
+}
+
 static uint32_t count_wished(const struct follow *follow, const char *service)
 {
 	uint32_t n = 0;

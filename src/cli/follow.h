@@ -53,6 +53,8 @@ void follow_service(struct follow *follow, const struct service_view *view);
 void follow_service_gone(struct follow *follow, const char *id);
 
 enum follow_verdict follow_verdict_of(const struct follow *follow, const struct followed *f);
+/* Whether one that runs has ended by itself since the request: it may do so again. */
+bool follow_has_restarted(const struct follow *follow);
 /* FAILED once nothing is pending any more and something failed. */
 enum follow_verdict follow_verdict(const struct follow *follow);
 

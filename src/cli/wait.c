@@ -14,6 +14,7 @@
 #define IDLE_MS          45000 /* the server says something every 15 s */
 #define RECONNECT_MS     250
 #define RECONNECT_FOR_MS 10000
+#define STEADY_MS        3000 /* what has ended while we waited has to run for so long */
 
 struct wait_state {
 	const struct waiting *w;
@@ -21,11 +22,26 @@ struct wait_state {
 	struct live live;
 	struct sse sse;
 	uint64_t deadline_ms;
-	uint64_t revision; /* up to which everything is known */
-	uint64_t lost_ms;  /* when the connection was lost, 0: it is there */
-	bool is_reset;
-	struct err err; /* of what the server said */
+	uint64_t revision;  /* up to which everything is known */
+	uint64_t lost_ms;   /* when the connection was lost, 0: it is there */
+	uint64_t steady_ms; /* from when on what runs counts, 0: at once */
+	bool is_reset;      /* list anew */
+	struct err err;     /* of what the server said */
 };
+
+/* Good only if it stays so: a program that fails at its start runs for a moment each time. */
+static enum follow_verdict verdict_of(struct wait_state *s)
+{
+	enum follow_verdict verdict = follow_verdict(&s->follow);
+
+	if (verdict != FOLLOW_GOOD || !follow_has_restarted(&s->follow)) {
+		s->steady_ms = 0;
+		return verdict;
+	}
+	if (!s->steady_ms)
+		s->steady_ms = now_ms() + STEADY_MS;
+	return now_ms() >= s->steady_ms ? FOLLOW_GOOD : FOLLOW_PENDING;
+}
 
 typedef void (*view_fn)(void *arg, const void *view);
 
@@ -123,7 +139,11 @@ static int on_data(void *arg, const char *data, size_t len)
 	if (sse_feed(&s->sse, data, len, &s->err) < 0 || s->err.code || s->is_reset)
 		return 1;
 	live_show(&s->live, &s->follow);
-	return follow_verdict(&s->follow) != FOLLOW_PENDING;
+	uint64_t steady_ms = s->steady_ms;
+	bool is_decided = verdict_of(s) != FOLLOW_PENDING;
+	/* Listening has another deadline from now on. */
+	s->is_reset = s->steady_ms != steady_ms;
+	return is_decided || s->is_reset;
 }
 
 /* Both lists at the same revision, if the state stands still for so long. */
@@ -179,7 +199,8 @@ static int listen_to_events(struct wait_state *s)
 		.path = path,
 		.take = on_data,
 		.arg = s,
-		.deadline_ms = s->deadline_ms,
+		.deadline_ms = s->steady_ms && s->steady_ms < s->deadline_ms ? s->steady_ms
+									     : s->deadline_ms,
 		.idle_ms = IDLE_MS,
 		.is_quiet = true,
 	};
@@ -201,12 +222,20 @@ static bool may_reconnect(struct wait_state *s)
 	return true;
 }
 
+/* Listening has ended for a reason of ours. */
+static bool is_for_another_look(const struct wait_state *s, int code)
+{
+	if (code == CLI_TIMEOUT)
+		return now_ms() < s->deadline_ms;
+	return code == CLI_OK && s->is_reset;
+}
+
 static int follow_to_the_end(struct wait_state *s)
 {
 	for (;;) {
 		int code = list_and_take(s);
 
-		if (code == CLI_OK && follow_verdict(&s->follow) != FOLLOW_PENDING)
+		if (code == CLI_OK && verdict_of(s) != FOLLOW_PENDING)
 			return CLI_OK;
 		if (now_ms() >= s->deadline_ms)
 			return CLI_TIMEOUT;
@@ -215,9 +244,9 @@ static int follow_to_the_end(struct wait_state *s)
 		if (s->err.code)
 			return cli_error(s->w->remote->call, CLI_FAILED, "read the answer: %s",
 					 s->err.msg);
-		if (code == CLI_OK && follow_verdict(&s->follow) != FOLLOW_PENDING)
+		if (code == CLI_OK && verdict_of(s) != FOLLOW_PENDING)
 			return CLI_OK;
-		if (code == CLI_OK && s->is_reset)
+		if (is_for_another_look(s, code))
 			continue;
 		if (code == CLI_TIMEOUT || code == CLI_FAILED)
 			return code;

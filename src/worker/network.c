@@ -296,6 +296,14 @@ static void on_publish_retry(void *arg)
 	network_publish(arg);
 }
 
+/* One may have ended already, and its end not been looked at yet. */
+static bool is_running(const struct winst *inst)
+{
+	const struct proc_id *proc = &inst->status.proc;
+
+	return inst->run == RUN_ALIVE && !inst->is_draining && (!proc->pid || proc_is_alive(proc));
+}
+
 static void tell_running(struct worker *worker, uint64_t seq)
 {
 	bool is_told = false;
@@ -306,7 +314,7 @@ static void tell_running(struct worker *worker, uint64_t seq)
 		if (!inst->publish_after || inst->publish_after > seq)
 			continue;
 		inst->publish_after = 0;
-		if (inst->run != RUN_ALIVE || inst->is_draining)
+		if (!is_running(inst))
 			continue;
 		winst_set_state(inst, STATE_RUNNING, "%s", "");
 		is_told = true;

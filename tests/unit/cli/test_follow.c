@@ -171,6 +171,21 @@ static void three_ends_are_a_failure(void **state)
 	expect(FOLLOW_FAILED);
 }
 
+static void what_was_started_again_is_told_apart(void **state)
+{
+	begin("create");
+	service(1);
+	tell(ID_A, "RUNNING");
+	assert_false(follow_has_restarted(&follow));
+	tell(ID_A, "DEAD");
+	assert_false(follow_has_restarted(&follow));
+	tell(ID_A, "RUNNING");
+	expect(FOLLOW_GOOD);
+	assert_true(follow_has_restarted(&follow));
+	tell(ID_A, "COMPLETED");
+	assert_false(follow_has_restarted(&follow));
+}
+
 static void no_capacity_waits_for_what_leaves(void **state)
 {
 	struct instance_view leaving = view_of(ID_B, "RUNNING");
@@ -242,6 +257,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_failed_one_may_recover_while_others_are_pending,
 					  finished),
 		cmocka_unit_test_teardown(three_ends_are_a_failure, finished),
+		cmocka_unit_test_teardown(what_was_started_again_is_told_apart, finished),
 		cmocka_unit_test_teardown(no_capacity_waits_for_what_leaves, finished),
 		cmocka_unit_test_teardown(a_failed_update_counts, finished),
 		cmocka_unit_test_teardown(deletion_waits_until_all_are_gone, finished),
