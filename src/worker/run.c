@@ -68,9 +68,11 @@ static void start_done(struct op *op)
 	winst_saw_run(inst, r->slot, &r->status);
 	log_info("instance %s of %s started: %s, pid %d", inst->id, inst->current.sname,
 		 inst->status.kind, (int)inst->status.proc.pid);
-	/* Told as RUNNING only when its addresses lead to it. */
-	inst->state = STATE_CREATED;
-	inst->publish_after = network_publish(inst->worker);
+	if (inst->run == RUN_ALIVE) { /* it may have ended as soon as it was started */
+		/* Told as RUNNING only when its addresses lead to it. */
+		inst->state = STATE_CREATED;
+		inst->publish_after = network_publish(inst->worker);
+	}
 	winst_step_done(inst);
 }
 
