@@ -50,16 +50,16 @@ class Holm:
             json.dump({'sla_version': 'v2.0', 'customerID': 'Admin', 'applications': [app]}, file)
         return path
 
-    def container(self):
+    def container(self, **fields):
         return self.descriptor('box', virtualization='container',
-                               code=f'oci:{self.images}/busybox:latest')
+                               code=f'oci:{self.images}/busybox:latest', **fields)
 
-    def unikernel(self, archive):
+    def unikernel(self, archive, **fields):
         link = f'{self.images}/unikernel.tar.gz'
         if not os.path.exists(link):
             subprocess.run(['cp', archive, link], check=True)
         return self.descriptor('uni', virtualization='unikernel', code=f'file:{link}',
-                               arch=['amd64'])
+                               arch=['amd64'], **fields)
 
     def apply(self, descriptor):
         """Returns when the service is RUNNING: seconds that the command took, and when it began."""

@@ -1,4 +1,5 @@
 """Memory: Holm idle with all its roles, and one helper of each kind, from smaps_rollup."""
+import functools
 import time
 
 from figures import Row
@@ -36,15 +37,21 @@ def looks(measure_one, pid):
     return values
 
 
+def helper_rows(holm, word, descriptor, app, n):
+    """The text of a helper is private while it is the only one, and shared as soon as it is not."""
+    holm.apply(descriptor(replicas=n))
+    pid = holm.helpers(word)[0]
+    rows = [Row(f'memory: holm-helper {word}, private, one of {n}', looks(private, pid), 'MB',
+                AIM_HELPER_MB, digits=2)]
+    holm.delete(app)
+    return rows
+
+
 def measure(holm, options):
     rows = [Row('memory: holm up idle, PSS', looks(pss, holm.pid), 'MB', AIM_HOLM_MB)]
-    kinds = [('logger', holm.container(), 'box')]
-    if options.unikernel:
-        kinds.append(('run', holm.unikernel(options.unikernel), 'uni'))
-    for word, descriptor, app in kinds:
-        holm.apply(descriptor)
-        for pid in holm.helpers(word):
-            rows.append(Row(f'memory: holm-helper {word}, private', looks(private, pid), 'MB',
-                            AIM_HELPER_MB, digits=2))
-        holm.delete(app)
+    for n in (1, 2):
+        rows += helper_rows(holm, 'logger', holm.container, 'box', n)
+    for n in (1, 2):
+        rows += helper_rows(holm, 'run', functools.partial(holm.unikernel, options.unikernel),
+                            'uni', n)
     return rows
