@@ -138,6 +138,10 @@ struct runtime_driver {
 	int (*fetch)(void *state, struct image_source *source, const struct runtime_ctx *ctx,
 		     struct err *err);
 
+	/* Others, optional: 0 if this folder of an image holds what can be started here, asked before
+	 * an earlier version is stopped for it. -ENOENT, -ENOEXEC, -ENOTSUP with the reason. */
+	int (*check_image)(void *state, const char *dir, struct err *err);
+
 	/* Returns when the process runs. If the instance runs already with the same incarnation,
 	 * success; with another one, -EEXIST (stop it first). On failure nothing is left. */
 	int (*start)(void *state, const struct runtime_spec *spec, const struct runtime_ctx *ctx,

@@ -116,8 +116,12 @@ static int fetch_unikernel(struct fetch_op *f)
 	};
 	int r = image_unikernel_get(f->images, f->ref, &transfer, &image, &f->op.err);
 
-	if (r < 0)
+	if (r == 0 && f->slot->driver->check_image)
+		r = f->slot->driver->check_image(f->slot->state, image.dir, &f->op.err);
+	if (r < 0) {
+		unikernel_image_fini(&image);
 		return r;
+	}
 	f->image = xstrdup(image.dir);
 	STR_COPY(f->digest, image.digest);
 	unikernel_image_fini(&image);

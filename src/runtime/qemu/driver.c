@@ -56,6 +56,11 @@ static int driver_probe(void *state, struct runtime_info *ret, struct err *err)
 	return 0;
 }
 
+static int driver_check_image(void *state, const char *dir, struct err *err)
+{
+	return machine_check(state, dir, err);
+}
+
 /* 1 if it runs already as asked, 0 if it may be started. */
 static int check_present(const struct qemu *qemu, const struct runtime_spec *spec,
 			 struct runtime_status *ret, struct err *err)
@@ -197,6 +202,7 @@ const struct runtime_driver qemu_driver = {
 	.close = driver_close,
 	.shutdown = driver_shutdown,
 	.probe = driver_probe,
+	.check_image = driver_check_image,
 	.start = driver_start,
 	.stop = driver_stop,
 	.list = driver_list,

@@ -80,13 +80,31 @@ static int parse_kernel(const char *path, struct qemu_kernel *ret, struct err *e
 	return r;
 }
 
+static int examine_image(struct qemu *qemu, const char *image, struct qemu_files *files,
+			 struct qemu_vm *vm, struct err *err)
+{
+	if (qemu_files_find(image, files, err) < 0 ||
+	    parse_kernel(files->kernel, &vm->kernel, err) < 0 ||
+	    qemu_caps_accel(qemu, &vm->kernel, &vm->accel, err) < 0)
+		return err->code;
+	return 0;
+}
+
+int machine_check(struct qemu *qemu, const char *image, struct err *err)
+{
+	struct qemu_files files = { 0 };
+	struct qemu_vm vm = { 0 };
+	int r = examine_image(qemu, image, &files, &vm, err);
+
+	qemu_files_fini(&files);
+	return r;
+}
+
 static int examine(struct build *b, struct err *err)
 {
 	struct qemu_vm *vm = &b->vm;
 
-	if (qemu_files_find(b->spec->image, &b->files, err) < 0 ||
-	    parse_kernel(b->files.kernel, &vm->kernel, err) < 0 ||
-	    qemu_caps_accel(b->qemu, &vm->kernel, &vm->accel, err) < 0)
+	if (examine_image(b->qemu, b->spec->image, &b->files, vm, err) < 0)
 		return err->code;
 	vm->machine = qemu_machine_for(&vm->kernel);
 	vm->has_initrd = b->files.initrd != NULL;

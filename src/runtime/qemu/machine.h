@@ -9,6 +9,9 @@
 int machine_start(struct qemu *qemu, const struct runtime_spec *spec, const struct runtime_ctx *ctx,
 		  struct err *err);
 
+/* Whether the image in this folder is one that this machine can boot, as far as its files tell. */
+int machine_check(struct qemu *qemu, const char *image, struct err *err);
+
 /* Ends QEMU: on its own terms, then by signal. `path` is the instance's folder. */
 int machine_end(const char *path, struct err *err);
 
