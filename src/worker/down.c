@@ -1,6 +1,8 @@
 /* holm down: every instance stopped, everything of ours off the host, the wishes kept. */
 #include "worker/private.h"
 
+#define DOWN_WITHIN_MS 120000
+
 struct down_op {
 	struct op op;
 	const struct overlay_driver *driver;
@@ -32,12 +34,27 @@ static void down_done(struct op *op)
 {
 	struct worker *worker = op->worker;
 
-	worker->down_done(worker->down_arg, &op->err);
+	worker->down_done(worker->down_arg, worker->down_err.code ? &worker->down_err : &op->err);
 }
 
 static bool is_idle(const struct winst *inst)
 {
-	return !inst->is_busy && !inst->n_saving && inst->run == RUN_ABSENT && !inst->is_attached;
+	return !inst->is_busy && !inst->n_saving && inst->run == RUN_ABSENT && !inst->may_have_link;
+}
+
+/* The last step: network and supporting processes. */
+static void close_down(struct worker *worker)
+{
+	struct down_op *d = NEW(struct down_op);
+
+	worker->is_closing_down = true;
+	worker->down_timer = timer_cancel(worker->down_timer);
+	d->op = (struct op){ .run = down_run, .done = down_done };
+	d->driver = worker->config.overlay;
+	d->overlay = worker->overlay;
+	d->n_slots = worker->config.n_runtimes;
+	memcpy(d->slots, worker->slots, sizeof(d->slots));
+	op_begin(worker, EXECUTOR_NETWORK, &d->op);
 }
 
 void down_check(struct worker *worker)
@@ -48,14 +65,27 @@ void down_check(struct worker *worker)
 	map_for_each(&worker->instances, i, e)
 		if (!is_idle(e->value))
 			return;
-	worker->is_closing_down = true;
-	struct down_op *d = NEW(struct down_op);
-	d->op = (struct op){ .run = down_run, .done = down_done };
-	d->driver = worker->config.overlay;
-	d->overlay = worker->overlay;
-	d->n_slots = worker->config.n_runtimes;
-	memcpy(d->slots, worker->slots, sizeof(d->slots));
-	op_begin(worker, EXECUTOR_NETWORK, &d->op);
+	close_down(worker);
+}
+
+/* What cannot be stopped must not keep the rest up, and is named. */
+static void on_down_late(void *arg)
+{
+	struct worker *worker = arg;
+	auto_strv struct strv left = { 0 };
+
+	worker->down_timer = NULL;
+	map_for_each(&worker->instances, i, e) {
+		const struct winst *inst = e->value;
+
+		if (!is_idle(inst))
+			strv_addf(&left, "%s (%s)", inst->id,
+				  inst->detail[0] ? inst->detail : state_name(inst->state));
+	}
+	auto_free char *list = strv_join(&left, ", ");
+	err_set(&worker->down_err, -ETIMEDOUT, "down: after %d s these were not stopped: %s",
+		DOWN_WITHIN_MS / 1000, left.n ? list : "none, but the node was still starting");
+	close_down(worker);
 }
 
 void worker_down_begin(struct worker *worker, void (*done)(void *arg, const struct err *err),
@@ -64,12 +94,10 @@ void worker_down_begin(struct worker *worker, void (*done)(void *arg, const stru
 	worker->is_down = true;
 	worker->down_done = done;
 	worker->down_arg = arg;
-	/* Links that an earlier run made are found again by attaching; going down they are simply
-	 * removed, known or not. */
+	worker->down_timer = timer_start(worker->config.loop, DOWN_WITHIN_MS, on_down_late, worker);
 	map_for_each(&worker->instances, i, e) {
 		struct winst *inst = e->value;
 
-		inst->is_attached = inst->record.namespace_ip[0] != '\0';
 		inst->retry = timer_cancel(inst->retry);
 		inst->update_retry = timer_cancel(inst->update_retry);
 		fetch_cancel(inst);

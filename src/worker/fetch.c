@@ -7,7 +7,8 @@
 #define PROGRESS_EVERY_MS 250
 
 struct transfer {
-	char *key; /* kind and reference */
+	char *key;       /* kind and reference */
+	bool is_dropped; /* nobody waits for it: off the map, its op's own */
 	struct fetch_op *op;
 	struct strv waiters; /* instance ids */
 	unsigned percent;
@@ -31,21 +32,23 @@ struct fetch_op {
 
 static void pull_begin(struct worker *worker, struct transfer *transfer, struct fetch_op *op);
 
-static void fetch_op_fini(struct op *op)
-{
-	struct fetch_op *f = container_of(op, struct fetch_op, op);
-
-	free(f->ref);
-	free(f->platform);
-	free(f->known_dir);
-	free(f->image);
-}
-
 static void transfer_free(struct transfer *transfer)
 {
 	strv_fini(&transfer->waiters);
 	free(transfer->key);
 	free(transfer);
+}
+
+static void fetch_op_fini(struct op *op)
+{
+	struct fetch_op *f = container_of(op, struct fetch_op, op);
+
+	if (f->transfer && f->transfer->is_dropped)
+		transfer_free(f->transfer);
+	free(f->ref);
+	free(f->platform);
+	free(f->known_dir);
+	free(f->image);
 }
 
 void fetch_free_all(struct worker *worker)
@@ -203,12 +206,15 @@ static void fetch_done(struct op *op)
 	struct transfer *transfer = f->transfer;
 	struct worker *worker = op->worker;
 
+	if (!f->is_stored && !f->is_look && op->result == 0)
+		remember_unikernel(worker, f);
+	if (transfer->is_dropped)
+		return;
+	f->transfer = NULL;
 	if (f->is_look && op->result == -ENOENT) {
 		pull_begin(worker, transfer, f);
 		return;
 	}
-	if (!f->is_stored && !f->is_look && op->result == 0)
-		remember_unikernel(worker, f);
 	map_remove(&worker->transfers, transfer->key);
 	for (size_t i = 0; i < transfer->waiters.n; i++) {
 		struct winst *inst = map_find(&worker->instances, transfer->waiters.items[i]);
@@ -354,5 +360,8 @@ void fetch_cancel(struct winst *inst)
 		if (other && other->transfer == transfer)
 			return;
 	}
+	/* Who wants the same later begins anew, and does not join what is being cancelled. */
 	cancel_set(&transfer->op->op.cancel);
+	transfer->is_dropped = true;
+	map_remove(&inst->worker->transfers, transfer->key);
 }

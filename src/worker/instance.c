@@ -77,11 +77,12 @@ void winst_fail(struct winst *inst, const struct err *err)
 {
 	uint64_t delay_ms = back_off(inst);
 
-	if (!inst->record.is_wished || inst->worker->is_down)
-		return;
+	bool is_leaving = !inst->record.is_wished || inst->worker->is_down;
+
 	log_warning("instance %s of %s: %s", inst->id, inst->wish.sname, err->msg);
-	winst_set_state(inst, STATE_FAILED, "%s (attempt %u, next in %.1f s)", err->msg,
-			inst->failures, (double)delay_ms / 1000);
+	winst_set_state(inst, is_leaving ? STATE_UNDEPLOYED : STATE_FAILED,
+			"%s (attempt %u, next in %.1f s)", err->msg, inst->failures,
+			(double)delay_ms / 1000);
 }
 
 void winst_update_fail(struct winst *inst, const struct err *err)
@@ -105,11 +106,25 @@ void winst_update_fail(struct winst *inst, const struct err *err)
 				inst->update_failures, (double)delay_ms / 1000);
 }
 
+void winst_save_fail(struct winst *inst, const struct err *err)
+{
+	inst->needs_save = true;
+	if (inst->record.is_wished && inst->run == RUN_ALIVE) {
+		winst_update_fail(inst, err);
+	} else if (inst->record.is_completed) {
+		log_warning("instance %s of %s: %s", inst->id, inst->wish.sname, err->msg);
+		back_off(inst);
+	} else {
+		winst_fail(inst, err);
+	}
+}
+
 /* An end by itself: DEAD with the reason and another start, or COMPLETED. */
 static void note_end(struct winst *inst)
 {
 	const struct runtime_status *s = &inst->status;
-	uint64_t lived_ms = loop_wall_ms(inst->worker->config.loop) - s->started_ms;
+	uint64_t now_ms = loop_wall_ms(inst->worker->config.loop);
+	bool is_healthy = s->started_ms && s->started_ms + HEALTHY_AFTER_MS <= now_ms;
 
 	inst->memory_bytes = 0;
 	if (!inst->record.is_wished || inst->is_draining)
@@ -122,7 +137,7 @@ static void note_end(struct winst *inst)
 		records_save(inst);
 		return;
 	}
-	if (lived_ms >= HEALTHY_AFTER_MS)
+	if (is_healthy)
 		inst->failures = 0;
 	uint64_t delay_ms = back_off(inst);
 	winst_set_state(inst, STATE_DEAD, "%s (end %u in a row, next start in %.1f s)", s->detail,
@@ -154,15 +169,19 @@ static bool fetches(const struct winst *inst, uint32_t generation)
 
 static struct reconcile_facts facts_of(const struct winst *inst)
 {
+	bool is_wished = inst->record.is_wished && !inst->worker->is_down;
+
 	return (struct reconcile_facts){
-		.is_wished = inst->record.is_wished && !inst->worker->is_down,
+		.is_wished = is_wished,
 		.is_kept = inst->worker->is_down && inst->record.is_wished,
 		.wish_generation = inst->wish.generation,
 		.current_generation = inst->current.generation,
 		.fetched_generation = inst->fetched_generation,
 		.run_generation = inst->status.generation,
 		.run = inst->run,
-		.is_attached = inst->is_attached,
+		/* What is to go may be there without our knowing. */
+		.is_attached = is_wished && !inst->record.is_completed ? inst->is_attached
+								       : inst->may_have_link,
 		.is_completed = inst->record.is_completed,
 		.is_waiting = inst->retry || fetches(inst, inst->current.generation),
 		.is_update_waiting = inst->update_retry || fetches(inst, inst->wish.generation),
@@ -192,7 +211,8 @@ static void advance(struct winst *inst)
 
 static void forget(struct winst *inst)
 {
-	log_info("instance %s of %s removed", inst->id, inst->wish.sname);
+	log_info("instance %s of %s removed", inst->id,
+		 inst->wish.sname ? inst->wish.sname : "nothing");
 	inst->retry = timer_cancel(inst->retry);
 	inst->update_retry = timer_cancel(inst->update_retry);
 	run_unwatch(inst);
@@ -262,7 +282,7 @@ void winst_tick(struct winst *inst)
 	if (inst->is_busy || inst->n_saving || !worker->is_open)
 		return;
 	if (inst->needs_save) {
-		if (!inst->retry)
+		if (!inst->retry && !inst->update_retry)
 			records_save(inst);
 		return;
 	}

@@ -13,14 +13,17 @@
 #define LOG_HELD_MAX  (64u << 20) /* more than two files of any sensible limit */
 
 struct log_stream {
+	struct list node;
 	struct worker *worker;
 	struct stream *stream; /* NULL: the reader has gone */
 	char *path;
 	uint32_t tail; /* UINT32_MAX: everything */
 	bool is_follow;
+	bool is_bad;     /* the request is none */
+	bool is_pushing; /* the reader may go away meanwhile */
 	bool is_reading;
 	bool is_dirty; /* the file grew during a read */
-	int fd;        /* current file, -1: none yet */
+	int fd;        /* current file, -1: none yet, or a read has it */
 	int notify_fd;
 	struct io *notify;
 	struct timer *again;
@@ -57,14 +60,16 @@ static void log_op_fini(struct op *op)
 {
 	struct log_op *l = container_of(op, struct log_op, op);
 
+	if (l->fd >= 0)
+		close(l->fd);
 	free(l->path);
 	buf_fini(&l->data);
 }
 
-static void log_free(struct log_stream *log)
+/* All but what is the loop's. */
+static void log_release(struct log_stream *log)
 {
-	io_cancel(log->notify);
-	timer_cancel(log->again);
+	list_remove(&log->node);
 	if (log->notify_fd >= 0)
 		close(log->notify_fd);
 	if (log->fd >= 0)
@@ -72,6 +77,19 @@ static void log_free(struct log_stream *log)
 	buf_fini(&log->pending);
 	free(log->path);
 	free(log);
+}
+
+static void log_free(struct log_stream *log)
+{
+	io_cancel(log->notify);
+	timer_cancel(log->again);
+	log_release(log);
+}
+
+void logs_free_all(struct worker *worker)
+{
+	while (!list_is_empty(&worker->logs))
+		log_release(container_of(worker->logs.next, struct log_stream, node));
 }
 
 static void read_rest(int fd, struct buf *data)
@@ -84,13 +102,43 @@ static void read_rest(int fd, struct buf *data)
 			return;
 }
 
+static bool is_same_file(int a, int b)
+{
+	struct stat sa;
+	struct stat sb;
+
+	return a >= 0 && b >= 0 && fstat(a, &sa) == 0 && fstat(b, &sb) == 0 &&
+	       sa.st_ino == sb.st_ino && sa.st_dev == sb.st_dev;
+}
+
+/* Unless it is the one that is open: it was turned away after we opened it. */
 static void read_older(struct log_op *l)
 {
 	auto_free char *older = xasprintf("%s.1", l->path);
 	auto_close int fd = open(older, O_RDONLY | O_CLOEXEC);
 
-	if (fd >= 0)
+	if (fd >= 0 && !is_same_file(fd, l->fd))
 		read_rest(fd, &l->data);
+}
+
+static bool is_turned(const struct log_op *l)
+{
+	struct stat have;
+	struct stat now;
+
+	return fstat(l->fd, &have) == 0 && stat(l->path, &now) == 0 && have.st_ino != now.st_ino;
+}
+
+static void read_current(struct log_op *l)
+{
+	read_rest(l->fd, &l->data);
+	l->is_turned = is_turned(l);
+	if (!l->is_turned)
+		return;
+	/* What was written to it until it was turned away; and if that has happened again since, the
+	 * file between the two. */
+	read_rest(l->fd, &l->data);
+	read_older(l);
 }
 
 /* Leaves the last `tail` lines. */
@@ -109,43 +157,49 @@ static void cut_to_tail(struct buf *data, uint32_t tail)
 static void log_run(struct op *op)
 {
 	struct log_op *l = container_of(op, struct log_op, op);
-	struct stat have;
-	struct stat now;
 
-	if (l->is_first)
-		read_older(l);
 	if (l->fd < 0)
 		l->fd = open(l->path, O_RDONLY | O_CLOEXEC);
-	if (l->fd < 0)
-		return;
-	read_rest(l->fd, &l->data);
-	l->is_turned = fstat(l->fd, &have) == 0 && stat(l->path, &now) == 0 &&
-		       have.st_ino != now.st_ino;
+	if (l->is_first)
+		read_older(l);
+	if (l->fd >= 0)
+		read_current(l);
 	if (l->is_first && l->tail != UINT32_MAX)
 		cut_to_tail(&l->data, l->tail);
 }
 
 static void finish(struct log_stream *log)
 {
-	static const struct err none = { 0 };
 	struct stream *stream = log->stream;
+	struct err err = { 0 };
 
+	if (log->is_bad)
+		err_set(&err, -EINVAL, "read log: expected a JSON object with an instance's id");
 	log_free(log);
-	stream_end(stream, &none);
+	stream_end(stream, &err);
 }
 
 static void on_again(void *arg);
 
 /* Hands on what is pending as far as the reader takes it. */
-static void push(struct log_stream *log)
+static void push_pending(struct log_stream *log)
 {
-	while (log->pending.len && !stream_is_full(log->stream)) {
+	log->is_pushing = true;
+	while (log->stream && log->pending.len && !stream_is_full(log->stream)) {
 		size_t n = log->pending.len < CHUNK_MAX ? log->pending.len : CHUNK_MAX;
 
 		stream_send(log->stream, log->pending.data, n);
 		buf_drop(&log->pending, n);
 	}
-	if (log->pending.len)
+	log->is_pushing = false;
+}
+
+static void push(struct log_stream *log)
+{
+	push_pending(log);
+	if (!log->stream)
+		log_free(log);
+	else if (log->pending.len)
 		log->again = timer_start(log->worker->config.loop, FULL_AGAIN_MS, on_again, log);
 	else if (log->is_dirty)
 		read_begin(log, false);
@@ -167,14 +221,13 @@ static void log_done(struct op *op)
 	struct log_stream *log = l->log;
 
 	log->is_reading = false;
-	log->fd = l->fd;
+	log->fd = TAKE_FD(l->fd);
 	if (!log->stream) {
 		log_free(log);
 		return;
 	}
 	if (l->is_turned) {
-		close(log->fd);
-		log->fd = -1;
+		close(TAKE_FD(log->fd));
 		log->is_dirty = true;
 	}
 	buf_add(&log->pending, l->data.data, l->data.len);
@@ -190,22 +243,36 @@ static void read_begin(struct log_stream *log, bool is_first)
 	l->op = (struct op){ .run = log_run, .done = log_done, .fini = log_op_fini };
 	l->log = log;
 	l->path = xstrdup(log->path);
-	l->fd = log->fd;
+	l->fd = TAKE_FD(log->fd);
 	l->is_first = is_first;
 	l->tail = log->tail;
 	buf_init(&l->data, LOG_HELD_MAX);
 	op_begin(log->worker, EXECUTOR_RUNTIME, &l->op);
 }
 
+/* The folder is that of all logs. */
+static bool is_about(const struct log_stream *log, const char *notes, size_t len)
+{
+	const char *name = strrchr(log->path, '/') + 1;
+	const struct inotify_event *e;
+
+	for (size_t at = 0; at < len; at += sizeof(*e) + e->len) {
+		e = (const struct inotify_event *)(const void *)(notes + at);
+		if (e->mask & IN_Q_OVERFLOW || (e->len && str_eq(e->name, name)))
+			return true;
+	}
+	return false;
+}
+
 static void on_notify(void *arg, unsigned events)
 {
 	struct log_stream *log = arg;
-	char skipped[4096];
+	char notes[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	ssize_t n;
 
-	while (read(log->notify_fd, skipped, sizeof(skipped)) > 0)
-		continue;
-	log->is_dirty = true;
-	if (!log->is_reading && !log->again)
+	while ((n = read(log->notify_fd, notes, sizeof(notes))) > 0)
+		log->is_dirty |= is_about(log, notes, (size_t)n);
+	if (log->is_dirty && !log->is_reading && !log->again)
 		read_begin(log, false);
 }
 
@@ -226,7 +293,7 @@ static void on_gone(void *arg)
 	struct log_stream *log = arg;
 
 	log->stream = NULL;
-	if (!log->is_reading)
+	if (!log->is_reading && !log->is_pushing)
 		log_free(log);
 }
 
@@ -237,17 +304,20 @@ static void on_open(void *arg, struct stream *stream, const char *request)
 	struct err err;
 
 	*log = (struct log_stream){ .worker = arg, .stream = stream, .fd = -1, .notify_fd = -1 };
+	list_push(&log->worker->logs, &log->node);
 	buf_init(&log->pending, LOG_HELD_MAX);
 	stream_serve(stream, on_gone, log);
 	if (json_parse(request, strlen(request), &json, &err) == 0) {
 		const char *id = json_get_str(json, "instance");
 		int64_t tail = json_get_int(json, "tail", -1);
 
-		log->path = logs_path(log->worker, id && id_is_valid(id) ? id : "none");
-		log->is_follow = json_bool(json_get(json, "follow"), false);
+		log->is_bad = !id || !id_is_valid(id);
+		log->path = logs_path(log->worker, log->is_bad ? "none" : id);
+		log->is_follow = !log->is_bad && json_bool(json_get(json, "follow"), false);
 		log->tail = tail < 0 || tail >= UINT32_MAX ? UINT32_MAX : (uint32_t)tail;
 		json_free(json);
 	} else {
+		log->is_bad = true;
 		log->path = logs_path(log->worker, "none");
 	}
 	if (log->is_follow)

@@ -41,6 +41,9 @@ void messages_register(struct worker *worker)
 
 void messages_ask_subnet(struct worker *worker)
 {
+	if (worker->is_asking_subnet)
+		return;
+	worker->is_asking_subnet = true;
 	publish(worker, "net/subnet", xstrdup("{}"));
 }
 
@@ -112,6 +115,11 @@ static void wish(struct worker *worker, struct msg_deploy *deploy)
 {
 	struct winst *inst = map_find(&worker->instances, deploy->instance_id);
 
+	if (!id_is_valid(deploy->instance_id) || !deploy->generation) {
+		log_error("wish for instance \"%s\": bad id or generation", deploy->instance_id);
+		fields_fini(&msg_deploy_table, deploy);
+		return;
+	}
 	deploy->revision = 0; /* of the message, not of the wish */
 	if (inst && inst->record.is_wished && inst->wish.generation == deploy->generation) {
 		refresh(inst, deploy);
@@ -142,6 +150,20 @@ static void unwish(struct worker *worker, struct winst *inst)
 	records_save(inst);
 }
 
+/* False for a message that is older than what is known: one that came twice, or late. After a gap, and
+ * where the server's count has gone back, the whole wish is asked for. */
+static bool is_news(struct worker *worker, uint64_t revision)
+{
+	if (revision == worker->revision)
+		return false;
+	if (revision != worker->revision + 1)
+		messages_register(worker);
+	if (revision < worker->revision)
+		return false;
+	worker->revision = revision;
+	return true;
+}
+
 static void on_deploy(struct worker *worker, const char *payload)
 {
 	struct msg_deploy deploy = { 0 };
@@ -152,10 +174,9 @@ static void on_deploy(struct worker *worker, const char *payload)
 		log_error("deploy message: %s", err.msg);
 		return;
 	}
-	if (deploy.revision != worker->revision + 1)
-		messages_register(worker); /* one was missed: the whole wish comes */
-	worker->revision = deploy.revision;
-	wish(worker, &deploy);
+	if (is_news(worker, deploy.revision))
+		wish(worker, &deploy);
+	fields_fini(&msg_deploy_table, &deploy);
 }
 
 static void tell_gone(struct worker *worker, const char *id)
@@ -175,9 +196,8 @@ static void on_delete(struct worker *worker, const char *payload)
 		log_error("delete message: %s", err.msg);
 		return;
 	}
-	if (del.revision != worker->revision + 1)
-		messages_register(worker);
-	worker->revision = del.revision;
+	/* Late or twice makes no difference here: an id is never used again. */
+	is_news(worker, del.revision);
 	struct winst *inst = map_find(&worker->instances, del.instance_id);
 	if (inst)
 		unwish(worker, inst);
@@ -217,8 +237,10 @@ static void on_accept(struct worker *worker, const char *payload)
 		log_error("accept message: %s", err.msg);
 		return;
 	}
+	worker->is_accepted = true;
+	worker->is_asking_subnet = false;
 	bool is_same = strv_eq(&accept.subnets, &worker->subnets);
-	if (!is_same) {
+	if (!is_same && accept.subnets.n) {
 		strv_fini(&worker->subnets);
 		worker->subnets = accept.subnets;
 		records_save_subnets(worker);

@@ -89,6 +89,8 @@ static void setup_done(struct op *op)
 	if (op->result < 0) {
 		log_error("overlay: %s", op->err.msg);
 		timer_start(worker->config.loop, 5000, on_setup_retry, worker);
+		if (worker->is_down)
+			down_check(worker);
 		return;
 	}
 	worker->is_setup = true;
@@ -150,6 +152,8 @@ static void attach_done(struct op *op)
 	if (op->result < 0) {
 		winst_fail(inst, &op->err);
 		inst->is_busy = false;
+		if (!inst->record.is_wished) /* nothing to wait for */
+			winst_tick(inst);
 		return;
 	}
 	inst->is_attached = true;
@@ -159,23 +163,33 @@ static void attach_done(struct op *op)
 	winst_step_done(inst);
 }
 
+/* The address is on disk before anything has it: the next tick attaches. */
+static void attach_with_ip_first(struct winst *inst)
+{
+	struct err err;
+
+	inst->is_busy = false;
+	if (network_pick_ip(inst)) {
+		records_save(inst);
+		return;
+	}
+	/* The block that is asked for comes with a tick for everyone. */
+	messages_ask_subnet(inst->worker);
+	err_set(&err, -EADDRNOTAVAIL, "attach: no free address in this node's blocks");
+	winst_fail(inst, &err);
+}
+
 void network_attach(struct winst *inst)
 {
-	struct net_op *n = net_op_new(inst->worker, inst, attach_run, attach_done);
 	const struct runtime_slot *slot = worker_find_slot(inst->worker,
 							   inst->current.spec.virtualization);
 
-	if (!network_pick_ip(inst)) {
-		struct err err;
-
-		/* The block that is asked for comes with a tick for everyone. */
-		messages_ask_subnet(inst->worker);
-		err_set(&err, -EADDRNOTAVAIL, "attach: no free address in this node's blocks");
-		winst_fail(inst, &err);
-		inst->is_busy = false;
-		free(n);
+	if (!inst->record.namespace_ip[0]) {
+		attach_with_ip_first(inst);
 		return;
 	}
+	struct net_op *n = net_op_new(inst->worker, inst, attach_run, attach_done);
+	inst->may_have_link = true;
 	STR_COPY(n->spec.instance_id, inst->id);
 	n->spec.is_tap = slot && !(slot->driver->caps & RUNTIME_CAP_NETNS);
 	n->spec.tap_uid = slot ? slot->info.guest_uid : 0;
@@ -202,6 +216,7 @@ static void detach_done(struct op *op)
 		return;
 	}
 	inst->is_attached = false;
+	inst->may_have_link = false;
 	winst_step_done(inst);
 }
 
@@ -209,6 +224,7 @@ void network_detach(struct winst *inst)
 {
 	if (!inst->worker->overlay) { /* it could not be opened: there is nothing of ours to find */
 		inst->is_attached = false;
+		inst->may_have_link = false;
 		winst_step_done(inst);
 		return;
 	}
@@ -217,6 +233,14 @@ void network_detach(struct winst *inst)
 	STR_COPY(n->spec.instance_id, inst->id);
 	parse_ipv4(inst->record.namespace_ip, &n->spec.ip);
 	op_begin(inst->worker, EXECUTOR_NETWORK, &n->op);
+}
+
+/* 0 where there is none. */
+static uint32_t addr_of(const char *text)
+{
+	uint32_t addr = 0;
+
+	return text && parse_ipv4(text, &addr) == 0 ? addr : 0;
 }
 
 static struct overlay_service *table_service(struct net_op *n, struct map *by_name,
@@ -230,7 +254,7 @@ static struct overlay_service *table_service(struct net_op *n, struct map *by_na
 	struct overlay_service *s = ARRAY_ADD(n->table.services, n->table.n_services);
 	strv_add(&n->names, sname);
 	s->sname = n->names.items[n->names.n - 1];
-	parse_ipv4(rr_ip, &s->rr_ip);
+	s->rr_ip = addr_of(rr_ip);
 	if (port && ports_parse(port, s->ports, &s->n_ports, &err) < 0)
 		s->n_ports = 0;
 	map_set(by_name, sname, (void *)(uintptr_t)n->table.n_services);
@@ -254,8 +278,8 @@ static void add_told(struct worker *worker, struct net_op *n, struct map *by_nam
 			STR_COPY(o->instance_id, b->instance_id);
 			o->number = b->instance_number;
 			o->is_ready = b->is_ready;
-			parse_ipv4(b->namespace_ip, &o->namespace_ip);
-			parse_ipv4(b->instance_ip, &o->instance_ip);
+			o->namespace_ip = addr_of(b->namespace_ip);
+			o->instance_ip = addr_of(b->instance_ip);
 		}
 	}
 }
@@ -269,7 +293,8 @@ static void add_own(struct worker *worker, struct net_op *n, struct map *by_name
 		/* The mapping of a stopping service must not outlive its wish. */
 		bool is_serving = inst->run == RUN_ALIVE && !inst->is_draining;
 
-		if (!inst->record.is_wished && inst->run != RUN_ALIVE)
+		/* One that nobody remembers has no service. */
+		if (!d->sname || (!inst->record.is_wished && inst->run != RUN_ALIVE))
 			continue;
 		struct overlay_service *s = table_service(n, by_name, d->sname, d->rr_ip,
 							  d->spec.port);
@@ -279,8 +304,8 @@ static void add_own(struct worker *worker, struct net_op *n, struct map *by_name
 		o->is_local = true;
 		o->is_ready = is_serving;
 		if (inst->run == RUN_ALIVE)
-			parse_ipv4(inst->record.namespace_ip, &o->namespace_ip);
-		parse_ipv4(d->instance_ip, &o->instance_ip);
+			o->namespace_ip = addr_of(inst->record.namespace_ip);
+		o->instance_ip = addr_of(d->instance_ip);
 	}
 }
 
@@ -296,12 +321,14 @@ static void on_publish_retry(void *arg)
 	network_publish(arg);
 }
 
-/* One may have ended already, and its end not been looked at yet. */
+/* One may have ended already, and its end not been looked at yet. (A simulated process belongs to no
+ * boot.) */
 static bool is_running(const struct winst *inst)
 {
 	const struct proc_id *proc = &inst->status.proc;
 
-	return inst->run == RUN_ALIVE && !inst->is_draining && (!proc->pid || proc_is_alive(proc));
+	return inst->run == RUN_ALIVE && !inst->is_draining &&
+	       (!proc->boot_id[0] || proc_is_alive(proc));
 }
 
 static void tell_running(struct worker *worker, uint64_t seq)

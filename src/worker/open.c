@@ -56,6 +56,7 @@ static void adopt(struct worker *worker, struct runtime_slot *slot,
 		/* Nobody remembers it: it is stopped and forgotten like any unwished one. */
 		log_warning("instance %s runs without a record: stopping it", status->instance_id);
 		inst = winst_new(worker, status->instance_id);
+		inst->may_have_link = true;
 		STR_COPY(inst->wish.instance_id, inst->id);
 	}
 	if (status->incarnation > inst->record.incarnation)

@@ -41,7 +41,8 @@ struct winst {
 	uint32_t fetched_generation;
 	char *image; /* of the fetched generation: name, or folder of a unikernel */
 	char digest[DIGEST_SIZE];
-	bool is_attached;
+	bool is_attached;   /* its link is known to be right */
+	bool may_have_link; /* one may be there, right or not */
 	struct overlay_link link;
 
 	enum run_phase run;
@@ -76,6 +77,7 @@ struct worker {
 	struct list ops;
 	struct list saves;    /* commits under way */
 	struct map transfers; /* image → struct transfer */
+	struct list logs;     /* that are being read */
 	struct timer *progress_timer;
 	struct map unikernels; /* URL → struct unikernel_image on disk */
 
@@ -87,6 +89,10 @@ struct worker {
 	struct bus_subscription *net;
 	struct timer *heartbeat;
 
+	bool is_accepted;      /* by the server */
+	bool is_asking_subnet; /* for one more block */
+	bool is_measuring;     /* statistics are being read */
+
 	unsigned n_opening; /* steps of the start that are under way */
 	bool is_open;       /* drivers are open: instances are looked after */
 	bool is_setup;      /* the overlay has its blocks */
@@ -97,6 +103,8 @@ struct worker {
 	bool is_down; /* everything is to stop */
 	void (*down_done)(void *arg, const struct err *err);
 	void *down_arg;
+	struct timer *down_timer;
+	struct err down_err;  /* what could not be stopped in time */
 	bool is_closing_down; /* instances are gone, the overlay is going */
 
 	int nameserver_fd; /* pidfd, -1: none */
@@ -115,7 +123,9 @@ void winst_step_done(struct winst *inst);
 void winst_tick_all(struct worker *worker);
 /* Something went wrong on the way to running: state FAILED and a back-off. */
 void winst_fail(struct winst *inst, const struct err *err);
-/* The same for the image of a newer spec: what runs goes on. */
+/* What is not on disk is not begun; what runs goes on. */
+void winst_save_fail(struct winst *inst, const struct err *err);
+/* The same as winst_fail() for the image of a newer spec: what runs goes on. */
 void winst_update_fail(struct winst *inst, const struct err *err);
 void winst_set_state(struct winst *inst, enum instance_state state, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -171,6 +181,7 @@ void stats_begin(struct worker *worker);
 void logs_begin(struct worker *worker);
 char *logs_path(const struct worker *worker, const char *instance_id);
 void logs_remove(const char *path);
+void logs_free_all(struct worker *worker);
 /* Once; err NULL: accepted by the server. */
 void worker_tell_ready(struct worker *worker, const struct err *err);
 

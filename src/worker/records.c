@@ -25,9 +25,13 @@ static int load_instance(struct worker *worker, const char *kind, const char *id
 
 	if (!inst)
 		inst = winst_new(worker, id);
-	if (str_eq(kind, KIND_RECORD))
-		return fields_parse_text(&record_table, body, &inst->record, FIELD_UNKNOWN_IGNORE,
-					 err);
+	if (str_eq(kind, KIND_RECORD)) {
+		int r = fields_parse_text(&record_table, body, &inst->record, FIELD_UNKNOWN_IGNORE,
+					  err);
+
+		inst->may_have_link = inst->record.namespace_ip[0] != '\0';
+		return r;
+	}
 	return fields_parse_text(&msg_deploy_table, body,
 				 str_eq(kind, KIND_WISH) ? &inst->wish : &inst->current,
 				 FIELD_UNKNOWN_IGNORE, err);
@@ -103,9 +107,7 @@ static void on_saved(void *arg, const struct err *err)
 		return;
 	inst->n_saving--;
 	if (err->code) {
-		/* What is not on disk is not begun; the next save carries it. */
-		winst_fail(inst, err);
-		inst->needs_save = true;
+		winst_save_fail(inst, err);
 		return;
 	}
 	winst_tick(inst);
@@ -142,6 +144,8 @@ static void on_forgotten(void *arg, const struct err *err)
 	auto_free char *log = logs_path(worker, inst->id);
 	logs_remove(log);
 	map_remove(&worker->instances, inst->id);
+	timer_cancel(inst->retry);
+	timer_cancel(inst->update_retry);
 	winst_free(inst);
 	network_publish(worker);
 	if (worker->is_down)

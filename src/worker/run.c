@@ -280,7 +280,17 @@ static void on_look_again(void *arg)
 	struct winst *inst = arg;
 
 	inst->retry = NULL;
+	inst->needs_inspect = inst->run == RUN_ALIVE;
 	winst_tick(inst);
+}
+
+/* What cannot be watched, or could not be looked at, is looked at from time to time; meanwhile it is as
+ * it was, and may be stopped. */
+static void look_again_later(struct winst *inst)
+{
+	inst->needs_inspect = false;
+	timer_cancel(inst->retry);
+	inst->retry = timer_start(inst->worker->config.loop, LOOK_AGAIN_MS, on_look_again, inst);
 }
 
 static void inspect_done(struct op *op)
@@ -290,10 +300,8 @@ static void inspect_done(struct op *op)
 
 	if (op->result < 0) {
 		log_warning("instance %s: look at its end: %s", inst->id, op->err.msg);
-		if (!inst->retry)
-			inst->retry = timer_start(inst->worker->config.loop, LOOK_AGAIN_MS,
-						  on_look_again, inst);
-		inst->is_busy = false;
+		look_again_later(inst);
+		winst_step_done(inst);
 		return;
 	}
 	if (!r->is_found) {
@@ -304,6 +312,8 @@ static void inspect_done(struct op *op)
 	}
 	inst->needs_inspect = false;
 	winst_saw_run(inst, r->slot, &r->status);
+	if (inst->needs_inspect)
+		look_again_later(inst);
 	winst_step_done(inst);
 }
 

@@ -43,6 +43,7 @@ static void stats_done(struct op *op)
 	struct stats_op *s = container_of(op, struct stats_op, op);
 	struct msg_resources message = { 0 };
 
+	op->worker->is_measuring = false;
 	for (size_t i = 0; i < s->n; i++)
 		if (s->items[i].is_known)
 			*ARRAY_ADD(message.instances, message.n_instances) = s->items[i].stats;
@@ -55,7 +56,19 @@ static void on_heartbeat(void *arg)
 	struct worker *worker = arg;
 
 	worker->heartbeat = NULL;
+	/* What was not answered by now is asked again. */
+	worker->is_asking_subnet = false;
+	if (!worker->is_accepted)
+		messages_register(worker);
 	stats_begin(worker);
+}
+
+/* A runtime that does not answer does not make the node look dead. */
+static void beat_alone(struct worker *worker)
+{
+	const struct msg_resources none = { 0 };
+
+	messages_resources(worker, &none);
 }
 
 void stats_begin(struct worker *worker)
@@ -64,6 +77,11 @@ void stats_begin(struct worker *worker)
 		return;
 	timer_cancel(worker->heartbeat);
 	worker->heartbeat = timer_start(worker->config.loop, STATS_EVERY_MS, on_heartbeat, worker);
+	if (worker->is_measuring) {
+		beat_alone(worker);
+		return;
+	}
+	worker->is_measuring = true;
 	struct stats_op *s = NEW(struct stats_op);
 	s->op = (struct op){ .run = stats_run, .done = stats_done, .fini = stats_fini };
 	map_for_each(&worker->instances, i, e) {

@@ -33,6 +33,7 @@ struct worker *worker_new(const struct worker_config *config, struct err *err)
 	worker->nameserver_fd = -1;
 	list_init(&worker->ops);
 	list_init(&worker->saves);
+	list_init(&worker->logs);
 	worker->store = store_open(config->loop, config->store, config->store_where, err);
 	if (!worker->store || records_load(worker, err) < 0) {
 		worker_free(worker);
@@ -62,6 +63,7 @@ struct worker *worker_free(struct worker *worker)
 	if (!worker)
 		return NULL;
 	op_free_all(&worker->ops);
+	logs_free_all(worker);
 	records_free_all(worker);
 	map_for_each(&worker->instances, i, e)
 		winst_free(e->value);
