@@ -174,5 +174,10 @@ unsigned fake_host_running(const struct fake_host *host, const char *instance_id
 extern const struct runtime_driver
 	fake_driver; /* config->data_dir is the host's address, see fake.c */
 const char *fake_host_dir(struct fake_host *host); /* to be passed as data_dir */
+/* What goes wrong, for tests: the next `n` starts fail; images whose name contains `part` (NULL: none)
+ * are not there; what runs ends by itself. */
+void fake_host_fail_starts(struct fake_host *host, unsigned n);
+void fake_host_hide_images(struct fake_host *host, const char *part);
+void fake_host_end(struct fake_host *host, const char *instance_id, enum runtime_end end);
 
 #endif

@@ -279,8 +279,8 @@ static void on_look_again(void *arg)
 {
 	struct winst *inst = arg;
 
-	inst->retry = NULL;
-	inst->needs_inspect = inst->run == RUN_ALIVE;
+	inst->look = NULL;
+	inst->needs_inspect = true;
 	winst_tick(inst);
 }
 
@@ -289,8 +289,8 @@ static void on_look_again(void *arg)
 static void look_again_later(struct winst *inst)
 {
 	inst->needs_inspect = false;
-	timer_cancel(inst->retry);
-	inst->retry = timer_start(inst->worker->config.loop, LOOK_AGAIN_MS, on_look_again, inst);
+	timer_cancel(inst->look);
+	inst->look = timer_start(inst->worker->config.loop, LOOK_AGAIN_MS, on_look_again, inst);
 }
 
 static void inspect_done(struct op *op)
@@ -343,19 +343,21 @@ void run_watch(struct winst *inst)
 	struct err err;
 
 	run_unwatch(inst);
-	if (!inst->status.watch.pid) /* nothing to watch: a simulated process */
-		return;
-	inst->exit_fd = proc_open(&inst->status.watch, &err);
+	if (inst->status.watch.pid)
+		inst->exit_fd = proc_open(&inst->status.watch, &err);
 	if (inst->exit_fd >= 0)
 		inst->exit_watch = io_watch(inst->worker->config.loop, inst->exit_fd, IO_READ,
 					    on_exit_event, inst);
+	else if (inst->status.watch.pid)
+		inst->needs_inspect = true; /* it has just ended, most likely */
 	else
-		inst->needs_inspect = true;
+		look_again_later(inst);
 }
 
 void run_unwatch(struct winst *inst)
 {
 	inst->exit_watch = io_cancel(inst->exit_watch);
+	inst->look = timer_cancel(inst->look);
 	if (inst->exit_fd >= 0)
 		close(inst->exit_fd);
 	inst->exit_fd = -1;

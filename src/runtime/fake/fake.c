@@ -19,6 +19,8 @@ struct fake_host {
 	atomic_flag lock;     /* driver functions run on several executor threads; all are short */
 	struct map instances; /* id → struct fake_instance */
 	int64_t next_pid;
+	unsigned n_failures; /* starts that are still to fail */
+	char *hidden;        /* part of the names of images that are not there, or NULL */
 };
 
 struct fake_host *fake_host_new(void)
@@ -37,6 +39,7 @@ struct fake_host *fake_host_free(struct fake_host *host)
 	map_for_each(&host->instances, i, e)
 		free(e->value);
 	map_fini(&host->instances);
+	free(host->hidden);
 	free(host);
 	return NULL;
 }
@@ -62,6 +65,36 @@ static void lock(struct fake_host *host)
 static void unlock(struct fake_host *host)
 {
 	atomic_flag_clear(&host->lock);
+}
+
+void fake_host_fail_starts(struct fake_host *host, unsigned n)
+{
+	lock(host);
+	host->n_failures = n;
+	unlock(host);
+}
+
+void fake_host_hide_images(struct fake_host *host, const char *part)
+{
+	lock(host);
+	free(host->hidden);
+	host->hidden = xstrdup(part);
+	unlock(host);
+}
+
+void fake_host_end(struct fake_host *host, const char *instance_id, enum runtime_end end)
+{
+	lock(host);
+	struct fake_instance *inst = map_find(&host->instances, instance_id);
+	if (inst) {
+		inst->running = 0;
+		inst->status.phase = RUNTIME_ENDED;
+		inst->status.end = end;
+		inst->status.exit_code = end == RUNTIME_END_CLEAN ? 0 : 1;
+		snprintf(inst->status.detail, sizeof(inst->status.detail), "exit code %d",
+			 inst->status.exit_code);
+	}
+	unlock(host);
 }
 
 static int fake_open(const struct runtime_config *config, void **ret, struct err *err)
@@ -93,8 +126,16 @@ static int fake_probe(void *state, struct runtime_info *ret, struct err *err)
 
 static int fake_has_image(void *state, const char *name, char digest[DIGEST_SIZE], struct err *err)
 {
-	str_copy(digest, DIGEST_SIZE, "sha256:fake");
-	return 0;
+	struct fake_host *host = state;
+	int r = 0;
+
+	lock(host);
+	if (host->hidden && strstr(name, host->hidden))
+		r = err_set(err, -ENOENT, "image %s: not there", name);
+	else
+		str_copy(digest, DIGEST_SIZE, "sha256:fake");
+	unlock(host);
+	return r;
 }
 
 static int fake_fetch(void *state, struct image_source *source, const struct runtime_ctx *ctx,
@@ -126,7 +167,10 @@ static int fake_start(void *state, const struct runtime_spec *spec, const struct
 
 	lock(host);
 	struct fake_instance *inst = map_find(&host->instances, spec->instance_id);
-	if (!inst) {
+	if (!inst && host->n_failures) {
+		host->n_failures--;
+		r = err_set(err, -EIO, "start %s: a failure on purpose", spec->instance_id);
+	} else if (!inst) {
 		inst = NEW(struct fake_instance);
 		map_set(&host->instances, spec->instance_id, inst);
 		begin_run(host, inst, spec);
