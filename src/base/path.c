@@ -89,6 +89,22 @@ int file_write_atomic(const char *path, const void *data, size_t len, mode_t mod
 	return r < 0 ? err_set(err, r, "sync %s: %s", path, strerror(-r)) : 0;
 }
 
+int file_replace(const char *path, const char *text, struct err *err)
+{
+	auto_free char *tmp = xasprintf("%s.XXXXXX", path);
+	auto_close int fd = mkostemp(tmp, O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(err, "create %s", tmp);
+	int r = write_all(fd, text, strlen(text));
+	if (r == 0 && rename(tmp, path) < 0)
+		r = -errno;
+	if (r == 0)
+		return 0;
+	unlink(tmp);
+	return err_set(err, r, "write %s: %s", path, strerror(-r));
+}
+
 int file_write_value(const char *path, const char *value, struct err *err)
 {
 	auto_close int fd = open(path, O_WRONLY | O_CLOEXEC);

@@ -8,23 +8,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "base/cgroup.h"
 #include "helper/program.h"
 
-#define CGROUP_ROOT   "/sys/fs/cgroup"
 #define LOCK_FD       3
 #define PIPE_CAPACITY (256 * 1024)
-
-static int join_cgroup(const struct run_options *options, struct err *err)
-{
-	struct cgroup_fs fs;
-
-	if (!options->cgroup)
-		return 0;
-	if (cgroup_detect(CGROUP_ROOT, &fs, err) < 0)
-		return err->code;
-	return cgroup_join(&fs, options->cgroup, 0, err);
-}
 
 static int enter_folder(const struct run_options *options, struct err *err)
 {
@@ -89,8 +76,6 @@ static _Noreturn void child_main(const struct run_options *options, int gate, in
 	fcntl(LOCK_FD, F_SETFD, FD_CLOEXEC);
 	close_range(PROGRAM_FDS_END, ~0u, CLOSE_RANGE_CLOEXEC);
 	reset_signals();
-	if (r == 0)
-		r = join_cgroup(options, &err);
 	if (r == 0)
 		r = enter_folder(options, &err);
 	if (r == 0)

@@ -25,7 +25,7 @@ static int driver_open(const struct runtime_config *config, void **ret, struct e
 	struct qemu *qemu = NEW(struct qemu);
 	struct err ignored;
 
-	qemu->dir = path_join(config->data_dir, "qemu");
+	auto_free char *dir = path_join(config->data_dir, "qemu");
 	qemu->helper_path = xstrdup(config->helper_path);
 	qemu->cgroup_parent = xstrdup(config->cgroup_parent);
 	qemu->log_max_bytes = config->log_max_bytes;
@@ -33,7 +33,10 @@ static int driver_open(const struct runtime_config *config, void **ret, struct e
 	pthread_mutex_init(&qemu->probe_lock, NULL);
 	if (cgroup_detect(CGROUP_ROOT, &qemu->cgroups, &ignored) < 0)
 		qemu->cgroups.layout = CGROUP_NONE;
-	if (dir_make(qemu->dir, 0700, err) < 0) {
+	/* Supervisors have a working directory of their own. */
+	if (dir_make(dir, 0700, err) == 0 && !(qemu->dir = realpath(dir, NULL)))
+		err_errno(err, "resolve %s", dir);
+	if (!qemu->dir) {
 		driver_close(qemu);
 		return err->code;
 	}

@@ -32,7 +32,7 @@ int instance_write(const char *path, const struct qemu_record *record, struct er
 	auto_free char *file = path_join(path, "instance.json");
 	auto_free char *text = fields_format(&qemu_record_table, record);
 
-	return file_write_atomic(file, text, strlen(text), 0600, err);
+	return file_replace(file, text, err);
 }
 
 static int read_record(const char *path, struct qemu_record *ret, struct err *err)
@@ -49,7 +49,7 @@ int instance_mark_stopping(const char *path, struct err *err)
 {
 	auto_free char *file = path_join(path, "stopping");
 
-	return file_write_atomic(file, "", 0, 0600, err);
+	return file_replace(file, "", err);
 }
 
 static bool is_marked(const char *path)

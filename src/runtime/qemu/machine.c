@@ -183,8 +183,12 @@ static int explain_end(const struct build *b, const struct proc_id *helper, stru
 		return err->code;
 	if (status.end == RUNTIME_END_CLEAN || status.end == RUNTIME_END_CRASH)
 		return 0;
+	auto_free char *words = vm_supervisor_words(b->dir.path);
+	auto_free char *line = qemu_last_line(words);
 	return err_set(err, -EIO, "%s",
-		       status.detail[0] ? status.detail : "qemu ended without a word");
+		       line               ? line
+		       : status.detail[0] ? status.detail
+					  : "the supervisor ended without a word");
 }
 
 static int wait_until_running(const struct build *b, const struct proc_id *helper, struct err *err)

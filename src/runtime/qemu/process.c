@@ -15,6 +15,7 @@
 
 #define PID_FILE_MAX 4096
 #define LOCK_STEP_MS 20
+#define OUTPUT_MAX   65536
 
 static void vm_dir_init(struct vm_dir *dir, const char *path, int lock)
 {
@@ -164,8 +165,10 @@ int vm_launch(const struct vm_launch *l, struct proc_id *ret_helper, struct err 
 	}
 	const int fds[] = { l->dir->lock, qmp, tap, vhost };
 	build_command(l, &argv);
+	auto_free char *own_output = path_join(l->dir->path, "supervisor.log");
 	const struct child_spec spec = {
 		.argv = argv.items,
+		.output_path = own_output,
 		.keep_fds = fds,
 		.n_keep_fds = n,
 		.is_detached = true,
@@ -195,6 +198,15 @@ int vm_exit_read(const char *path, struct exit_record *ret, struct err *err)
 	auto_free char *file = path_join(path, "exit");
 
 	return exit_record_read(file, ret, err);
+}
+
+char *vm_supervisor_words(const char *path)
+{
+	auto_free char *file = path_join(path, "supervisor.log");
+	char *text = NULL;
+	struct err err;
+
+	return file_read(file, OUTPUT_MAX, &text, NULL, &err) == 0 ? text : xstrdup("");
 }
 
 int vm_kill(const char *path, unsigned timeout_ms, struct err *err)

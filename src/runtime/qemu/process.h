@@ -50,6 +50,9 @@ void vm_processes_read(const char *path, struct vm_processes *ret);
 /* How it ended; -ENOENT while it has not, or nobody saw it. */
 int vm_exit_read(const char *path, struct exit_record *ret, struct err *err);
 
+/* What the supervisor itself had to say, "" if all is well; the caller's. */
+char *vm_supervisor_words(const char *path);
+
 /* SIGKILL to QEMU and waits for it and its supervisor; success if they are gone already. */
 int vm_kill(const char *path, unsigned timeout_ms, struct err *err);
 

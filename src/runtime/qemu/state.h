@@ -8,8 +8,7 @@
 #include "runtime/qemu/args.h"
 #include "runtime/runtime.h"
 
-#define QEMU_UID        65534 /* nobody: QEMU's own files need no owner */
-#define QEMU_OUTPUT_MAX ((uint64_t)1 << 20)
+#define QEMU_UID 65534 /* nobody: QEMU's own files need no owner */
 
 struct qemu_probe {
 	bool has_qemu;
