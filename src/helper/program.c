@@ -24,7 +24,10 @@ static int drop_privileges(const struct run_options *options, struct err *err)
 {
 	const struct rlimit no_core = { 0 };
 	gid_t group = options->group;
+	struct err ignored;
 
+	/* A guest is no better than other programs, however well we are protected ourselves. */
+	file_write_value("/proc/self/oom_score_adj", "0", &ignored);
 	if (setrlimit(RLIMIT_CORE, &no_core) < 0)
 		return err_errno(err, "forbid core dumps");
 	umask(077);

@@ -50,7 +50,7 @@ struct winst {
 	struct runtime_slot *slot;    /* that holds it, or will */
 	int exit_fd;                  /* pidfd of status.watch, or -1 */
 	struct io *exit_watch;
-	struct timer *look; /* where nothing can be watched */
+	struct timer *look;    /* where nothing can be watched */
 	uint64_t memory_bytes; /* last reading */
 
 	struct timer *grace;    /* from the stop signal to the kill */
