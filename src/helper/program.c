@@ -8,10 +8,30 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "base/cgroup.h"
 #include "helper/program.h"
 
+#define CGROUP_ROOT   "/sys/fs/cgroup"
 #define LOCK_FD       3
 #define PIPE_CAPACITY (256 * 1024)
+
+/* Moving a process makes the kernel wait for a grace period, 5 to 30 ms. On v1 a single thread can
+ * move itself without that. On v2 it cannot, so there the parent does it while the program is
+ * loaded, which takes longer; what it allocates until then is not charged. */
+int program_join(const struct run_options *options, pid_t pid, struct err *err)
+{
+	struct err cause;
+	struct cgroup_fs fs;
+
+	if (!options->cgroup)
+		return 0;
+	if (cgroup_detect(CGROUP_ROOT, &fs, err) < 0)
+		return err->code;
+	if ((fs.layout == CGROUP_V2) != (pid != 0))
+		return 0;
+	int r = cgroup_join(&fs, options->cgroup, pid, &cause);
+	return r < 0 && r != -ESRCH ? err_copy(err, &cause) : 0; /* gone already: no matter */
+}
 
 static int enter_folder(const struct run_options *options, struct err *err)
 {
@@ -79,6 +99,8 @@ static _Noreturn void child_main(const struct run_options *options, int gate, in
 	fcntl(LOCK_FD, F_SETFD, FD_CLOEXEC);
 	close_range(PROGRAM_FDS_END, ~0u, CLOSE_RANGE_CLOEXEC);
 	reset_signals();
+	if (r == 0)
+		r = program_join(options, 0, &err);
 	if (r == 0)
 		r = enter_folder(options, &err);
 	if (r == 0)

@@ -22,4 +22,9 @@ int program_fork(const struct run_options *options, struct program *ret, int *re
 		 struct err *err);
 void program_release(int take_gate);
 
+/* Puts it into its control group. The child calls this with 0 before it executes the program, the
+ * parent with the child's number after it has released it; each acts on the hierarchies where that
+ * takes no time. */
+int program_join(const struct run_options *options, pid_t pid, struct err *err);
+
 #endif

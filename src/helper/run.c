@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "base/cgroup.h"
 #include "base/clock.h"
 #include "base/exit_record.h"
 #include "base/proc.h"
@@ -16,7 +15,6 @@
 #define PARTIAL_MS   500  /* a line without its end is written after this */
 #define LAST_WORD_MS 1000 /* for output still in the pipes once the program has ended */
 #define ID_MAX       65535
-#define CGROUP_ROOT  "/sys/fs/cgroup"
 
 static_assert(CONSOLE_TAIL_SIZE <= EXIT_TAIL_MAX, "a whole tail fits into the record");
 
@@ -209,21 +207,6 @@ static void occupy_descriptors(void)
 		TAKE_FD(null);
 }
 
-/* On v1 the kernel makes the first to change groups wait for other processors, 5 to 15 ms: QEMU's
- * own start, which takes longer, is not held up by that. */
-static int join_cgroup(const struct run_options *options, pid_t pid, struct err *err)
-{
-	struct cgroup_fs fs;
-
-	if (!options->cgroup)
-		return 0;
-	if (cgroup_detect(CGROUP_ROOT, &fs, err) < 0)
-		return err->code;
-	struct err cause;
-	int r = cgroup_join(&fs, options->cgroup, pid, &cause);
-	return r < 0 && r != -ESRCH ? err_copy(err, &cause) : 0; /* gone already: no matter */
-}
-
 /* The program's descriptors are closed here once it has them: its end of a connection has to end
  * with it. */
 static int start(struct run *run, const struct run_options *options, struct err *err)
@@ -238,7 +221,7 @@ static int start(struct run *run, const struct run_options *options, struct err 
 		return err->code;
 	}
 	program_release(gate);
-	if (join_cgroup(options, run->program.pid, err) < 0) {
+	if (program_join(options, run->program.pid, err) < 0) {
 		kill(run->program.pid, SIGKILL);
 		return err->code;
 	}

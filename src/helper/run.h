@@ -4,7 +4,7 @@
  *   log=MAX:PATH    where standard output and error go, see log_file.h
  *   uid=N gid=N     the program runs as these; 0: as we do
  *   group=N         a supplementary group it keeps (the one of /dev/kvm)
- *   cgroup=PATH     the control group it is put into as soon as it runs
+ *   cgroup=PATH     the control group it joins
  *   timeout_ms=N    it is killed then
  *
  * Descriptor 3 is a lock that tells that we live, and stays ours; the ones from 4 on are the
