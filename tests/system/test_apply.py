@@ -59,6 +59,22 @@ def test_a_new_image_replaces(host, images):
     assert "env: VERSION=v2\n" in host.page(address)
 
 
+def test_environment_is_what_image_and_descriptor_say(host, images):
+    host.deploy(httpd(images, environment=["GREETING=hello world", "VERSION=mine"]))
+    page = host.page(host.instance("box")["address"])
+    env = dict(line.removeprefix("env: ").split("=", 1) for line in page.splitlines()
+               if line.startswith("env: "))
+    assert (env.pop("GREETING"), env.pop("VERSION")) == ("hello world", "mine")
+    assert set(env) <= {"PATH", "HOSTNAME", "HOME", "TERM"}, "nothing of holm's own"
+
+
+def test_arguments_reach_a_unikernel(host, images):
+    host.deploy(service("web", "unikernel", images.unikernel,
+                        cmd=["name=web", "two words", "port=8081"]))
+    page = host.page(host.instance("web")["address"], port=8081)
+    assert "arg: two words\n" in page and value(page, "name") == "web"
+
+
 def test_container_can_become_a_unikernel(host, images):
     host.deploy(httpd(images, "box", port="9080:80"))
     old = host.instance("box")

@@ -121,8 +121,8 @@ def test_killed_shim_of_a_container(host, images):
 def test_one_shot_completes_and_stays_so(host, images):
     done = host.apply(box(images, one_shot=True, cmd=["/bin/sh", "-c", "echo result; exit 0"]))
     assert done.returncode == OK, done.stderr
-    view = host.instance("box")
-    assert (view["state"], view["pid"]) == ("COMPLETED", 0)
+    view = host.wait_instance("box", lambda v: v["state"] == "COMPLETED", "is completed")
+    assert view["pid"] == 0
     assert "result\n" in host.holm("logs", "box.0")
     host.kill()
     host.up()

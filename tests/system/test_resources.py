@@ -53,8 +53,8 @@ def descriptors(host):
 
 
 def test_containers(host, images):
-    # The first one brings what stays: the image and its snapshots.
-    host.deploy(service("box", "container", images.container()))
+    # The first round brings what stays: the image, its snapshots, a connection for each thread.
+    host.deploy(service("box", "container", images.container(), replicas=N), seconds=180)
     host.delete_all()
     before, open_before = census(host), descriptors(host)
     wish = service("box", "container", images.container(), port="9080:80", memory=32, pids=50,

@@ -42,6 +42,14 @@ def assert_serves(host):
     assert value(host.page(web["service_address"]), "name") == "web"
 
 
+def adopt(host):
+    """Kills holm and starts it again; returns when it knows of everything."""
+    host.kill()
+    host.up()
+    for view in host.instances():
+        host.wait_running(view["service"].split(".")[0])
+
+
 def count(host, key="done"):
     return int(value(host.page(host.box_address, "load"), key))
 
@@ -100,8 +108,7 @@ def test_an_end_while_holm_was_away_is_told(shop, name, path, reason):
 
 
 def test_an_end_after_adoption_is_told_with_its_exit_code(shop):
-    shop.kill()
-    shop.up()
+    adopt(shop)
     box, web = shop.instance("box"), shop.instance("web")
     with shop.events() as events:
         shop.end_instance(box["address"], "exit?code=5")
@@ -142,8 +149,7 @@ def test_sigterm_leaves_everything_running(shop):
 
 def test_a_change_after_adoption(shop, images):
     before = facts(shop)
-    shop.kill()
-    shop.up()
+    adopt(shop)
     web = shop.instance("web")
     shop.deploy(service("box", "container", images.container("v2"), port="9080:80", memory=64,
                         cmd=["/bin/httpd", "name=box", "new"]),

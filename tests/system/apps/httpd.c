@@ -296,8 +296,13 @@ static int read_head(struct request *r)
 	while (len < sizeof(r->head) - 1 && !strstr(r->head, "\r\n\r\n")) {
 		ssize_t n = read(r->fd, r->head + len, sizeof(r->head) - 1 - len);
 
-		if (n <= 0)
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			fprintf(stderr, "%s read: %s after %zu bytes\n", r->peer,
+				n < 0 ? strerror(errno) : "end", len);
 			return -1;
+		}
 		len += (size_t)n;
 	}
 	if (strncmp(r->head, "GET /", 5) != 0)
@@ -389,6 +394,7 @@ static void take(struct server *server, int listener)
 		pthread_detach(thread);
 		return;
 	}
+	fprintf(stderr, "%s: no thread for it\n", r->peer);
 	close(fd);
 	free(r);
 }
