@@ -70,7 +70,7 @@ FIELD_TABLE(instance_status_table, struct instance_status, "instance status",
 static const struct field instance_stats_fields[] = {
 	S(instance_id, "instance_id", F_CHARS, .flags = F_REQUIRED),
 	S(memory_bytes, "memory_bytes", F_U64),
-	S(cpu_ns, "cpu_ns", F_U64),
+	S(cpu_ns, "cpu_ns", F_I64), /* 104 days of one core do not fit into a double's 2^53 */
 };
 #undef STRUCT
 FIELD_TABLE(instance_stats_table, struct instance_stats, "instance statistics",

@@ -1,0 +1,231 @@
+/* Nodes that come, speak, fall silent and come back. */
+#include "kit.h"
+
+static const char *subnet(struct kit *kit, const char *node_id, size_t i)
+{
+	const struct json *accept = kit_last(kit, node_id, "control/accept");
+
+	return json_str(json_at(json_get(accept, "subnets"), i));
+}
+
+static void a_node_is_accepted_with_a_block_and_its_wish(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_register(kit, NODE_A, 1000);
+	assert_int_equal(kit_count(kit, NODE_A, "control/accept"), 1);
+	assert_string_equal(subnet(kit, NODE_A, 0), "10.18.0.0/26");
+	assert_int_equal(
+		json_count(json_get(kit_last(kit, NODE_A, "control/sync"), "instance_list")), 0);
+	assert_non_null(kit_last(kit, NODE_A, "net/table"));
+	assert_value(kit, "nodes", NODE_A, "is_alive", "true");
+	assert_value(kit, "nodes", NODE_A, "hostname", "host-a");
+}
+
+static void two_nodes_have_different_blocks(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_register(kit, NODE_A, 1000);
+	kit_register(kit, NODE_B, 1000);
+	assert_string_equal(subnet(kit, NODE_B, 0), "10.18.0.64/26");
+	/* One more on request, beyond the other's. */
+	kit_say(kit, NODE_A, "net/subnet", "{}");
+	kit_run(kit, 500);
+	assert_string_equal(subnet(kit, NODE_A, 0), "10.18.0.0/26");
+	assert_string_equal(subnet(kit, NODE_A, 1), "10.18.0.128/26");
+	/* Registering again keeps them, whatever the node says that it has. */
+	kit_forget(kit);
+	kit_register(kit, NODE_A, 1000);
+	assert_string_equal(subnet(kit, NODE_A, 1), "10.18.0.128/26");
+	assert_null(subnet(kit, NODE_A, 2));
+}
+
+static void a_pool_that_is_used_up(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_crash(kit);
+	kit->config.namespace_pool = "10.18.0.0-10.18.0.127";
+	kit_boot(kit);
+	kit_register(kit, NODE_A, 1000);
+	kit_say(kit, NODE_A, "net/subnet", "{}");
+	kit_run(kit, 500);
+	kit_register(kit, NODE_B, 1000);
+	assert_int_equal(kit_count(kit, NODE_B, "control/accept"), 0);
+	assert_int_equal(kit_n(kit, "nodes"), 1);
+	/* The first still is what it was. */
+	assert_string_equal(subnet(kit, NODE_A, 1), "10.18.0.64/26");
+}
+
+static void nonsense_is_ignored(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_say(kit, NODE_A, "register", "");
+	kit_say(kit, NODE_A, "register", "[]");
+	kit_say(kit, NODE_A, "register", "{\"id\":\"" NODE_B "\",\"host\":\"b\"}");
+	kit_say(kit, NODE_A, "register", "{\"host\":7}");
+	kit_say(kit, "not-an-id", "register", "{\"host\":\"x\"}");
+	kit_say(kit, NODE_A, "jobs/resources", "{}");
+	kit_say(kit, NODE_A, "net/subnet", "{}");
+	kit_say(kit, NODE_A, "job", "{\"instance_id\":\"" NODE_B "\",\"status\":\"RUNNING\"}");
+	kit_run(kit, 1000);
+	assert_int_equal(kit_n(kit, "nodes"), 0);
+	assert_int_equal(kit->n_messages, 0);
+	kit_register(kit, NODE_A, 1000);
+	kit_say(kit, NODE_A, "job", "{\"instance_id\":\"x\",\"status\":\"SLEEPING\"}");
+	kit_say(kit, NODE_A, "jobs/resources", "{\"services\":7}");
+	kit_run(kit, 1000);
+	assert_value(kit, "nodes", NODE_A, "is_alive", "true");
+}
+
+static void only_its_node_speaks_for_an_instance(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_register(kit, NODE_A, 1000);
+	kit_must_apply(kit, APP("a", SERVICE("web", "")));
+	kit_register(kit, NODE_B, 1000);
+	auto_free char *id = kit_value(kit, "instances", "web.0", "id");
+	kit_report(kit, NODE_B, id, STATE_RUNNING, "");
+	assert_value(kit, "instances", "web.0", "state", "NODE_SCHEDULED");
+	kit_report(kit, NODE_A, id, STATE_RUNNING, "");
+	assert_value(kit, "instances", "web.0", "state", "RUNNING");
+	/* Nor is one removed that nobody wished away. */
+	kit_report(kit, NODE_A, id, STATE_UNDEPLOYED, "removed");
+	assert_int_equal(kit_n(kit, "instances"), 1);
+}
+
+static const struct json *backend(const struct kit *kit, const char *node_id)
+{
+	const struct json *table = kit_last(kit, node_id, "net/table");
+	const struct json *service = json_at(json_get(table, "services"), 0);
+
+	return json_at(json_get(service, "instance_list"), 0);
+}
+
+static void the_table_follows_the_facts(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_register(kit, NODE_A, 1000);
+	kit_must_apply(kit, APP("a", SERVICE("web", "")));
+	kit_register(kit, NODE_B, 1000);
+	assert_false(json_bool(json_get(backend(kit, NODE_B), "is_ready"), true));
+	auto_free char *id = kit_value(kit, "instances", "web.0", "id");
+	kit_report(kit, NODE_A, id, STATE_RUNNING, "");
+	const struct json *b = backend(kit, NODE_B);
+	assert_true(json_bool(json_get(b, "is_ready"), false));
+	assert_string_equal(json_get_str(b, "instance_id"), id);
+	assert_string_equal(json_get_str(b, "worker_id"), NODE_A);
+	assert_string_equal(json_get_str(b, "namespace_ip"), "10.18.0.2");
+	assert_string_equal(json_get_str(b, "instance_ip"), "10.30.0.2");
+	kit_forget(kit);
+	kit_report(kit, NODE_A, id, STATE_RUNNING, "still");
+	assert_int_equal(kit_count(kit, NODE_B, "net/table"), 0);
+	kit_report(kit, NODE_A, id, STATE_DEAD, "exit code 1");
+	assert_false(json_bool(json_get(backend(kit, NODE_B), "is_ready"), true));
+	assert_int_equal(kit_delete(kit, "a"), 0);
+	assert_int_equal(json_count(json_get(kit_last(kit, NODE_B, "net/table"), "services")), 0);
+}
+
+static void a_silent_node_is_dead_until_it_speaks(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_register(kit, NODE_A, 1000);
+	kit_must_apply(kit, APP("a", SERVICE("web", "")));
+	strv_fini(&kit->beating);
+	kit_run(kit, 15000);
+	assert_value(kit, "nodes", NODE_A, "is_alive", "true");
+	kit_run(kit, 15000);
+	assert_value(kit, "nodes", NODE_A, "is_alive", "false");
+	kit_must_apply(kit, APP("b", SERVICE("late", "")));
+	assert_value(kit, "instances", "late.0", "state", "NO_WORKER_CAPACITY");
+	kit_forget(kit);
+	strv_add(&kit->beating, NODE_A);
+	kit_run(kit, 6000);
+	assert_value(kit, "nodes", NODE_A, "is_alive", "true");
+	/* What it may have missed, and what waited for it. */
+	assert_int_equal(
+		json_count(json_get(kit_last(kit, NODE_A, "control/sync"), "instance_list")), 1);
+	assert_non_null(kit_last(kit, NODE_A, "net/table"));
+	assert_value(kit, "instances", "late.0", "state", "NODE_SCHEDULED");
+	assert_int_equal(kit_count(kit, NODE_A, "control/deploy"), 1);
+}
+
+static void messages_carry_the_revision_of_the_wish(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_register(kit, NODE_A, 1000);
+	int64_t revision = json_get_int(kit_last(kit, NODE_A, "control/sync"), "revision", 0);
+	assert_true(revision > 0);
+	kit_must_apply(kit, APP("a", SERVICE("web", "")));
+	assert_int_equal(json_get_int(kit_last(kit, NODE_A, "control/deploy"), "revision", 0),
+			 revision + 1);
+	assert_int_equal(kit_delete(kit, "a"), 0);
+	assert_int_equal(json_get_int(kit_last(kit, NODE_A, "control/delete"), "revision", 0),
+			 revision + 2);
+	kit_register(kit, NODE_A, 1000);
+	const struct json *sync = kit_last(kit, NODE_A, "control/sync");
+	assert_int_equal(json_get_int(sync, "revision", 0), revision + 2);
+	assert_int_equal(json_count(json_get(sync, "instance_list")), 0);
+}
+
+static void a_node_that_forgot_a_removal_is_asked_again(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_register(kit, NODE_A, 1000);
+	kit_must_apply(kit, APP("a", SERVICE("web", "")));
+	auto_free char *id = kit_value(kit, "instances", "web.0", "id");
+	assert_int_equal(kit_delete(kit, "a"), 0);
+	kit_forget(kit);
+	kit_register(kit, NODE_A, 1000);
+	assert_string_equal(json_get_str(kit_last(kit, NODE_A, "control/delete"), "instance_id"),
+			    id);
+	kit_report(kit, NODE_A, id, STATE_UNDEPLOYED, "removed");
+	assert_int_equal(kit_n(kit, "instances"), 0);
+}
+
+static void statistics_of_a_long_life(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_register(kit, NODE_A, 1000);
+	kit_must_apply(kit, APP("a", SERVICE("web", "")));
+	auto_free char *id = kit_value(kit, "instances", "web.0", "id");
+	/* Half a year of eight cores, in nanoseconds: beyond what a double holds. */
+	auto_free char *payload =
+		xasprintf("{\"services\":[{\"instance_id\":\"%s\",\"memory_bytes\":104857600,"
+			  "\"cpu_ns\":126144000000000000}],\"memory_used_mib\":500}",
+			  id);
+	struct instance_status status = { .state = STATE_RUNNING, .pid = 7 };
+	STR_COPY(status.instance_id, id);
+	auto_free char *running = fields_format(&instance_status_table, &status);
+	kit_say(kit, NODE_A, "job", running);
+	kit_say(kit, NODE_A, "jobs/resources", payload);
+	kit_run(kit, 500);
+	assert_value(kit, "instances", "web.0", "memory_mib", "100.0");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		KIT_TEST(a_node_is_accepted_with_a_block_and_its_wish),
+		KIT_TEST(two_nodes_have_different_blocks),
+		KIT_TEST(a_pool_that_is_used_up),
+		KIT_TEST(nonsense_is_ignored),
+		KIT_TEST(only_its_node_speaks_for_an_instance),
+		KIT_TEST(the_table_follows_the_facts),
+		KIT_TEST(a_silent_node_is_dead_until_it_speaks),
+		KIT_TEST(messages_carry_the_revision_of_the_wish),
+		KIT_TEST(a_node_that_forgot_a_removal_is_asked_again),
+		KIT_TEST(statistics_of_a_long_life),
+	};
+
+	log_set_level(LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests_name("server/nodes", tests, NULL, NULL);
+}
