@@ -71,13 +71,10 @@ static int check_present(const struct qemu *qemu, const struct runtime_spec *spe
 	struct err ignored;
 	int r = instance_status(qemu, spec->instance_id, ret, &ignored);
 
-	if (r == -ENOENT)
+	if (r == -ENOENT || (r == 0 && ret->phase == RUNTIME_ENDED))
 		return machine_remove(qemu, spec->instance_id, err);
 	if (r < 0)
 		return err_copy(err, &ignored);
-	if (ret->phase == RUNTIME_ENDED)
-		return err_set(err, -EEXIST, "instance %s has ended and is not removed yet",
-			       spec->instance_id);
 	if (ret->phase == RUNTIME_STARTING || ret->incarnation != spec->incarnation)
 		return err_set(err, -EEXIST, "instance %s runs as incarnation %u",
 			       spec->instance_id, ret->incarnation);

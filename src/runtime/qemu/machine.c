@@ -208,6 +208,17 @@ static int wait_until_running(const struct build *b, const struct proc_id *helpe
 	return 0;
 }
 
+static int make_log_folder(const char *log_path, struct err *err)
+{
+	const char *slash = strrchr(log_path, '/');
+
+	if (*log_path != '/' || slash == log_path)
+		return err_set(err, -EINVAL, "log path %s is not absolute or has no folder",
+			       log_path);
+	auto_free char *dir = xstrndup(log_path, (size_t)(slash - log_path));
+	return dir_make(dir, 0755, err);
+}
+
 static int launch(struct build *b, struct err *err)
 {
 	struct proc_id helper;
@@ -223,7 +234,7 @@ static int launch(struct build *b, struct err *err)
 	};
 
 	tell(b, "starting");
-	if (vm_launch(&launch, &helper, err) < 0)
+	if (make_log_folder(b->spec->log_path, err) < 0 || vm_launch(&launch, &helper, err) < 0)
 		return err->code;
 	return wait_until_running(b, &helper, err);
 }

@@ -29,8 +29,11 @@ void instance_init(struct instance *i, const struct subject *subject, enum progr
 	assert_int_equal(getrandom(random, sizeof(random), 0), sizeof(random));
 	id_format(random, i->id);
 	i->log_path = xasprintf("%s/%s/log", subject->log_dir, i->id);
-	if (!subject->command(program, &i->cmd))
+	if (!subject->command(program, &i->cmd)) {
+		instance_fini(i);
+		print_message("# the driver has no such program\n");
 		skip();
+	}
 	i->spec = (struct runtime_spec){
 		.instance_id = i->id,
 		.name = "shop.test.web.prod.instance.0",
@@ -301,7 +304,7 @@ static void kills_what_does_not_listen(void **state)
 	uint64_t since = clock_monotonic_ms();
 	must(s->driver->stop(s->state, i.id, &ctx, &status, &err), &err);
 	assert_int_equal(status.end, RUNTIME_END_STOPPED);
-	assert_true(clock_monotonic_ms() - since >= 300);
+	assert_true(s->has_no_stop_signal || clock_monotonic_ms() - since >= 300);
 	start(s, &i, &status);
 	cancel_set(&cancel);
 	ctx = (struct runtime_ctx){ .grace_ms = 60000, .cancel = &cancel };
@@ -461,6 +464,7 @@ int suite_run(struct subject *subject, const struct CMUnitTest *own, size_t n_ow
 	auto_free struct CMUnitTest *all = xcalloc(n + n_own, sizeof(*all));
 
 	memcpy(all, tests, sizeof(tests));
-	memcpy(all + n, own, n_own * sizeof(*own));
+	if (n_own)
+		memcpy(all + n, own, n_own * sizeof(*own));
 	return _cmocka_run_group_tests(subject->name, all, n + n_own, NULL, NULL);
 }

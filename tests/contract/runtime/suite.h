@@ -28,7 +28,8 @@ struct subject {
 	bool (*command)(enum program program, struct strv *ret);
 	/* Fails the test if the host still has something of an instance that was removed. */
 	void (*check_gone)(const struct subject *subject, const char *instance_id);
-	void *state; /* of the driver, open between the tests */
+	bool has_no_stop_signal; /* nothing can be deaf to it, and there is no grace to wait for */
+	void *state;             /* of the driver, open between the tests */
 	char *log_dir;
 };
 

@@ -1,6 +1,6 @@
 /* A guest for the driver's tests. It prints its command line and does what the last word of that
- * says: exit, crash, off (power off through ACPI's port), flood (print without end); anything else
- * keeps it running. It records a version and libraries, as Unikraft's kernels do. */
+ * says: exit, crash, off (power off through ACPI's port), flood (print without end), hello (print it
+ * and stay), spin (use the processor); anything else keeps it running. It records a version and libraries, as Unikraft's kernels do. */
 #define MAGIC	   0x1BADB002
 #define COM1	   0x3F8
 #define EXIT_PORT  0x501
@@ -46,6 +46,13 @@ _start:
 	je off
 	cmpb $'f', %al
 	je flood
+	cmpb $'s', %al
+	je spin
+	cmpb $'h', %al
+	jne 1f
+	movl $hello, %esi
+	call print
+1:
 	movl $running, %esi
 	call print
 stay:	hlt
@@ -67,6 +74,8 @@ off:
 	movw $OFF, %ax
 	outw %ax, %dx
 	jmp stay
+spin:
+	jmp spin
 flood:
 	movl $noise, %esi
 	call print
@@ -91,6 +100,7 @@ print:
 	.section .rodata
 banner:	 .asciz "guest: "
 newline: .asciz "\r\n"
+hello:	 .asciz "hello\r\n"
 running: .asciz "running\r\n"
 noise:	 .asciz "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\n"
 trap:

@@ -292,7 +292,6 @@ static void tells_who_was_killed(void **state)
 	struct runtime_status end = wait_for_end(f, &s);
 	assert_int_equal(end.end, RUNTIME_END_CRASH);
 	assert_string_equal(end.detail, "qemu ended by signal 9 (Killed)");
-	stop(f);
 	s = start(f, "run");
 	assert_int_equal(proc_kill(&s.proc, SIGTERM, &err), 0);
 	end = wait_for_end(f, &s);
