@@ -77,5 +77,8 @@ def pytest_runtest_makereport(item, call):
     for host in HOSTS:
         report.sections.append((f"log of {host.name}", host.log()))
         if host.is_up():
-            lines = "\n".join(map(str, host.instances()))
-            report.sections.append((f"instances of {host.name}", lines))
+            instances = host.instances()
+            report.sections.append((f"instances of {host.name}", "\n".join(map(str, instances))))
+            for view in instances:
+                output = host.run("logs", "--tail", 30, view["id"]).stdout
+                report.sections.append((f"output of {view['service']}.{view['number']}", output))

@@ -8,7 +8,7 @@ import pytest
 
 from harness import leftovers
 from harness.descriptor import service
-from harness.host import FAILED, OK, value
+from harness.host import OK, value
 
 
 def box(images, **fields):
@@ -165,11 +165,14 @@ def test_a_container_is_asked_to_stop(host, images):
 
 
 def test_a_loop_of_ends_backs_off_and_is_told(host, images):
-    done = host.apply(box(images, cmd=["/bin/sh", "-c", "exit 1"]))
-    assert done.returncode == FAILED
-    assert "exit code 1" in done.stderr
+    with host.events() as events:
+        host.apply(box(images, cmd=["/bin/sh", "-c", "exit 1"]), wait=False)
+        events.wait(lambda v: v["incarnation"] == 4, "its fourth start")
     view = host.wait_instance("box", lambda v: v["state"] == "DEAD", "is DEAD between its starts")
     assert "exit code 1" in view["reason"] and "next start in" in view["reason"]
+    delays = [float(re.search(r"next start in ([\d.]+) s", v["reason"])[1]) for v in events.seen
+              if v["state"] == "DEAD"]
+    assert delays[-1] > delays[0], delays
 
 
 def test_connections_do_not_stick_to_the_dead(host, images):

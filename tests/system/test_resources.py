@@ -1,4 +1,5 @@
 """Many instances come and go, and nothing of them stays."""
+import hashlib
 import pathlib
 import subprocess
 
@@ -10,14 +11,25 @@ from harness.host import value
 N = 20
 
 
-def snapshots(host):
-    """Names of the containers' own snapshots and records, by containerd's own tool."""
+def containerd_socket(host):
     folders = [host.data_dir, *map(pathlib.Path, leftovers.files(host.node_id[:8]))]
     sockets = [p for folder in folders for p in folder.rglob("containerd.sock")]
     assert sockets, "no containerd of this holm's own"
+    return sockets[0]
+
+
+def shim_socket(host, view):
+    """Where containerd 1.6 puts the socket of a container's shim, for every containerd of a host in
+    the same folder."""
+    name = f"{containerd_socket(host)}/holm/{view['id']}"
+    return pathlib.Path("/run/containerd/s") / hashlib.sha256(name.encode()).hexdigest()
+
+
+def snapshots(host):
+    """Names of the containers' own snapshots and records, by containerd's own tool."""
     found = set()
     for words in (("snapshots", "ls"), ("containers", "ls", "-q"), ("tasks", "ls"), ("leases", "ls")):
-        out = subprocess.run(["ctr", "-a", str(sockets[0]), "-n", "holm", *words], check=True,
+        out = subprocess.run(["ctr", "-a", str(containerd_socket(host)), "-n", "holm", *words], check=True,
                              capture_output=True, text=True).stdout
         found |= {f"{words[0]} {line.split()[0]}" for line in out.splitlines() if line.split()
                   and line.split()[0] not in ("KEY", "TASK", "ID")}
@@ -31,9 +43,7 @@ def census(host):
     groups = {str(p) for group in leftovers.cgroups(host.node_id[:8]) for p in group.rglob("*")
               if p.is_dir()}
     rules = set(host.ns.output("nft", "list", "ruleset").splitlines())
-    shims = {str(p) for p in pathlib.Path("/run/containerd").glob("s/*")}
-    return {"things": things, "groups": groups, "rules": rules, "snapshots": snapshots(host),
-            "shims": shims}
+    return {"things": things, "groups": groups, "rules": rules, "snapshots": snapshots(host)}
 
 
 def difference(after, before):
@@ -64,8 +74,11 @@ def test_containers(host, images):
     assert len({v["address"] for v in found}) == N
     hosts = {value(host.page("127.0.0.1", port=9080), "host") for _ in range(10 * N)}
     assert len(hosts) > N // 2
+    sockets = [shim_socket(host, view) for view in found]
+    assert all(path.exists() for path in sockets)
     host.delete_all()
     assert_back(host, before)
+    assert not any(path.exists() for path in sockets)
     until(lambda: descriptors(host) <= open_before + 2, "its files are closed")
 
 

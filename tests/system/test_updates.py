@@ -108,9 +108,10 @@ def test_a_program_that_is_missing_fails_with_a_reason(host, images):
 
 
 def test_a_program_that_ends_at_once_is_told_so(host, images):
-    done = host.apply(service("box", "container", images.container(),
-                              cmd=["/bin/sh", "-c", "exit 7"]))
-    assert_told(done, "exit code 7")
+    with host.events() as events:
+        host.apply(service("box", "container", images.container(),
+                           cmd=["/bin/sh", "-c", "exit 7"]), wait=False)
+        assert "exit code 7" in events.wait_state("DEAD", "box")["reason"]
 
 
 def test_another_service_of_the_application_comes_up_all_the_same(host, images, shelf):

@@ -24,6 +24,7 @@
 
 #define FORKS_MAX     10000
 #define LOAD_EVERY_MS 10
+#define READ_MS       10000
 
 /* Requests made over and over in the background. */
 struct load {
@@ -289,15 +290,22 @@ static void route(struct request *r)
 	r->status = 404;
 }
 
+/* gVisor on the host's network lets a blocking read return without data. */
+static ssize_t read_some(int fd, char *out, size_t max)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+
+	poll(&poll_fd, 1, READ_MS);
+	return read(fd, out, max);
+}
+
 static int read_head(struct request *r)
 {
 	size_t len = 0;
 
 	while (len < sizeof(r->head) - 1 && !strstr(r->head, "\r\n\r\n")) {
-		ssize_t n = read(r->fd, r->head + len, sizeof(r->head) - 1 - len);
+		ssize_t n = read_some(r->fd, r->head + len, sizeof(r->head) - 1 - len);
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n <= 0) {
 			fprintf(stderr, "%s read: %s after %zu bytes\n", r->peer,
 				n < 0 ? strerror(errno) : "end", len);
