@@ -15,12 +15,8 @@
 
 #define PID_FILE_MAX 4096
 #define LOCK_STEP_MS 20
+#define GLANCE_MS    200 /* somebody who only looks whether it is taken */
 #define OUTPUT_MAX   65536
-
-static void vm_dir_init(struct vm_dir *dir, const char *path, int lock)
-{
-	*dir = (struct vm_dir){ .path = xstrdup(path), .vm = path_join(path, "vm"), .lock = lock };
-}
 
 void vm_dir_fini(struct vm_dir *dir)
 {
@@ -39,37 +35,48 @@ static int open_lock(const char *path, int flags, struct err *err)
 	return fd < 0 ? err_errno(err, "open %s", name) : fd;
 }
 
+/* No event tells that a lock of another process is free; it is held for moments, or as long as a
+ * machine runs. */
+static int lock_within(int fd, unsigned timeout_ms)
+{
+	for (unsigned waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited += LOCK_STEP_MS) {
+		if (waited >= timeout_ms)
+			return -EBUSY;
+		poll(NULL, 0, LOCK_STEP_MS);
+	}
+	return 0;
+}
+
+static int take(const char *path, int take_fd, unsigned timeout_ms, struct vm_dir *ret,
+		struct err *err)
+{
+	auto_close int fd = take_fd;
+
+	if (lock_within(fd, timeout_ms) < 0)
+		return err_set(err, -EBUSY, "%s is in use", path);
+	*ret = (struct vm_dir){ .path = xstrdup(path),
+				.vm = path_join(path, "vm"),
+				.lock = TAKE_FD(fd) };
+	return 0;
+}
+
 int vm_dir_make(const char *path, struct vm_dir *ret, struct err *err)
 {
 	auto_free char *vm = path_join(path, "vm");
 
 	if (dir_make(path, 0700, err) < 0 || dir_make(vm, 0755, err) < 0)
 		return err->code;
-	auto_close int fd = open_lock(path, O_CREAT, err);
-	if (fd < 0)
-		return err->code;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return err_set(err, -EBUSY, "%s is in use", path);
 	if (chmod(vm, 0755) < 0)
 		return err_errno(err, "change mode of %s", vm);
-	vm_dir_init(ret, path, TAKE_FD(fd));
-	return 0;
+	int fd = open_lock(path, O_CREAT, err);
+	return fd < 0 ? fd : take(path, fd, GLANCE_MS, ret, err);
 }
 
-/* No event tells that a lock of another process is free; it is held for moments. */
 int vm_dir_take(const char *path, unsigned timeout_ms, struct vm_dir *ret, struct err *err)
 {
-	auto_close int fd = open_lock(path, 0, err);
+	int fd = open_lock(path, 0, err);
 
-	if (fd < 0)
-		return err->code;
-	for (unsigned waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited += LOCK_STEP_MS) {
-		if (waited >= timeout_ms)
-			return err_set(err, -EBUSY, "%s is in use", path);
-		poll(NULL, 0, LOCK_STEP_MS);
-	}
-	vm_dir_init(ret, path, TAKE_FD(fd));
-	return 0;
+	return fd < 0 ? fd : take(path, fd, timeout_ms, ret, err);
 }
 
 bool vm_dir_is_taken(const char *path)

@@ -162,7 +162,6 @@ static void drops_privileges(void **state)
 		print_message("not root: nothing to drop\n");
 		skip();
 	}
-	auto_free char *vm = path_join(f->dir, "vm");
 	assert_int_equal(chmod(f->dir, 0711), 0);
 	start(f, "id -u; id -g; grep NoNewPrivs /proc/self/status; ulimit -c; ls /proc/self/fd",
 	      "uid=65534");
