@@ -147,6 +147,15 @@ static int lock_daemon(const struct driver *d, struct err *err)
 	return TAKE_FD(fd);
 }
 
+/* One that hangs holds up every operation. Containers do not depend on it. */
+static int end_hung(const struct proc_id *proc, struct err *err)
+{
+	log_warning("containerd, process %d, does not answer for %d s: killing it", (int)proc->pid,
+		    BOOT_MS / 1000);
+	int r = proc_kill(proc, SIGKILL, err);
+	return r < 0 ? r : proc_wait(proc, END_MS, err);
+}
+
 static int ensure_own(struct driver *d, struct err *err)
 {
 	auto_close int lock = lock_daemon(d, err);
@@ -157,7 +166,13 @@ static int ensure_own(struct driver *d, struct err *err)
 		return lock;
 	if (answers(d->socket))
 		return 0;
-	if (!find_process(d, &proc))
+	if (find_process(d, &proc)) {
+		if (wait_answer(d, &proc, err) == 0)
+			return 0;
+		if (proc_is_alive(&proc))
+			r = end_hung(&proc, err);
+	}
+	if (r == 0)
 		r = spawn(d, &proc, err);
 	return r < 0 ? r : wait_answer(d, &proc, err);
 }
@@ -184,7 +199,17 @@ void daemon_revive(struct driver *d, struct grpc_conn *conn)
 	if (!d->is_own)
 		return;
 	int r = containerd_version(&c, &version, &err);
-	if ((r == -ECONNREFUSED || r == -ECONNRESET) && ensure_own(d, &err) < 0)
+	if ((r == -ECONNREFUSED || r == -ECONNRESET || r == -ETIMEDOUT) && ensure_own(d, &err) < 0)
+		log_debug("%s", err.msg);
+}
+
+/* A shim that ends while there is no containerd ends unseen. */
+void daemon_revive_dead(struct driver *d)
+{
+	struct proc_id proc;
+	struct err err;
+
+	if (d->is_own && read_record(d, &proc) == -ESRCH && ensure_own(d, &err) < 0)
 		log_debug("%s", err.msg);
 }
 

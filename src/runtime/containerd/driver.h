@@ -73,7 +73,9 @@ void tell_phase(const struct runtime_ctx *ctx, const char *phase, uint64_t done,
 
 /* daemon.c: finds a containerd or starts one. */
 int daemon_open(struct driver *driver, const char *address, struct err *err);
+/* Our own is started again if it does not answer; without asking it, if its process is gone. */
 void daemon_revive(struct driver *driver, struct grpc_conn *conn);
+void daemon_revive_dead(struct driver *driver);
 int daemon_shutdown(struct driver *driver, struct err *err);
 
 /* images.c */

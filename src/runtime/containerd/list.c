@@ -82,7 +82,7 @@ static void fill_lost(struct runtime_status *status)
 {
 	status->phase = RUNTIME_ENDED;
 	status->end = RUNTIME_END_UNKNOWN;
-	STR_COPY(status->detail, "ended while nobody watched (the machine was restarted)");
+	STR_COPY(status->detail, "ended while nobody watched (its shim ended, or the machine)");
 }
 
 /* `process` may be NULL: no task. */
@@ -190,6 +190,8 @@ int container_stats(void *state, const char *instance_id, struct runtime_stats *
 	struct driver *d = state;
 	auto_free char *cgroup = container_cgroup(d, instance_id);
 	struct cgroup_stats stats;
+
+	daemon_revive_dead(d); /* this is called at regular times */
 	int r = cgroup_stats(&d->cgroups, cgroup, &stats, err);
 
 	if (r < 0)

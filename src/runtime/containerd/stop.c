@@ -7,11 +7,13 @@
 #include "loop/loop.h"
 #include "runtime/containerd/driver.h"
 #include "runtime/containerd/ending.h"
+#include "runtime/containerd/shim.h"
 
 #define LOOK_MS   100   /* how soon a cancel token shortens the grace */
 #define KILL_MS   10000 /* from SIGKILL to the end */
 #define NOTICE_MS 5000  /* from the end to containerd's knowing it */
 #define BUSY_MS   20    /* between two looks at a control group that is in use */
+#define DELETE_MS 20000 /* the shim unmounts and removes */
 #define TRIES     3
 
 /* By the kernel if containerd cannot. */
@@ -99,7 +101,7 @@ static void kill_remaining(struct client *client, const char *instance_id)
 
 static int delete_task(struct client *client, const char *instance_id, struct err *err)
 {
-	struct containerd api = client_with(client, START_MS, NULL);
+	struct containerd api = client_with(client, DELETE_MS, NULL);
 	struct containerd waiting = client_with(client, NOTICE_MS, NULL);
 	uint32_t exit_code;
 	struct err ignored;
@@ -109,6 +111,8 @@ static int delete_task(struct client *client, const char *instance_id, struct er
 		r = containerd_task_delete(&api, instance_id, &exit_code, err);
 		if (r == 0 || r == -ENOENT)
 			return 0;
+		if (r == -ETIMEDOUT)
+			shim_kill(instance_id, &ignored);
 		kill_remaining(client, instance_id);
 		containerd_task_wait(&waiting, instance_id, &exit_code, &ignored);
 	}

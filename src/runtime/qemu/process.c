@@ -224,7 +224,10 @@ int vm_kill(const char *path, unsigned timeout_ms, struct err *err)
 	if (p.vm.pid &&
 	    (proc_kill(&p.vm, SIGKILL, err) < 0 || proc_wait(&p.vm, timeout_ms, err) < 0))
 		return err_wrap(err, "kill qemu");
-	if (p.helper.pid && proc_wait(&p.helper, timeout_ms, err) < 0)
-		return err_wrap(err, "wait for the supervisor");
+	if (!p.helper.pid || proc_wait(&p.helper, timeout_ms, err) == 0)
+		return 0;
+	/* It has nothing left to supervise, and cannot write the record of the end. */
+	if (proc_kill(&p.helper, SIGKILL, err) < 0 || proc_wait(&p.helper, timeout_ms, err) < 0)
+		return err_wrap(err, "kill the supervisor");
 	return 0;
 }

@@ -1,0 +1,13 @@
+/* Private: the process between containerd and one container. */
+#ifndef HOLM_RUNTIME_CONTAINERD_SHIM_H
+#define HOLM_RUNTIME_CONTAINERD_SHIM_H
+
+#include "runtime/containerd/driver.h"
+
+/* Kills the shim of an instance, and so the instance; none there is success. */
+int shim_kill(const char *instance_id, struct err *err);
+/* `words`: a command line as in /proc, each word ending in a zero byte, with another zero byte behind
+ * all `len` bytes. */
+bool shim_is_of(const char *words, size_t len, const char *instance_id);
+
+#endif
