@@ -316,8 +316,8 @@ static int make_image(const char *dir, struct err *err)
 		"umoci new --image layout:main",
 		"umoci insert --image layout:main /bin/busybox /bin/busybox",
 		"umoci insert --image layout:main passwd /etc/passwd",
-		"umoci config --image layout:main --config.user web --config.env FROM=image "
-		"--config.workingdir /srv",
+		("umoci config --image layout:main --config.user web --config.env FROM=image "
+		 "--config.workingdir /srv"),
 	};
 	auto_free char *passwd = path_join(dir, "passwd");
 	static const char text[] = "root:x:0:0::/:/bin/sh\nweb:x:101:102::/:/bin/sh\n";

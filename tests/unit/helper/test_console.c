@@ -24,7 +24,7 @@ static void removes_control_sequences(void **state)
 			char chunk[sizeof(RAW)];
 			size_t n = sizeof(RAW) - 1 - at < piece ? sizeof(RAW) - 1 - at : piece;
 
-			memcpy(chunk, RAW + at, n);
+			memcpy(chunk, &RAW[at], n);
 			n = console_filter(&filter, chunk, n);
 			assert_int_equal(buf_add(&out, chunk, n), 0);
 		}

@@ -295,7 +295,7 @@ char *kit_value(struct kit *kit, const char *what, const char *name, const char 
 int64_t kit_number(struct kit *kit, const char *what, const char *name, const char *member)
 {
 	auto_free char *text = kit_value(kit, what, name, member);
-	uint64_t number;
+	uint64_t number = 0;
 
 	if (!text || parse_u64(text, 0, INT64_MAX, &number) < 0)
 		fail_msg("%s %s: %s is %s", what, name, member, text ? text : "missing");

@@ -133,7 +133,7 @@ static void what_was_broken_is_repaired(void **state)
 		"ip link set h1a2b3cv120002 nomaster",
 		"ip link set h1a2b3cv120002 down",
 		"ip link set h1a2b3cv120002 type bridge_slave hairpin off",
-		"ip netns del " NETNS2,
+		("ip netns del " NETNS2),
 	};
 	struct kit *kit = begin(state);
 	struct overlay_link link;
