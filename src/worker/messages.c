@@ -106,6 +106,9 @@ static void refresh(struct winst *inst, struct msg_deploy *deploy)
 		records_save(inst);
 		network_publish(inst->worker);
 	}
+	/* How it stands is known once the runtimes have been asked, and told then. */
+	if (!inst->worker->is_open)
+		return;
 	inst->told = (struct instance_status){ 0 };
 	messages_report(inst);
 }

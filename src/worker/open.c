@@ -76,10 +76,8 @@ static void opened(struct worker *worker)
 	map_for_each(&worker->instances, i, e) {
 		struct winst *inst = e->value;
 
-		if (inst->record.is_completed) {
-			inst->state = STATE_COMPLETED;
-			STR_COPY(inst->detail, inst->record.detail);
-		}
+		if (inst->record.is_completed)
+			winst_set_state(inst, STATE_COMPLETED, "%s", inst->record.detail);
 	}
 	if (worker->subnets.n)
 		network_setup(worker);

@@ -1,0 +1,278 @@
+/* Booting and crashing the worker, and its server's part of the talk. */
+#include "kit.h"
+
+#define BOOT_MS 10000000
+
+int kit_setup(void **state)
+{
+	struct kit *kit = NEW(struct kit);
+
+	kit->host = fake_host_new();
+	kit->disk = store_mem_new();
+	kit->network = fake_network_new();
+	kit->overlay = overlay_fake;
+	STR_COPY(kit->dir, "/tmp/holm-test-worker.XXXXXX");
+	assert_non_null(mkdtemp(kit->dir));
+	kit_boot(kit);
+	kit_run(kit, 1000);
+	*state = kit;
+	return 0;
+}
+
+int kit_teardown(void **state)
+{
+	struct kit *kit = *state;
+	struct err err = { 0 };
+
+	kit_crash(kit);
+	if (path_remove(kit->dir, &err) < 0)
+		fail_msg("%s", err.msg);
+	fake_network_free(kit->network);
+	fake_host_free(kit->host);
+	store_mem_free(kit->disk);
+	free(kit->told);
+	free(kit);
+	return 0;
+}
+
+static void on_job(struct kit *kit, const char *payload)
+{
+	struct err err = { 0 };
+
+	if (fields_parse_text(&instance_status_table, payload, ARRAY_ADD(kit->told, kit->n_told),
+			      FIELD_UNKNOWN_ERROR, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+static void on_register(struct kit *kit, const char *payload)
+{
+	struct node node = { 0 };
+	struct err err = { 0 };
+
+	if (fields_parse_text(&node_table, payload, &node, FIELD_UNKNOWN_ERROR, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_string_equal(node.id, NODE);
+	fields_fini(&node_table, &node);
+	kit->n_registered++;
+	if (!kit->is_deaf && kit->n_registered == 1)
+		kit_accept(kit, "\"" BLOCK "\"");
+}
+
+static void on_message(void *arg, const char *topic, const char *payload, size_t len)
+{
+	struct kit *kit = arg;
+
+	if (str_ends(topic, "/job"))
+		on_job(kit, payload);
+	kit->n_beats += str_ends(topic, "/jobs/resources");
+	kit->n_asked += str_ends(topic, "/net/subnet");
+	if (str_ends(topic, "/register"))
+		on_register(kit, payload);
+}
+
+static void on_ready(void *arg, const struct err *err)
+{
+	struct kit *kit = arg;
+
+	kit->ready_err = *err;
+	kit->n_ready++;
+}
+
+static void nothing(void *arg)
+{
+}
+
+static struct worker_config config_of(struct kit *kit)
+{
+	return (struct worker_config){
+		.loop = kit->loop,
+		.bus = kit->bus,
+		.store = &store_mem,
+		.store_where = store_mem_where(kit->disk),
+		.overlay = &kit->overlay,
+		.overlay_config = { .node_id = NODE,
+				    .state_dir = fake_network_dir(kit->network),
+				    .namespace_pool = "10.18.0.0-10.29.255.255",
+				    .service_pool = "10.30.0.0/16",
+				    .domain = "holm" },
+		.runtimes = { { &fake_driver,
+				{ .node_id = NODE, .data_dir = fake_host_dir(kit->host) } } },
+		.n_runtimes = 1,
+		.images = { .local_root = kit->dir, .store_dir = kit->dir, .archive_max = 1 << 20 },
+		.data_dir = kit->dir,
+		.node_id = NODE,
+		.hostname = "edge",
+		.address = "10.99.0.1",
+		.arch = "amd64",
+		.cpus = 8,
+		.memory_mib = 8192,
+		.ready = on_ready,
+		.arg = kit,
+	};
+}
+
+void kit_boot(struct kit *kit)
+{
+	struct err err = { 0 };
+
+	kit->loop = loop_sim_new(++kit->n_boots);
+	timer_start(kit->loop, kit->n_boots * BOOT_MS, nothing, NULL);
+	loop_sim_run(kit->loop, kit->n_boots * BOOT_MS);
+	kit->bus = bus_local_new(kit->loop);
+	bus_subscribe(kit->bus, "nodes/#", on_message, kit);
+	kit->config = config_of(kit);
+	kit->n_registered = kit->n_ready = 0;
+	kit->is_down = false;
+	kit->worker = worker_new(&kit->config, &err);
+	if (!kit->worker)
+		fail_msg("%s", err.msg);
+}
+
+void kit_crash(struct kit *kit)
+{
+	if (!kit->loop)
+		return;
+	kit->bus = bus_free(kit->bus);
+	kit->loop = loop_free(kit->loop);
+	kit->worker = worker_free(kit->worker);
+}
+
+void kit_run(struct kit *kit, uint64_t for_ms)
+{
+	loop_sim_run(kit->loop, loop_now_ms(kit->loop) + for_ms);
+}
+
+void kit_say(struct kit *kit, const char *what, const char *payload)
+{
+	auto_free char *topic = xasprintf("nodes/" NODE "/%s", what);
+
+	assert_int_equal(bus_publish(kit->bus, topic, payload, strlen(payload)), 0);
+}
+
+static char *wish_json(const struct wish *wish, uint64_t revision)
+{
+	const char *more = wish->spec ? wish->spec : "";
+
+	return xasprintf("{\"instance_id\":\"%s\",\"_id\":\"" OTHER "\",\"job_name\":\"a.t.web.t\","
+			 "\"instance_number\":%c,\"generation\":%u,\"revision\":%lu,"
+			 "\"RR_ip\":\"10.30.0.1\",\"instance_ip\":\"10.30.0.1%c\",\"spec\":{"
+			 "\"microservice_name\":\"web\",\"microservice_namespace\":\"t\"%s%s%s}}",
+			 wish->id, wish->id[0], wish->generation ? wish->generation : 1, revision,
+			 wish->id[0],
+			 strstr(more, "virtualization") ? "" : ",\"virtualization\":\"docker\"",
+			 strstr(more, "\"code\"") ? "" : ",\"code\":\"registry.example/web:1\"",
+			 more);
+}
+
+void kit_deploy(struct kit *kit, const struct wish *wish)
+{
+	if (!wish->revision)
+		kit->revision++;
+	auto_free char *payload = wish_json(wish, wish->revision ? wish->revision : kit->revision);
+
+	kit_say(kit, "control/deploy", payload);
+}
+
+void kit_delete(struct kit *kit, const char *id)
+{
+	auto_free char *payload = xasprintf("{\"instance_id\":\"%s\",\"revision\":%lu}", id,
+					    ++kit->revision);
+
+	kit_say(kit, "control/delete", payload);
+}
+
+void kit_sync(struct kit *kit, const struct wish *wishes, size_t n)
+{
+	auto_buf struct buf text;
+
+	buf_init(&text, 1 << 20);
+	buf_addf(&text, "{\"revision\":%lu,\"instance_list\":[", ++kit->revision);
+	for (size_t i = 0; i < n; i++) {
+		auto_free char *one = wish_json(&wishes[i], 0);
+
+		buf_addf(&text, "%s%s", i ? "," : "", one);
+	}
+	buf_add_str(&text, "]}");
+	kit_say(kit, "control/sync", text.data);
+}
+
+void kit_accept(struct kit *kit, const char *blocks)
+{
+	auto_free char *payload = xasprintf("{\"subnets\":[%s]}", blocks);
+
+	kit_say(kit, "control/accept", payload);
+}
+
+const struct instance_status *kit_status(const struct kit *kit, const char *id)
+{
+	for (size_t i = kit->n_told; i > 0; i--)
+		if (str_eq(kit->told[i - 1].instance_id, id))
+			return &kit->told[i - 1];
+	return NULL;
+}
+
+char *kit_states(const struct kit *kit, const char *id)
+{
+	auto_buf struct buf out;
+	enum instance_state last = STATE_N;
+
+	buf_init(&out, 1 << 16);
+	for (size_t i = 0; i < kit->n_told; i++) {
+		const struct instance_status *s = &kit->told[i];
+
+		if (!str_eq(s->instance_id, id) || s->state == last)
+			continue;
+		last = s->state;
+		buf_addf(&out, "%s%s", out.len ? " " : "", state_name(last));
+	}
+	return buf_take(&out);
+}
+
+bool kit_has_told(const struct kit *kit, const char *id, const char *detail_part)
+{
+	for (size_t i = 0; i < kit->n_told; i++)
+		if (str_eq(kit->told[i].instance_id, id) &&
+		    strstr(kit->told[i].detail, detail_part))
+			return true;
+	return false;
+}
+
+void kit_forget(struct kit *kit)
+{
+	free(TAKE(kit->told));
+	kit->n_told = 0;
+}
+
+void kit_await(struct kit *kit, const char *id, enum instance_state state)
+{
+	uint64_t until_ms = loop_now_ms(kit->loop) + 3600000;
+
+	for (;;) {
+		const struct instance_status *s = kit_status(kit, id);
+
+		if (s && s->state == state)
+			return;
+		if (loop_now_ms(kit->loop) > until_ms || !loop_sim_step(kit->loop))
+			fail_msg("%s is %s (%s), not %s", id, s ? state_name(s->state) : "unknown",
+				 s ? s->detail : "", state_name(state));
+	}
+}
+
+static int count(void *arg, const char *kind, const char *id, const char *body, struct err *err)
+{
+	/* The node's blocks stay. */
+	*(size_t *)arg += !str_eq(kind, "subnets");
+	return 0;
+}
+
+size_t kit_n_stored(struct kit *kit)
+{
+	void *state;
+	struct err err;
+	size_t n = 0;
+
+	assert_int_equal(store_mem.open(store_mem_where(kit->disk), &state, &err), 0);
+	assert_int_equal(store_mem.load(state, count, &n, &err), 0);
+	store_mem.close(state);
+	return n;
+}

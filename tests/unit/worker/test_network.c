@@ -1,0 +1,353 @@
+/* Addresses, links, the table that the kernel resolves; and going down. */
+#include "kit.h"
+
+#define RR         (10u << 24 | 30 << 16 | 1)
+#define IP(number) (10u << 24 | 30 << 16 | (10 + (number)))
+#define REMOTE(ready)                                                                          \
+	"{\"services\":[{\"app_name\":\"a.t.web.t\",\"RR_ip\":\"10.30.0.1\",\"port\":\"\","    \
+	"\"instance_list\":[{\"instance_id\":\"" OTHER "\",\"worker_id\":\"" OTHER "\","       \
+	"\"instance_number\":7,\"instance_ip\":\"10.30.0.17\",\"namespace_ip\":\"10.19.0.2\"," \
+	"\"is_ready\":" ready "}]}]}"
+
+static void only_ready_backends_are_reached(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_deploy(kit, &(struct wish){ .id = ID_1 });
+	while (!fake_host_running(kit->host, ID_1)) {
+		assert_null(fake_network_connect(kit->network, RR));
+		assert_true(loop_sim_step(kit->loop));
+	}
+	kit_await(kit, ID_1, STATE_RUNNING);
+	/* Whoever hears that it runs can reach it. */
+	assert_string_equal(fake_network_connect(kit->network, RR), ID_1);
+	assert_string_equal(fake_network_connect(kit->network, IP(1)), ID_1);
+	assert_null(fake_network_connect(kit->network, IP(2)));
+	fake_host_end(kit->host, ID_1, RUNTIME_END_ERROR);
+	kit_await(kit, ID_1, STATE_DEAD);
+	kit_run(kit, 60);
+	assert_null(fake_network_connect(kit->network, RR));
+	kit_await(kit, ID_1, STATE_RUNNING);
+	assert_string_equal(fake_network_connect(kit->network, RR), ID_1);
+}
+
+static void one_that_drains_is_left_alone(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_deploy(kit, &(struct wish){ .id = ID_1 });
+	kit_deploy(kit, &(struct wish){ .id = ID_2 });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	kit_await(kit, ID_2, STATE_RUNNING);
+	const char *first = fake_network_connect(kit->network, RR);
+	assert_string_not_equal(first, fake_network_connect(kit->network, RR));
+	kit_delete(kit, ID_1);
+	kit_await(kit, ID_1, STATE_UNDEPLOYED);
+	kit_run(kit, 1000);
+	for (int i = 0; i < 4; i++)
+		assert_string_equal(fake_network_connect(kit->network, RR), ID_2);
+}
+
+static void others_come_from_the_server(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_say(kit, "net/table", REMOTE("true"));
+	kit_run(kit, 1000);
+	assert_string_equal(fake_network_connect(kit->network, RR), OTHER);
+	assert_string_equal(fake_network_connect(kit->network, IP(7)), OTHER);
+	kit_deploy(kit, &(struct wish){ .id = ID_1 });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	const char *first = fake_network_connect(kit->network, RR);
+	assert_string_not_equal(first, fake_network_connect(kit->network, RR));
+	kit_say(kit, "net/table", REMOTE("false"));
+	kit_run(kit, 1000);
+	for (int i = 0; i < 4; i++)
+		assert_string_equal(fake_network_connect(kit->network, RR), ID_1);
+	/* The server's news of our own are older than ours. */
+	kit_say(kit, "net/table",
+		"{\"services\":[{\"app_name\":\"a.t.web.t\",\"RR_ip\":"
+		"\"10.30.0.1\",\"instance_list\":[{\"instance_id\":\"" ID_1 "\","
+		"\"worker_id\":\"" NODE "\",\"is_ready\":false},{"
+		"\"instance_id\":\"" ID_3 "\",\"worker_id\":\"" NODE "\","
+		"\"namespace_ip\":\"10.18.0.9\",\"is_ready\":true}]}]}");
+	kit_run(kit, 1000);
+	for (int i = 0; i < 4; i++)
+		assert_string_equal(fake_network_connect(kit->network, RR), ID_1);
+}
+
+static void an_instance_without_an_address_of_its_own(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_say(kit, "control/deploy",
+		"{\"instance_id\":\"" ID_1 "\",\"_id\":\"" OTHER "\",\"job_name\":\"a.t.web.t\","
+		"\"instance_number\":0,\"generation\":1,\"revision\":1,\"RR_ip\":\"10.30.0.1\","
+		"\"instance_ip\":null,\"spec\":{\"microservice_name\":\"web\","
+		"\"microservice_namespace\":\"t\",\"virtualization\":\"docker\","
+		"\"code\":\"registry.example/web:1\"}}");
+	kit_await(kit, ID_1, STATE_RUNNING);
+	assert_string_equal(fake_network_connect(kit->network, RR), ID_1);
+}
+
+static void nothing_starts_without_a_block(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_crash(kit);
+	store_mem_free(kit->disk);
+	kit->disk = store_mem_new();
+	kit->is_deaf = true;
+	kit_boot(kit);
+	kit_deploy(kit, &(struct wish){ .id = ID_1 });
+	kit_run(kit, 10000);
+	assert_int_equal(fake_host_running(kit->host, ID_1), 0);
+	kit_accept(kit, "\"" BLOCK "\"");
+	kit_await(kit, ID_1, STATE_RUNNING);
+	assert_string_equal(kit_status(kit, ID_1)->namespace_ip, "10.18.0.2");
+	/* The address is on disk. */
+	kit_crash(kit);
+	kit_boot(kit);
+	kit_run(kit, 1000);
+	assert_string_equal(kit_status(kit, ID_1)->namespace_ip, "10.18.0.2");
+}
+
+#define FULL 61 /* addresses of a block of /26 without network, gateway and broadcast */
+
+static void a_full_block(void **state)
+{
+	struct kit *kit = *state;
+	char ids[FULL + 5][ID_SIZE];
+	unsigned n_failed = 0;
+
+	for (unsigned i = 0; i < ARRAY_LEN(ids); i++) {
+		snprintf(ids[i], ID_SIZE, "%024x", 0x10000000 + i);
+		ids[i][0] = '1';
+		kit_deploy(kit, &(struct wish){ .id = ids[i] });
+	}
+	kit_run(kit, 4000);
+	for (unsigned i = 0; i < ARRAY_LEN(ids); i++)
+		n_failed += kit_status(kit, ids[i])->state == STATE_FAILED;
+	assert_int_equal(n_failed, 5);
+	assert_non_null(strstr(kit_status(kit, ids[FULL])->detail, "no free address"));
+	/* One block for all of them, asked for again only if nobody answers. */
+	assert_int_equal(kit->n_asked, 1);
+	kit_run(kit, 10000);
+	assert_in_range(kit->n_asked, 2, 4);
+	kit_accept(kit, "\"" BLOCK "\",\"10.18.0.64/26\"");
+	for (unsigned i = 0; i < ARRAY_LEN(ids); i++)
+		kit_await(kit, ids[i], STATE_RUNNING);
+	assert_string_equal(kit_status(kit, ids[FULL])->namespace_ip, "10.18.0.66");
+	auto_free char *ip = xstrdup(kit_status(kit, ids[FULL + 4])->namespace_ip);
+	kit_crash(kit);
+	kit_boot(kit);
+	kit_run(kit, 5000);
+	assert_string_equal(kit_status(kit, ids[FULL + 4])->namespace_ip, ip);
+	assert_int_equal(kit_status(kit, ids[FULL + 4])->incarnation, 1);
+}
+
+/* The kernel refuses for a while. */
+static unsigned n_refusals;
+
+static int refuse_attach(struct overlay *ov, const struct overlay_link_spec *spec,
+			 struct overlay_link *ret, struct err *err)
+{
+	if (!n_refusals)
+		return overlay_fake.attach(ov, spec, ret, err);
+	n_refusals--;
+	return err_set(err, -ENOBUFS, "make link: no buffer space");
+}
+
+static int refuse_publish(struct overlay *ov, const struct overlay_table *table, struct err *err)
+{
+	if (!n_refusals)
+		return overlay_fake.publish(ov, table, err);
+	n_refusals--;
+	return err_set(err, -EBUSY, "nft: busy");
+}
+
+static int refuse_setup(struct overlay *ov, const struct strv *blocks, struct err *err)
+{
+	if (!n_refusals)
+		return overlay_fake.setup(ov, blocks, err);
+	n_refusals--;
+	return err_set(err, -EBUSY, "bridge: busy");
+}
+
+static int refuse_detach(struct overlay *ov, const char *instance_id, uint32_t ip, struct err *err)
+{
+	if (!n_refusals)
+		return overlay_fake.detach(ov, instance_id, ip, err);
+	n_refusals--;
+	return err_set(err, -EBUSY, "link: busy");
+}
+
+static void a_network_that_refuses(void **state)
+{
+	struct kit *kit = *state;
+
+	kit->overlay.attach = refuse_attach;
+	n_refusals = 3;
+	kit_deploy(kit, &(struct wish){ .id = ID_1 });
+	kit_await(kit, ID_1, STATE_FAILED);
+	assert_non_null(strstr(kit_status(kit, ID_1)->detail, "no buffer space (attempt 1"));
+	kit_await(kit, ID_1, STATE_RUNNING);
+	/* RUNNING is told only once its addresses lead to it. */
+	kit->overlay.publish = refuse_publish;
+	n_refusals = 3;
+	kit_deploy(kit, &(struct wish){ .id = ID_2 });
+	kit_await(kit, ID_2, STATE_RUNNING);
+	assert_int_equal(n_refusals, 0);
+	assert_string_equal(fake_network_connect(kit->network, IP(2)), ID_2);
+	kit->overlay.detach = refuse_detach;
+	n_refusals = 3;
+	kit_delete(kit, ID_2);
+	kit_run(kit, 20000);
+	assert_string_equal(kit_status(kit, ID_2)->detail, "removed");
+	assert_int_equal(fake_network_ip(kit->network, ID_2), 0);
+}
+
+static void deleted_while_the_network_refuses(void **state)
+{
+	struct kit *kit = *state;
+
+	kit->overlay.attach = refuse_attach;
+	n_refusals = 1000;
+	kit_deploy(kit, &(struct wish){ .id = ID_1 });
+	kit_run(kit, 100000);
+	kit_delete(kit, ID_1);
+	kit_run(kit, 2000);
+	assert_string_equal(kit_status(kit, ID_1)->detail, "removed");
+}
+
+static void on_down(void *arg, const struct err *err)
+{
+	struct kit *kit = arg;
+
+	assert_false(kit->is_down);
+	kit->is_down = true;
+	kit->down_err = *err;
+}
+
+static void down_takes_everything_along_but_the_wishes(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_deploy(kit, &(struct wish){ .id = ID_1 });
+	kit_deploy(kit, &(struct wish){ .id = ID_2 });
+	kit_deploy(kit, &(struct wish){ .id = ID_3, .spec = ",\"virtualization\":\"kata\"" });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	kit_await(kit, ID_2, STATE_RUNNING);
+	auto_free char *ip = xstrdup(kit_status(kit, ID_1)->namespace_ip);
+	size_t n = kit_n_stored(kit);
+	worker_down_begin(kit->worker, on_down, kit);
+	kit_deploy(kit, &(struct wish){ .id = ID_1, .generation = 2 }); /* too late */
+	kit_run(kit, 5000);
+	assert_true(kit->is_down);
+	assert_int_equal(kit->down_err.code, 0);
+	assert_int_equal(fake_host_running(kit->host, ID_1), 0);
+	assert_int_equal(fake_network_ip(kit->network, ID_1), 0);
+	assert_int_equal(kit_n_stored(kit), n);
+	kit_run(kit, 200000);
+	kit_crash(kit);
+	kit_forget(kit);
+	kit_boot(kit);
+	kit_await(kit, ID_1, STATE_RUNNING);
+	kit_await(kit, ID_2, STATE_RUNNING);
+	assert_string_equal(kit_status(kit, ID_1)->namespace_ip, ip);
+}
+
+/* Whatever it is at: opening, probing, fetching, starting, stopping. */
+static void down_at_any_time(void **state)
+{
+	struct kit *kit = *state;
+
+	for (unsigned steps = 0; steps < 120; steps += 3) {
+		kit_crash(kit);
+		kit_forget(kit);
+		kit_boot(kit);
+		kit_deploy(kit, &(struct wish){ .id = ID_1 });
+		kit_deploy(kit, &(struct wish){ .id = ID_2 });
+		for (unsigned i = 0; i < steps; i++)
+			loop_sim_step(kit->loop);
+		if (steps % 2)
+			kit_delete(kit, ID_2);
+		worker_down_begin(kit->worker, on_down, kit);
+		kit_run(kit, 100000);
+		if (!kit->is_down)
+			fail_msg("after %u steps it does not come down", steps);
+		assert_int_equal(kit->down_err.code, 0);
+		assert_int_equal(fake_host_running(kit->host, ID_1), 0);
+		assert_int_equal(fake_host_running(kit->host, ID_2), 0);
+		assert_int_equal(fake_network_ip(kit->network, ID_1), 0);
+		assert_int_equal(fake_network_ip(kit->network, ID_2), 0);
+	}
+}
+
+static void down_while_the_network_refuses(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_deploy(kit, &(struct wish){ .id = ID_1 });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	kit->overlay.detach = refuse_detach;
+	n_refusals = 3;
+	worker_down_begin(kit->worker, on_down, kit);
+	kit_run(kit, 20000);
+	assert_true(kit->is_down);
+	assert_int_equal(fake_network_ip(kit->network, ID_1), 0);
+	/* While the network is being set up, in vain. */
+	kit_crash(kit);
+	kit->overlay = overlay_fake;
+	kit->overlay.setup = refuse_setup;
+	n_refusals = 1000;
+	kit_boot(kit);
+	while (n_refusals == 1000)
+		assert_true(loop_sim_step(kit->loop));
+	worker_down_begin(kit->worker, on_down, kit);
+	kit_run(kit, 20000);
+	assert_true(kit->is_down);
+	n_refusals = 0;
+}
+
+static int fail_open(const struct overlay_config *config, struct overlay **ret, struct err *err)
+{
+	return err_set(err, -EEXIST, "10.18.0.0/12 is routed elsewhere");
+}
+
+static void down_without_a_network(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_deploy(kit, &(struct wish){ .id = ID_1 });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	kit_crash(kit);
+	kit->overlay.open = fail_open;
+	kit_boot(kit);
+	worker_down_begin(kit->worker, on_down, kit);
+	kit_run(kit, 150000);
+	assert_true(kit->is_down);
+	assert_int_equal(kit->ready_err.code, -EEXIST);
+	assert_int_equal(fake_host_running(kit->host, ID_1), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		KIT_TEST(only_ready_backends_are_reached),
+		KIT_TEST(one_that_drains_is_left_alone),
+		KIT_TEST(others_come_from_the_server),
+		KIT_TEST(an_instance_without_an_address_of_its_own),
+		KIT_TEST(nothing_starts_without_a_block),
+		KIT_TEST(a_full_block),
+		KIT_TEST(a_network_that_refuses),
+		KIT_TEST(deleted_while_the_network_refuses),
+		KIT_TEST(down_takes_everything_along_but_the_wishes),
+		KIT_TEST(down_at_any_time),
+		KIT_TEST(down_while_the_network_refuses),
+		KIT_TEST(down_without_a_network),
+	};
+
+	log_set_level(LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests_name("worker/network", tests, NULL, NULL);
+}
