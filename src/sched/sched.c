@@ -18,6 +18,23 @@ struct ask {
 /* True if the node passes; else the reason is written. */
 typedef bool (*filter_fn)(const struct ask *ask, const struct sched_node *node, struct buf *why);
 
+static bool is_about(const char *problem, const char *subject)
+{
+	return str_starts(problem, subject) && problem[strlen(subject)] == ':';
+}
+
+/* Why the node cannot run this kind, if it told: "runsc: …", or of the driver that would. */
+static void add_problem(const struct strv *problems, const struct service_spec *spec,
+			struct buf *why)
+{
+	const char *driver = spec_is_unikernel(spec) ? "qemu" : "containerd";
+
+	for (size_t i = 0; i < problems->n; i++)
+		if (is_about(problems->items[i], spec->virtualization) ||
+		    is_about(problems->items[i], driver))
+			buf_addf(why, "; %.200s", problems->items[i]);
+}
+
 static bool has_runtime(const struct ask *ask, const struct sched_node *node, struct buf *why)
 {
 	const struct strv *has = &node->facts->virtualization;
@@ -27,8 +44,7 @@ static bool has_runtime(const struct ask *ask, const struct sched_node *node, st
 	auto_free char *list = strv_join(has, ", ");
 	buf_addf(why, "no runtime %.64s (has %.80s)", ask->spec->virtualization,
 		 has->n ? list : "none");
-	if (node->facts->problems.n)
-		buf_addf(why, ", %.100s", node->facts->problems.items[0]);
+	add_problem(&node->facts->problems, ask->spec, why);
 	return false;
 }
 
