@@ -218,6 +218,15 @@ static void deleted_while_the_network_refuses(void **state)
 	kit_delete(kit, ID_1);
 	kit_run(kit, 2000);
 	assert_string_equal(kit_status(kit, ID_1)->detail, "removed");
+	/* In the middle of an attempt, with a long wait behind it. */
+	kit_deploy(kit, &(struct wish){ .id = ID_2 });
+	kit_run(kit, 300000);
+	for (unsigned n = n_refusals; n_refusals == n;)
+		assert_true(loop_sim_step(kit->loop));
+	kit_delete(kit, ID_2);
+	kit_run(kit, 2000);
+	assert_string_equal(kit_status(kit, ID_2)->detail, "removed");
+	n_refusals = 0;
 }
 
 static void on_down(void *arg, const struct err *err)
@@ -296,8 +305,10 @@ static void down_while_the_network_refuses(void **state)
 	kit_run(kit, 20000);
 	assert_true(kit->is_down);
 	assert_int_equal(fake_network_ip(kit->network, ID_1), 0);
-	/* While the network is being set up, in vain. */
+	/* While the network is being set up, in vain, and nothing else is to be done. */
 	kit_crash(kit);
+	store_mem_free(kit->disk);
+	kit->disk = store_mem_new();
 	kit->overlay = overlay_fake;
 	kit->overlay.setup = refuse_setup;
 	n_refusals = 1000;
