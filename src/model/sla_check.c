@@ -263,7 +263,6 @@ static int warn_of_unused(struct check *c)
 		{ "addresses.closest_ip", !is_nothing(spec->addresses.closest_ip) },
 		{ "addresses.closest_ip_v6", !is_nothing(spec->addresses.closest_ip_v6) },
 		{ "addresses.instances", !is_nothing(spec->addresses.instances) },
-		{ "environment", spec->environment.n > 0 && spec_is_unikernel(spec) },
 		{ "pids", spec->pids > 0 && spec_is_unikernel(spec) },
 	};
 

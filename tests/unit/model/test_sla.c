@@ -360,6 +360,19 @@ static void warns_of_what_nobody_does(void **state)
 	sla_fini(&sla);
 }
 
+static void a_unikernel_takes_an_environment(void **state)
+{
+	auto_free char *text = descriptor("{" NAME "'virtualization':'unikernel','arch':['amd64'],"
+					  "'code':'https://h/u.tar.gz','environment':['A=b']}");
+	auto_strv struct strv warnings = { 0 };
+	struct sla sla = { 0 };
+	struct err err = { 0 };
+
+	assert_int_equal(sla_parse(text, strlen(text), &sla, &warnings, &err), 0);
+	assert_int_equal(warnings.n, 0);
+	sla_fini(&sla);
+}
+
 static void reference_has_every_table(void **state)
 {
 	auto_free char *page = sla_reference();
@@ -389,6 +402,7 @@ int main(void)
 		cmocka_unit_test(is_bounded),
 		cmocka_unit_test(long_values_are_cut),
 		cmocka_unit_test(warns_of_what_nobody_does),
+		cmocka_unit_test(a_unikernel_takes_an_environment),
 		cmocka_unit_test(reference_has_every_table),
 	};
 
