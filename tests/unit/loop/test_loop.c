@@ -252,11 +252,11 @@ static void count_done(void *arg)
 
 static void every_executor_has_threads_of_its_own(void **state)
 {
-	static const unsigned width[EXECUTOR_N] = { 1, 1, 4, 3 };
+	static const unsigned width[EXECUTOR_N] = { 1, 1, 4, 8 };
 	struct fixture *f = *state;
 
-	pthread_barrier_init(&f->barrier, NULL, 9);
-	f->n_left = 9;
+	pthread_barrier_init(&f->barrier, NULL, EXECUTOR_THREADS_MAX - 1);
+	f->n_left = EXECUTOR_THREADS_MAX - 1;
 	for (int kind = 0; kind < EXECUTOR_N; kind++)
 		for (unsigned i = 0; i < width[kind]; i++)
 			work_begin(f->loop, (enum executor)kind, run_with_others, count_done, f);
