@@ -59,14 +59,11 @@ static int parse_descriptor(const struct json *json, struct image_descriptor *re
 }
 
 /* "linux/arm64/v8": a variant counts only where both name one. */
-static bool platform_fits(const struct json *entry, const char *platform)
+static bool platform_fits(const struct json *have, const char *platform)
 {
 	auto_strv struct strv want = { 0 };
-	const struct json *have = json_get(entry, "platform");
 
 	strv_split(&want, platform, "/");
-	if (!have) /* a single-platform index may say nothing */
-		return true;
 	const char *variant = json_get_str(have, "variant");
 	return want.n >= 2 && str_eq(json_get_str(have, "os"), want.items[0]) &&
 	       str_eq(json_get_str(have, "architecture"), want.items[1]) &&
@@ -91,14 +88,26 @@ int manifest_pick(const struct json *index, const char *platform, struct image_d
 
 	for (size_t i = 0; i < json_count(manifests); i++) {
 		const struct json *entry = json_at(manifests, i);
+		const struct json *its = json_get(entry, "platform");
 
-		if (platform_fits(entry, platform))
+		/* A single-platform index may say nothing. */
+		if (!its || platform_fits(its, platform))
 			return parse_descriptor(entry, ret, err);
 		add_platform(&have, entry);
 	}
 	auto_free char *list = strv_join(&have, ", ");
 	return err_set(err, -ENOTSUP, "no image for %s (there is %s)", platform,
 		       have.n ? list : "none");
+}
+
+int manifest_check_platform(const struct json *config, const char *platform, struct err *err)
+{
+	const char *os = json_get_str(config, "os");
+	const char *arch = json_get_str(config, "architecture");
+
+	if (!os || !arch || platform_fits(config, platform))
+		return 0;
+	return err_set(err, -ENOTSUP, "no image for %s (there is %.32s/%.32s)", platform, os, arch);
 }
 
 int manifest_pick_named(const struct json *index, const char *name, struct image_descriptor *ret,

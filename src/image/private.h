@@ -50,6 +50,8 @@ int manifest_pick(const struct json *index, const char *platform, struct image_d
 /* The entry of a layout's index.json whose ref.name annotation is `name`; NULL: the only one. */
 int manifest_pick_named(const struct json *index, const char *name, struct image_descriptor *ret,
 			struct err *err);
+/* The same for an image that no index leads to, by its configuration. */
+int manifest_check_platform(const struct json *config, const char *platform, struct err *err);
 int manifest_parse(const struct json *json, struct image_manifest *ret, struct err *err);
 
 /* archive.c */

@@ -104,9 +104,9 @@ static int follow(struct image_place *place, const struct json *index, const cha
 	return 0;
 }
 
-/* Follows indexes (at most two deep) to the manifest of the platform. */
+/* Follows indexes (at most two deep) to the manifest of the platform; ret_chosen: there was one. */
 static int find_manifest(struct image_place *place, const char *platform, struct image_text *at,
-			 struct err *err)
+			 bool *ret_chosen, struct err *err)
 {
 	for (int depth = 0; depth <= INDEX_DEPTH_MAX; depth++) {
 		auto_(json_free) struct json *json = NULL;
@@ -116,6 +116,7 @@ static int find_manifest(struct image_place *place, const char *platform, struct
 			return 0;
 		if (r == 0)
 			r = follow(place, json, platform, at, err);
+		*ret_chosen = true;
 		if (r < 0)
 			return r;
 	}
@@ -146,16 +147,49 @@ static int fill(struct image_source *source, const struct image_text *at, struct
 	return 0;
 }
 
+static int to_buf(void *arg, const void *data, size_t len, struct err *err)
+{
+	return buf_add(arg, data, len) < 0 ? err_set(err, -E2BIG, "configuration: too large") : 0;
+}
+
+/* Artifacts other than container images have other configurations. */
+static bool is_container(const struct image_source *source)
+{
+	return (str_eq(source->config.media_type, "application/vnd.oci.image.config.v1+json") ||
+		str_eq(source->config.media_type,
+		       "application/vnd.docker.container.image.v1+json")) &&
+	       source->config.size <= MANIFEST_MAX;
+}
+
+/* One that cannot run here must not take the place of one that does. */
+static int check_platform(struct image_source *source, const char *platform, struct err *err)
+{
+	auto_buf struct buf text;
+	auto_(json_free) struct json *json = NULL;
+	const struct image_sink sink = { .write = to_buf, .arg = &text };
+
+	buf_init(&text, MANIFEST_MAX);
+	if (!is_container(source))
+		return 0;
+	int r = source->read(source, &source->config, &sink, NULL, err);
+	if (r == 0)
+		r = manifest_read(text.data, NULL, &json, err);
+	return r < 0 ? r : manifest_check_platform(json, platform, err);
+}
+
 static int open_source(const char *platform, struct image_source *source, struct err *err)
 {
 	struct image_place *place = source->state;
 	struct image_text at = { 0 };
+	bool is_chosen = false;
 	int r = place->root(place, &at, err);
 
 	if (r == 0)
-		r = find_manifest(place, platform, &at, err);
+		r = find_manifest(place, platform, &at, &is_chosen, err);
 	if (r == 0)
 		r = fill(source, &at, err);
+	if (r == 0 && !is_chosen)
+		r = check_platform(source, platform, err);
 	free(at.text);
 	free(at.media_type);
 	return r;

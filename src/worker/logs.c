@@ -88,8 +88,15 @@ static void log_free(struct log_stream *log)
 
 void logs_free_all(struct worker *worker)
 {
-	while (!list_is_empty(&worker->logs))
-		log_release(container_of(worker->logs.next, struct log_stream, node));
+	if (worker->config.streams)
+		stream_hub_unregister(worker->config.streams, worker->config.node_id);
+	while (!list_is_empty(&worker->logs)) {
+		struct log_stream *log = container_of(worker->logs.next, struct log_stream, node);
+
+		if (log->stream)
+			stream_serve(log->stream, NULL, NULL);
+		log_release(log);
+	}
 }
 
 static void read_rest(int fd, struct buf *data)

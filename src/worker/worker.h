@@ -28,7 +28,7 @@ struct worker_runtime {
 struct worker_config {
 	struct loop *loop;
 	struct bus *bus;
-	struct stream_hub *streams; /* NULL: no logs are served */
+	struct stream_hub *streams; /* NULL: no logs are served; outlives the worker */
 	const struct store_driver *store;
 	const char *store_where;
 	const struct overlay_driver *overlay;

@@ -237,6 +237,12 @@ static void another_platform(void **state)
 	struct err err = { 0 };
 
 	kit_image_init(&image);
+	kit_layout(kit, "root/single", &image);
+	auto_free char *single = ref_of(kit, "oci", "root/single");
+	const struct image_request arm = { .ref = single, .platform = "linux/arm64" };
+	assert_int_equal(image_source_open(&kit->config, &arm, NULL, &source, &err), -ENOTSUP);
+	assert_non_null(strstr(err.msg, "no image for linux/arm64 (there is linux/amd64)"));
+	assert_null(source);
 	auto_free char *inner = image.index;
 	char digest[DIGEST_TEXT_MAX];
 	digest_of(inner, strlen(inner), digest);
