@@ -251,7 +251,8 @@ static void on_accept(struct worker *worker, const char *payload)
 	} else {
 		fields_fini(&msg_accept_table, &accept);
 	}
-	worker_tell_ready(worker, NULL);
+	if (worker->is_setup)
+		worker_tell_ready(worker, NULL);
 }
 
 static void on_control(void *arg, const char *topic, const char *payload, size_t len)

@@ -88,6 +88,7 @@ static void setup_done(struct op *op)
 	worker->is_setting_up = false;
 	if (op->result < 0) {
 		log_error("overlay: %s", op->err.msg);
+		worker_tell_ready(worker, &op->err);
 		timer_start(worker->config.loop, 5000, on_setup_retry, worker);
 		if (worker->is_down)
 			down_check(worker);
@@ -101,6 +102,8 @@ static void setup_done(struct op *op)
 	}
 	publish_begin(worker);
 	winst_tick_all(worker);
+	if (worker->is_accepted)
+		worker_tell_ready(worker, NULL);
 }
 
 void network_setup(struct worker *worker)

@@ -43,7 +43,7 @@ struct worker_config {
 	const char *arch;
 	uint32_t cpus;
 	uint64_t memory_mib;
-	/* Told once the node has registered and been accepted, or (err->code) cannot work. */
+	/* Told once the node has been accepted and its network is made, or (err->code) cannot work. */
 	void (*ready)(void *arg, const struct err *err);
 	void *arg;
 };
