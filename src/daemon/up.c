@@ -10,6 +10,7 @@
 #include "loop/child.h"
 
 #define READY_WITHIN_MS 90000
+#define GONE_WITHIN_MS  10000
 #define LOG_KEPT_MAX    (4 << 20)
 #define NOTIFY_FD       "3" /* where child_spawn() puts the first kept descriptor */
 
@@ -143,6 +144,9 @@ static int detach(const struct cli_call *call)
 		return cli_error(call, CLI_FAILED, "start in the background: %s", err.msg);
 	close(TAKE_FD(to_us));
 	int code = wait_ready(call, from_child, log_path);
+	/* What failed has told so before its end; until that, it holds the data directory. */
+	if (code == CLI_FAILED)
+		proc_wait(&proc, GONE_WITHIN_MS, &err);
 	if (code == CLI_OK)
 		fprintf(call->out, "holm runs in the background (process %d), log in %s\n",
 			(int)proc.pid, log_path);
