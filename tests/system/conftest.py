@@ -57,14 +57,19 @@ def host(module_host):
 
 
 @pytest.fixture
-def new_host(images):
-    """A running Holm of the test's own, to be ended and broken."""
+def idle_host(images):
+    """A host of the test's own on which no Holm was up yet."""
     host = open_host(images)
     try:
-        host.up()
         yield host
     finally:
         close_host(host)
+
+
+@pytest.fixture
+def new_host(idle_host):
+    """A running Holm of the test's own, to be ended and broken."""
+    return idle_host.up()
 
 
 @pytest.hookimpl(hookwrapper=True)
