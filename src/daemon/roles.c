@@ -37,6 +37,7 @@ struct roles {
 	bool is_purge;
 	api_done_fn down_done;
 	void *down_arg;
+	bool is_down;      /* all of it */
 	struct err result; /* of starting, or of going down */
 };
 
@@ -290,7 +291,7 @@ int roles_run(const struct roles_options *options, struct err *err)
 	stop(&roles);
 	if (r == 0 && roles.result.code)
 		r = err_copy(err, &roles.result);
-	if (r == 0 && roles.is_purge)
+	if (r == 0 && roles.is_purge && roles.is_down)
 		r = path_remove(options->data_dir, err);
 	return r;
 }
