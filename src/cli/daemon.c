@@ -1,26 +1,43 @@
 /* `holm down` and `holm version`: about the holm that runs. */
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 
 #include "cli/private.h"
 #include "cli/remote.h"
 #include "json/json.h"
 
-#define GONE_WITHIN_MS 10000
-#define LOOK_EVERY_MS  100
+#define GONE_WITHIN_MS 60000 /* the images of a year have to be removed */
+#define LOOK_EVERY_MS  50
 
 static const struct question health = { .method = "GET",
 					.path = "/api/v1/health",
 					.is_quiet = true };
 
-/* Down has been answered: the process ends next, and its socket with it. */
-static int wait_until_gone(const struct remote *remote)
+/* A holm holds its lock to the very end; opened before that, it can be asked even when the folder is
+ * removed. -1: a holm elsewhere. */
+static int open_lock(const struct remote *remote)
+{
+	auto_free char *path = path_join(remote->call->data_dir, "lock");
+
+	return remote->socket ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+}
+
+/* Down has been answered: the API ends next, then the process. */
+static bool is_gone(const struct remote *remote, int lock)
+{
+	auto_reply struct reply reply = { 0 };
+
+	return remote_ask(remote, &health, &reply) == CLI_UNREACHABLE &&
+	       (lock < 0 || flock(lock, LOCK_SH | LOCK_NB) == 0);
+}
+
+static int wait_until_gone(const struct remote *remote, int lock)
 {
 	uint64_t deadline_ms = now_ms() + GONE_WITHIN_MS;
 
 	while (now_ms() < deadline_ms) {
-		auto_reply struct reply reply = { 0 };
-
-		if (remote_ask(remote, &health, &reply) == CLI_UNREACHABLE)
+		if (is_gone(remote, lock))
 			return CLI_OK;
 		poll(NULL, 0, LOOK_EVERY_MS);
 	}
@@ -31,6 +48,7 @@ static int wait_until_gone(const struct remote *remote)
 static int down_running(const struct remote *remote, bool is_purge)
 {
 	auto_reply struct reply reply = { 0 };
+	auto_close int lock = open_lock(remote);
 	const struct question question = {
 		.method = "POST",
 		.path = "/api/v1/down",
@@ -39,7 +57,7 @@ static int down_running(const struct remote *remote, bool is_purge)
 	int code = remote_ask(remote, &question, &reply);
 
 	if (code == CLI_OK)
-		code = wait_until_gone(remote);
+		code = wait_until_gone(remote, lock);
 	if (code == CLI_OK)
 		fprintf(remote->call->out, "%s\n",
 			is_purge ? "everything is stopped and forgotten"
