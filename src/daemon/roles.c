@@ -90,10 +90,11 @@ static void on_down(void *arg, const struct err *err)
 	struct roles *roles = arg;
 
 	roles->result = *err;
-	if (err->code || remove_cgroup(roles, &roles->result) < 0)
-		log_error("down: %s", roles->result.msg);
-	else
+	roles->is_down = err->code == 0 && remove_cgroup(roles, &roles->result) == 0;
+	if (roles->is_down)
 		log_info("everything is down");
+	else
+		log_error("down: %s", roles->result.msg);
 	if (roles->down_done)
 		roles->down_done(roles->down_arg, &roles->result);
 	on_idle_check(roles);
