@@ -259,9 +259,17 @@ class Host:
         return text
 
     def end_instance(self, address, path):
-        """Asks an instance for a page that ends it; whether the answer arrives is a race."""
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            self.ns.get(f"http://{address}/{path}", seconds=10)
+        """Asks an instance for a page that ends it; whether the answer arrives is a race. Like
+        page(), it waits until the program listens."""
+        def ask():
+            try:
+                self.ns.get(f"http://{address}/{path}", seconds=10)
+            except ConnectionRefusedError as error:
+                raise AssertionError(str(error)) from error
+            except (OSError, http.client.HTTPException):
+                pass
+            return True
+        until(ask, f"GET http://{address}/{path}", 10)
 
 
 def value(page, key):
