@@ -2,6 +2,9 @@
  * work is told to the server. What ran before goes on meanwhile. */
 #include "worker/private.h"
 
+#define AGAIN_FIRST_MS 2000
+#define AGAIN_CAP_MS   60000
+
 struct open_op {
 	struct op op;
 	size_t index; /* of the runtime */
@@ -72,6 +75,11 @@ static void opened(struct worker *worker)
 {
 	if (--worker->n_opening > 0)
 		return;
+	if (worker->is_open) { /* a runtime that had failed: what it runs is looked after again */
+		open_probe(worker);
+		winst_tick_all(worker);
+		return;
+	}
 	worker->is_open = true;
 	map_for_each(&worker->instances, i, e) {
 		struct winst *inst = e->value;
@@ -115,6 +123,18 @@ static void runtime_run(struct op *op)
 		op->result = r->driver->list(o->state, NULL, &o->list, &op->err);
 }
 
+/* Told once, however often it is tried. */
+static void note_failure(struct runtime_slot *slot, const struct err *err)
+{
+	auto_free char *problem = xasprintf("%s: %s", slot->driver->name, err->msg);
+
+	if (strv_has(&slot->info.problems, problem))
+		return;
+	log_warning("runtime %s", problem);
+	runtime_info_fini(&slot->info);
+	strv_add(&slot->info.problems, problem);
+}
+
 static void runtime_done(struct op *op)
 {
 	struct open_op *o = container_of(op, struct open_op, op);
@@ -123,14 +143,79 @@ static void runtime_done(struct op *op)
 
 	slot->driver = worker->config.runtimes[o->index].driver;
 	if (op->result < 0) {
-		log_warning("runtime %s: %s", slot->driver->name, op->err.msg);
-		strv_addf(&slot->info.problems, "%s: %s", slot->driver->name, op->err.msg);
+		note_failure(slot, &op->err);
 	} else {
 		slot->state = TAKE(o->state);
 		for (size_t i = 0; i < o->list.n; i++)
 			adopt(worker, slot, &o->list.items[i]);
 	}
 	opened(worker);
+}
+
+static void runtime_begin(struct worker *worker, size_t index)
+{
+	struct open_op *o = open_op_new(worker, runtime_run, runtime_done);
+
+	o->index = index;
+	op_begin(worker, EXECUTOR_RUNTIME, &o->op);
+}
+
+/* It was not opened, or can run nothing. */
+static bool is_broken(const struct runtime_slot *slot)
+{
+	return !slot->state || (!slot->info.virtualization.n && slot->info.problems.n);
+}
+
+static void on_again(void *arg)
+{
+	struct worker *worker = arg;
+
+	worker->open_again = NULL;
+	if (worker->is_down)
+		return;
+	worker->n_opening++; /* until all are begun */
+	for (size_t i = 0; i < worker->config.n_runtimes; i++) {
+		if (worker->slots[i].state)
+			continue;
+		worker->n_opening++;
+		runtime_begin(worker, i);
+	}
+	opened(worker);
+}
+
+static unsigned count_broken(const struct worker *worker)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < worker->config.n_runtimes; i++)
+		n += is_broken(&worker->slots[i]);
+	return n;
+}
+
+/* The cause may pass: a full disk, a containerd that was not installed yet. */
+static void try_again(struct worker *worker)
+{
+	uint64_t delay_ms = retry_delay_ms(worker->config.loop, worker->open_failures++,
+					   AGAIN_FIRST_MS, AGAIN_CAP_MS);
+
+	timer_cancel(worker->open_again);
+	worker->open_again = timer_start(worker->config.loop, delay_ms, on_again, worker);
+}
+
+static void probed(struct worker *worker)
+{
+	unsigned n_broken = count_broken(worker);
+	bool is_news = !worker->is_probed || n_broken != worker->n_broken;
+
+	worker->is_probed = true;
+	worker->n_broken = n_broken;
+	if (!worker->is_down && is_news) {
+		messages_register(worker);
+		stats_begin(worker);
+	}
+	if (!worker->is_down && n_broken)
+		try_again(worker);
+	winst_tick_all(worker);
 }
 
 static void probe_run(struct op *op)
@@ -147,28 +232,22 @@ static void probe_done(struct op *op)
 	struct runtime_slot *slot = &worker->slots[o->index];
 
 	if (op->result < 0) {
-		strv_addf(&slot->info.problems, "%s: %s", slot->driver->name, op->err.msg);
+		note_failure(slot, &op->err);
 	} else {
 		runtime_info_fini(&slot->info);
 		slot->info = o->info;
 		o->info = (struct runtime_info){ 0 };
+		for (size_t i = 0; i < slot->info.problems.n; i++)
+			log_warning("%s", slot->info.problems.items[i]);
 	}
-	for (size_t i = 0; i < slot->info.problems.n; i++)
-		log_warning("%s", slot->info.problems.items[i]);
-	if (--worker->n_opening > 0)
-		return;
-	worker->is_probed = true;
-	if (!worker->is_down) {
-		messages_register(worker);
-		stats_begin(worker);
-	}
-	winst_tick_all(worker);
+	if (--worker->n_opening == 0)
+		probed(worker);
 }
 
 void open_probe(struct worker *worker)
 {
 	for (size_t i = 0; i < worker->config.n_runtimes; i++) {
-		if (!worker->slots[i].state)
+		if (!worker->slots[i].state || (worker->is_probed && !is_broken(&worker->slots[i])))
 			continue;
 		struct open_op *o = open_op_new(worker, probe_run, probe_done);
 		o->index = i;
@@ -176,11 +255,8 @@ void open_probe(struct worker *worker)
 		worker->n_opening++;
 		op_begin(worker, EXECUTOR_RUNTIME, &o->op);
 	}
-	if (worker->n_opening == 0) {
-		worker->is_probed = true;
-		messages_register(worker);
-		stats_begin(worker);
-	}
+	if (worker->n_opening == 0)
+		probed(worker);
 }
 
 void open_begin(struct worker *worker)
@@ -188,10 +264,6 @@ void open_begin(struct worker *worker)
 	worker->n_opening = 1 + (unsigned)worker->config.n_runtimes;
 	struct open_op *overlay = open_op_new(worker, overlay_run, overlay_done);
 	op_begin(worker, EXECUTOR_NETWORK, &overlay->op);
-	for (size_t i = 0; i < worker->config.n_runtimes; i++) {
-		struct open_op *o = open_op_new(worker, runtime_run, runtime_done);
-
-		o->index = i;
-		op_begin(worker, EXECUTOR_RUNTIME, &o->op);
-	}
+	for (size_t i = 0; i < worker->config.n_runtimes; i++)
+		runtime_begin(worker, i);
 }

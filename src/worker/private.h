@@ -94,9 +94,12 @@ struct worker {
 	bool is_asking_subnet; /* for one more block */
 	bool is_measuring;     /* statistics are being read */
 
-	unsigned n_opening; /* steps of the start that are under way */
-	bool is_open;       /* drivers are open: instances are looked after */
-	bool is_setup;      /* the overlay has its blocks */
+	unsigned n_opening;       /* steps of the start that are under way */
+	struct timer *open_again; /* for runtimes that failed */
+	unsigned open_failures;   /* in a row */
+	unsigned n_broken;        /* runtimes, by the last look */
+	bool is_open;             /* drivers are open: instances are looked after */
+	bool is_setup;            /* the overlay has its blocks */
 	bool is_setting_up;
 	bool needs_setup;
 	bool is_probed;

@@ -95,7 +95,7 @@ static struct worker_config config_of(struct kit *kit)
 				    .namespace_pool = "10.18.0.0-10.29.255.255",
 				    .service_pool = "10.30.0.0/16",
 				    .domain = "holm" },
-		.runtimes = { { &fake_driver,
+		.runtimes = { { kit->driver ? kit->driver : &fake_driver,
 				{ .node_id = NODE, .data_dir = fake_host_dir(kit->host) } } },
 		.n_runtimes = 1,
 		.images = { .local_root = kit->dir, .store_dir = kit->dir, .archive_max = 1 << 20 },

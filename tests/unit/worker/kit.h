@@ -25,6 +25,7 @@
 struct kit {
 	struct worker_config config; /* for the next boot */
 	struct overlay_driver overlay;
+	const struct runtime_driver *driver; /* NULL: the simulated host's */
 	struct fake_host *host;
 	struct store_mem *disk;
 	struct fake_network *network;

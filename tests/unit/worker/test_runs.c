@@ -25,6 +25,50 @@ static void a_failing_start_is_tried_again(void **state)
 				    "FAILED CREATING RUNNING");
 }
 
+static unsigned n_broken_opens;
+
+static int open_flaky(const struct runtime_config *config, void **ret, struct err *err)
+{
+	if (n_broken_opens && n_broken_opens--)
+		return err_set(err, -ENOSPC, "no space left on device");
+	return fake_driver.open(config, ret, err);
+}
+
+static unsigned n_broken_probes;
+
+static int probe_flaky(void *state, struct runtime_info *ret, struct err *err)
+{
+	if (n_broken_probes && n_broken_probes--)
+		return err_set(err, -ENOSPC, "no space left on device");
+	return fake_driver.probe(state, ret, err);
+}
+
+static void a_runtime_that_failed_is_opened_again(void **state)
+{
+	struct kit *kit = *state;
+	struct runtime_driver flaky = fake_driver;
+
+	kit_deploy(kit, &(struct wish){ .id = ID_1 });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	kit_crash(kit);
+	flaky.open = open_flaky;
+	flaky.probe = probe_flaky;
+	kit->driver = &flaky;
+	n_broken_opens = 3;
+	n_broken_probes = 2;
+	kit_forget(kit);
+	kit_boot(kit);
+	kit_run(kit, 120000);
+	assert_int_equal(n_broken_opens, 0);
+	assert_int_equal(n_broken_probes, 0);
+	kit_await(kit, ID_1, STATE_RUNNING);
+	assert_int_equal(kit_status(kit, ID_1)->incarnation, 1); /* adopted */
+	assert_int_equal(fake_host_running(kit->host, ID_1), 1);
+	kit_deploy(kit, &(struct wish){ .id = ID_2 });
+	kit_await(kit, ID_2, STATE_RUNNING);
+	kit_crash(kit); /* closes with the table of this function */
+}
+
 static void back_off_has_an_upper_bound(void **state)
 {
 	struct kit *kit = *state;
@@ -321,6 +365,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(a_failing_start_is_tried_again),
+		KIT_TEST(a_runtime_that_failed_is_opened_again),
 		KIT_TEST(back_off_has_an_upper_bound),
 		KIT_TEST(deleted_while_it_fails),
 		KIT_TEST(what_ends_is_started_again),
