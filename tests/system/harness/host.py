@@ -25,8 +25,8 @@ HOLM = next((p for p in (BUILD / "src" / "daemon" / "holm", BUILD / "src" / "hol
              if p.exists()), BUILD / "src" / "daemon" / "holm")
 HOST_IP, LAN_IP = "10.99.0.1", "10.99.0.2"
 API_PORT = 10000
-SETTINGS = ("net/ipv4/ip_forward", "net/ipv4/conf/all/route_localnet", "net/ipv4/conf/up0/forwarding",
-            "net/ipv4/conf/all/rp_filter")
+SETTINGS = ("net/ipv4/ip_forward", "net/ipv4/conf/all/route_localnet", "net/ipv4/conf/all/rp_filter",
+            "net/ipv4/conf/all/send_redirects", "net/ipv4/conf/up0/forwarding")
 OK, FAILED, USAGE, UNREACHABLE, TIMEOUT = range(5)  # exit codes
 
 
@@ -124,7 +124,7 @@ class Host:
 
     def is_up(self):
         with contextlib.suppress(OSError, ValueError):
-            return self.socket.exists() and api.ask(self.socket, "/api/v1/nodes", seconds=5)[0] == 200
+            return api.ask(self.socket, "/api/v1/nodes", seconds=5)[0] == 200
         return False
 
     def end(self, signum):
@@ -197,7 +197,8 @@ class Host:
     def deploy(self, *services, **options):
         """The same, and it has to come about; returns the instances of the application."""
         done = self.apply(*services, **options)
-        assert done.returncode == OK, f"apply: exit code {done.returncode}\n{done.stdout}{done.stderr}"
+        assert done.returncode == OK, (f"apply: exit code {done.returncode}\n"
+                                       f"{done.stdout}{done.stderr}")
         name = options.get("name", "shop")
         return self.instances() if "sla_version" in services[0] else self.instances(f"{name}.prod")
 
@@ -226,7 +227,8 @@ class Host:
 
     def wait_running(self, service, pid_not=0):
         """RUNNING, with another process than pid_not."""
-        return self.wait_instance(service, lambda v: v["state"] == "RUNNING" and v["pid"] != pid_not,
+        return self.wait_instance(service,
+                                  lambda v: v["state"] == "RUNNING" and v["pid"] != pid_not,
                                   f"RUNNING with another pid than {pid_not}")
 
     @contextlib.contextmanager
@@ -252,7 +254,7 @@ class Host:
         def ask():
             try:
                 return self.ns.get(url)
-            except ConnectionRefusedError as error:
+            except (ConnectionRefusedError, ConnectionResetError) as error:
                 raise AssertionError(str(error)) from error
         status, text = until(ask, f"GET {url}", 10)
         assert status == 200, f"GET {url}: {status} {text}"
