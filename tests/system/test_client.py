@@ -2,12 +2,18 @@
 import json
 import re
 import signal
+import socket
+import subprocess
 
 import pytest
 
+from harness.deadline import until
 from harness.descriptor import service
-from harness.host import API_PORT, FAILED, HOST_IP, OK, TIMEOUT, UNREACHABLE, USAGE, value
+from harness.host import (API_PORT, FAILED, HOLM, HOST_IP, LAN_IP, OK, TIMEOUT, UNREACHABLE, USAGE,
+                          value)
 
+NONSENSE = [b"", b"GET /api", b"\x00\xff\r\n\r\n",
+            b"POST /api/v1/apply HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n"]
 URL = f"http://127.0.0.1:{API_PORT}"
 
 
@@ -22,7 +28,8 @@ def test_get(host, box):
         assert [v["id"] for v in listed] == [v["id"] for v in host.list(kind)]
     table = host.holm("get", "instances")
     assert re.search(r"^box(\.test)?\.0 .*RUNNING", table, re.M), table
-    assert box["id"] in host.holm("get", "instances", "-o", "wide") or "wide"
+    wide = host.holm("get", "instances", "-o", "wide")
+    assert box["address"] in wide and len(wide.splitlines()[0]) > len(table.splitlines()[0])
     assert json.loads(host.holm("get", "instances", "--app", "none.prod", "-o", "json")) == []
     node, = json.loads(host.holm("get", "nodes", "-o", "json"))
     assert (node["hostname"], node["is_alive"], node["instances"]) == (host.name, True, 1)
@@ -74,11 +81,11 @@ def test_logs_of_a_unikernel(host, images):
 
 def test_a_flood_of_output_is_bounded(host, images):
     """A container that only writes fills no disk, and is not stopped by it."""
-    host.deploy(service("box", "container", images.container(),
-                        cmd=["/bin/sh", "-c", "while :; do echo " + "x" * 1000 + "; done"], vcpus=1, grace_s=1))
+    flood = f"while :; do echo {'x' * 1000}; done"
+    host.deploy(service("box", "container", images.container(), cmd=["/bin/sh", "-c", flood],
+                        vcpus=1, grace_s=1))
     view = host.instance("box")
     logs = host.data_dir / "worker" / "logs"
-    from harness.deadline import until
     until(lambda: list(logs.glob(f"{view['id']}*.1")), "the log was turned")
     assert sum(p.stat().st_size for p in logs.glob(f"{view['id']}*")) < 8 << 20
     assert host.holm("logs", "--tail", 1, "box.0").startswith("xxx")
@@ -90,9 +97,10 @@ def test_a_flood_of_output_is_bounded(host, images):
     (("get", "apps", "--outptu", "json"), USAGE), (("get", "apps", "-o", "yaml"), USAGE),
     (("scale", "box"), USAGE), (("scale", "none", "1"), FAILED), (("scale", "box", "x"), USAGE),
     (("scale", "box", "-1"), USAGE), (("scale", "box", "100000"), USAGE),
-    (("logs", "none.0"), FAILED), (("delete", "app", "none"), FAILED), (("delete", "planet", "x"), USAGE),
-    (("logs", "box.0", "--tail", "x"), USAGE),
-    (("help",), OK), (("help", "apply"), OK), (("--help",), OK), (("--version",), OK), (("version",), OK)])
+    (("logs", "none.0"), FAILED), (("logs", "box.0", "--tail", "x"), USAGE),
+    (("delete", "app", "none"), FAILED), (("delete", "planet", "x"), USAGE),
+    (("help",), OK), (("help", "apply"), OK), (("--help",), OK), (("--version",), OK),
+    (("version",), OK)])
 def test_exit_codes(host, box, words, code):
     done = host.run(*words) if words else host.run()
     assert done.returncode == code, done.stdout + done.stderr
@@ -101,13 +109,11 @@ def test_exit_codes(host, box, words, code):
 
 
 def test_timeout_has_its_own_exit_code(host, images):
-    """A unikernel image without a listener never fails and is no matter here: a registry that
-    does not answer keeps the wait going."""
-    import socket
+    """A registry that takes connections and does not answer keeps the wait going."""
     with host.lan.entered():
-        silent = socket.create_server(("10.99.0.2", 5000))
+        silent = socket.create_server((LAN_IP, 5000))
     with silent:
-        done = host.apply(service("box", "container", "10.99.0.2:5000/app:v1"), seconds=1)
+        done = host.apply(service("box", "container", f"{LAN_IP}:5000/app:v1"), seconds=1)
         assert done.returncode == TIMEOUT
         assert "box" in done.stderr
         host.delete_all()
@@ -137,8 +143,6 @@ def test_token(host, box):
 
 
 def test_client_over_tcp(host, box):
-    import subprocess
-    from harness.host import HOLM
     token = (host.data_dir / "token").read_text().strip()
 
     def get(env):
@@ -187,8 +191,7 @@ def test_slow_and_broken_requests_do_not_stop_others(host, box):
     held = [host.ns.dial("127.0.0.1", API_PORT) for _ in range(20)]
     try:
         for i, client in enumerate(held):
-            client.sendall([b"", b"GET /api", b"\x00\xff\r\n\r\n", b"POST /api/v1/apply HTTP/1.1\r\n"
-                            b"Content-Length: 99999999999\r\n\r\n"][i % 4])
+            client.sendall(NONSENSE[i % len(NONSENSE)])
         assert host.holm("get", "instances", "-o", "json")
         assert value(host.page(box["address"]), "host") == "box-0"
     finally:

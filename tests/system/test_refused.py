@@ -27,17 +27,18 @@ def assert_refused(host, text, *patterns, code=FAILED):
 def box(images):
     """A service with some fields changed."""
     def make(**fields):
-        fields = {"name": "box", "virtualization": "container", "code": images.container(), **fields}
-        return service(fields.pop("name"), fields.pop("virtualization"), fields.pop("code"), **fields)
+        return service(fields.pop("name", "box"), fields.pop("virtualization", "container"),
+                       fields.pop("code", images.container()), **fields)
     return make
 
 
 def test_malformed_json_by_line_and_column(host):
-    assert_refused(host, '{\n "sla_version": "v2.0",\n "applications" [] }', "line 3", r"column 1\d")
+    text = '{\n "sla_version": "v2.0",\n "applications" [] }'
+    assert_refused(host, text, "line 3", r"column 1\d")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "null", "nonsense", '"v2.0"', "\x00", "{" * 100000,
-                                  '{"a":' * 5000, '{"sla_version": "v2.0", "applications": 1}',
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", "nonsense", '"v2.0"', "\x00",
+                                  "{" * 100000, '{"a":' * 5000, '{"sla_version": "v2.0", "applications": 1}',
                                   '{"sla_version": 1' + "0" * 400 + "}"])
 def test_something_else(host, text):
     assert_refused(host, text)
@@ -77,10 +78,12 @@ def test_version(host, box):
 
 
 def test_unknown_runtime_with_those_there_are(host, box):
-    assert_refused(host, one_app(box(virtualization="warp")), "warp", "docker|container", "unikernel")
+    assert_refused(host, one_app(box(virtualization="warp")), "warp", "docker|container",
+                   "unikernel")
 
 
-@pytest.mark.parametrize("name", ["", "a b", "web_1", "web-1", "é", "a" * 31, "web.x", "../x", "a\nb"])
+@pytest.mark.parametrize("name", ["", "a b", "web_1", "web-1", "é", "a" * 31, "web.x", "../x",
+                                  "a\nb"])
 def test_names(host, box, name):
     assert_refused(host, one_app(box(name=name)), "microservice_name")
     assert_refused(host, one_app(box(ns=name)), "microservice_namespace")
@@ -107,8 +110,8 @@ def test_service_address_of_another(host, box):
                    "10.30.3.3", "first.prod.box.test")
 
 
-@pytest.mark.parametrize("port", ["0:80", "80:0", "65536:80", "80:65536", "x", "80:80/sctp", "80:80:80",
-                                  "8080:80;8080:81", ":", "-1:80", "50103:1/udp"])
+@pytest.mark.parametrize("port", ["0:80", "80:0", "65536:80", "80:65536", "x", "80:80/sctp",
+                                  "80:80:80", "8080:80;8080:81", ":", "-1:80", "50103:1/udp"])
 def test_port_form(host, box, port):
     assert_refused(host, one_app(box(port=port)), r"microservices\[0\]\.port")
 
@@ -140,7 +143,8 @@ def test_image_form(host, box, code):
 
 @pytest.mark.parametrize("code", ["docker.io/x/y:1", "http://h/x.zip", "file://h/x.tar.gz",
                                   "ftp://h/x.tar.gz", "http:///x.tar.gz",
-                                  "http://h/x.tar.gz#sha256=12", "http://h/a.tar.gz,http://h/b.tar.gz"])
+                                  "http://h/x.tar.gz#sha256=12",
+                                  "http://h/a.tar.gz,http://h/b.tar.gz"])
 def test_archive_form(host, box, code):
     assert_refused(host, one_app(box(virtualization="unikernel", code=code)),
                    r"microservices\[0\]\.code")

@@ -28,9 +28,10 @@ def shim_socket(host, view):
 def snapshots(host):
     """Names of the containers' own snapshots and records, by containerd's own tool."""
     found = set()
-    for words in (("snapshots", "ls"), ("containers", "ls", "-q"), ("tasks", "ls"), ("leases", "ls")):
-        out = subprocess.run(["ctr", "-a", str(containerd_socket(host)), "-n", "holm", *words], check=True,
-                             capture_output=True, text=True).stdout
+    ctr = ["ctr", "-a", str(containerd_socket(host)), "-n", "holm"]
+    for words in (("snapshots", "ls"), ("containers", "ls", "-q"), ("tasks", "ls"),
+                  ("leases", "ls")):
+        out = subprocess.run([*ctr, *words], check=True, capture_output=True, text=True).stdout
         found |= {f"{words[0]} {line.split()[0]}" for line in out.splitlines() if line.split()
                   and line.split()[0] not in ("KEY", "TASK", "ID")}
     return found

@@ -1,5 +1,5 @@
-"""What only a node can find out: the image is missing or wrong. Then nothing new runs, the reason is
-told, and what ran before goes on."""
+"""What only a node can find out: the image is missing or wrong. Then nothing new runs, the
+reason is told, and what ran before goes on."""
 import re
 import socket
 
