@@ -38,7 +38,8 @@ def test_malformed_json_by_line_and_column(host):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", "nonsense", '"v2.0"', "\x00",
-                                  "{" * 100000, '{"a":' * 5000, '{"sla_version": "v2.0", "applications": 1}',
+                                  "{" * 100000, '{"a":' * 5000,
+                                  '{"sla_version": "v2.0", "applications": 1}',
                                   '{"sla_version": 1' + "0" * 400 + "}"])
 def test_something_else(host, text):
     assert_refused(host, text)
