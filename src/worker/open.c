@@ -202,11 +202,24 @@ static void try_again(struct worker *worker)
 	worker->open_again = timer_start(worker->config.loop, delay_ms, on_again, worker);
 }
 
+/* What failed for want of the runtime need not wait any longer. */
+static void hurry(struct worker *worker)
+{
+	map_for_each(&worker->instances, i, e) {
+		struct winst *inst = e->value;
+
+		inst->retry = timer_cancel(inst->retry);
+		inst->update_retry = timer_cancel(inst->update_retry);
+	}
+}
+
 static void probed(struct worker *worker)
 {
 	unsigned n_broken = count_broken(worker);
 	bool is_news = !worker->is_probed || n_broken != worker->n_broken;
 
+	if (n_broken < worker->n_broken)
+		hurry(worker);
 	worker->is_probed = true;
 	worker->n_broken = n_broken;
 	if (!worker->is_down && is_news) {
