@@ -7,7 +7,8 @@
 #include "cli/remote.h"
 #include "json/json.h"
 
-#define GONE_WITHIN_MS 60000 /* the images of a year have to be removed */
+#define DOWN_MS        300000 /* grace periods, and what has to be killed after them */
+#define GONE_WITHIN_MS 60000  /* the images of a year have to be removed */
 #define LOOK_EVERY_MS  50
 
 static const struct question health = { .method = "GET",
@@ -52,6 +53,7 @@ static int down_running(const struct remote *remote, bool is_purge)
 	const struct question question = {
 		.method = "POST",
 		.path = "/api/v1/down",
+		.patience_ms = DOWN_MS,
 		.body = is_purge ? "{\"purge\":true}" : "{\"purge\":false}",
 	};
 	int code = remote_ask(remote, &question, &reply);

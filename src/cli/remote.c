@@ -7,7 +7,7 @@
 #include "wire/http_client/http_client.h"
 
 #define ANSWER_MAX ((size_t)64 << 20)
-#define ANSWER_MS  300000 /* `down` waits for grace periods */
+#define ANSWER_MS  30000
 #define TOKEN_MAX  4096
 #define SOCKET_MAX 107 /* bytes of sun_path (unix(7)) */
 #define CONNECT_MS 5000
@@ -156,8 +156,8 @@ int remote_ask(const struct remote *remote, const struct question *q, struct rep
 		.body_len = q->body ? strlen(q->body) : 0,
 		.max_body = ANSWER_MAX,
 		.connect_timeout_ms = CONNECT_MS,
-		.stall_timeout_ms = ANSWER_MS,
-		.total_timeout_ms = ANSWER_MS,
+		.stall_timeout_ms = q->patience_ms ? q->patience_ms : ANSWER_MS,
+		.total_timeout_ms = q->patience_ms ? q->patience_ms : ANSWER_MS,
 	};
 	struct err err;
 

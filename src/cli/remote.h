@@ -29,7 +29,8 @@ struct question {
 	const char *method;
 	const char *path;
 	const char *body;
-	bool is_quiet; /* CLI_UNREACHABLE is not told */
+	bool is_quiet;        /* CLI_UNREACHABLE is not told */
+	uint32_t patience_ms; /* for the answer, 0: 30 s */
 };
 int remote_ask(const struct remote *remote, const struct question *question, struct reply *ret);
 
