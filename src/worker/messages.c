@@ -228,6 +228,8 @@ static void on_sync(struct worker *worker, const char *payload)
 			unwish(worker, e->value);
 	map_fini(&told);
 	fields_fini(&msg_sync_table, &sync);
+	worker->is_synced = true;
+	worker_check_ready(worker);
 }
 
 static void on_accept(struct worker *worker, const char *payload)
@@ -251,8 +253,7 @@ static void on_accept(struct worker *worker, const char *payload)
 	} else {
 		fields_fini(&msg_accept_table, &accept);
 	}
-	if (worker->is_setup)
-		worker_tell_ready(worker, NULL);
+	worker_check_ready(worker);
 }
 
 static void on_control(void *arg, const char *topic, const char *payload, size_t len)

@@ -102,8 +102,7 @@ static void setup_done(struct op *op)
 	}
 	publish_begin(worker);
 	winst_tick_all(worker);
-	if (worker->is_accepted)
-		worker_tell_ready(worker, NULL);
+	worker_check_ready(worker);
 }
 
 void network_setup(struct worker *worker)
@@ -351,6 +350,7 @@ static void tell_running(struct worker *worker, uint64_t seq)
 	}
 	if (is_told)
 		stats_begin(worker);
+	worker_check_ready(worker);
 }
 
 static void publish_done(struct op *op)

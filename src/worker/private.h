@@ -91,6 +91,7 @@ struct worker {
 	struct timer *heartbeat;
 
 	bool is_accepted;      /* by the server */
+	bool is_synced;        /* it has told its whole wish */
 	bool is_asking_subnet; /* for one more block */
 	bool is_measuring;     /* statistics are being read */
 
@@ -188,6 +189,8 @@ void logs_remove(const char *path);
 void logs_free_all(struct worker *worker);
 /* Once; err NULL: accepted by the server. */
 void worker_tell_ready(struct worker *worker, const struct err *err);
+/* Tells it when all of the start is done, and what was adopted is told as running. */
+void worker_check_ready(struct worker *worker);
 
 /* The driver that runs this kind, or NULL. */
 struct runtime_slot *worker_find_slot(struct worker *worker, const char *virtualization);

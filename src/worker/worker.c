@@ -25,6 +25,20 @@ void worker_tell_ready(struct worker *worker, const struct err *err)
 		worker->config.ready(worker->config.arg, err ? err : &none);
 }
 
+void worker_check_ready(struct worker *worker)
+{
+	if (!worker->is_accepted || !worker->is_synced || !worker->is_setup)
+		return;
+	map_for_each(&worker->instances, i, e) {
+		const struct winst *inst = e->value;
+
+		if (inst->run == RUN_ALIVE && inst->record.is_wished && !inst->is_draining &&
+		    inst->state != STATE_RUNNING)
+			return;
+	}
+	worker_tell_ready(worker, NULL);
+}
+
 struct worker *worker_new(const struct worker_config *config, struct err *err)
 {
 	struct worker *worker = NEW(struct worker);
