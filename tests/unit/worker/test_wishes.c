@@ -6,6 +6,9 @@ static void deployed_and_deleted(void **state)
 	struct kit *kit = *state;
 
 	assert_int_equal(kit->n_registered, 1);
+	assert_int_equal(kit->n_ready, 0); /* before it knows the whole wish */
+	kit_sync(kit, NULL, 0);
+	kit_run(kit, 100);
 	assert_int_equal(kit->n_ready, 1);
 	assert_int_equal(kit->ready_err.code, 0);
 	kit_deploy(kit, &(struct wish){ .id = ID_1 });
@@ -212,6 +215,7 @@ static void a_server_that_does_not_answer_is_asked_again(void **state)
 	assert_in_range(kit->n_beats, 4, 6);
 	assert_int_equal(kit->n_ready, 0);
 	kit_accept(kit, "\"" BLOCK "\"");
+	kit_sync(kit, NULL, 0);
 	kit_run(kit, 100);
 	assert_int_equal(kit->n_ready, 1);
 	unsigned n = kit->n_registered;
