@@ -11,6 +11,7 @@ struct net_op {
 	struct overlay_link_spec spec;
 	struct overlay_link link;
 	struct strv blocks;
+	struct proc_id nameserver; /* after setup */
 	uint64_t seq;
 	struct overlay_table table;
 	struct strv names; /* of the table's services */
@@ -46,6 +47,8 @@ static void setup_run(struct op *op)
 	struct net_op *n = container_of(op, struct net_op, op);
 
 	op->result = n->driver->setup(n->overlay, &n->blocks, &op->err);
+	if (op->result == 0 && n->driver->nameserver)
+		n->driver->nameserver(n->overlay, &n->nameserver);
 }
 
 static void on_setup_retry(void *arg)
@@ -65,17 +68,13 @@ static void on_nameserver_end(void *arg, unsigned events)
 	network_setup(worker);
 }
 
-static void watch_nameserver(struct worker *worker)
+static void watch_nameserver(struct worker *worker, const struct proc_id *proc)
 {
-	struct proc_id proc = { 0 };
 	struct err err;
 
-	if (worker->nameserver_watch || !worker->config.overlay->nameserver)
+	if (worker->nameserver_watch || !proc->pid)
 		return;
-	worker->config.overlay->nameserver(worker->overlay, &proc);
-	if (!proc.pid)
-		return;
-	worker->nameserver_fd = proc_open(&proc, &err);
+	worker->nameserver_fd = proc_open(proc, &err);
 	if (worker->nameserver_fd >= 0)
 		worker->nameserver_watch = io_watch(worker->config.loop, worker->nameserver_fd,
 						    IO_READ, on_nameserver_end, worker);
@@ -83,6 +82,7 @@ static void watch_nameserver(struct worker *worker)
 
 static void setup_done(struct op *op)
 {
+	const struct net_op *n = container_of(op, struct net_op, op);
 	struct worker *worker = op->worker;
 
 	worker->is_setting_up = false;
@@ -95,7 +95,7 @@ static void setup_done(struct op *op)
 		return;
 	}
 	worker->is_setup = true;
-	watch_nameserver(worker);
+	watch_nameserver(worker, &n->nameserver);
 	if (worker->needs_setup) {
 		network_setup(worker);
 		return;
