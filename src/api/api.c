@@ -16,6 +16,8 @@ const struct route api_routes[] = {
 	{ "GET", V1 "/instances", api_get_instances, .query = "app",
 	  .summary = "all instances, or those of an application" },
 	{ "GET", V1 "/nodes", api_get_nodes, .summary = "all nodes" },
+	{ "GET", V1 "/ping", api_get_node_ping, .query = "node",
+	  .summary = "asks a node whether it answers" },
 	{ "POST", V1 "/apply", api_post_apply, .query = "dry_run", .has_body = true,
 	  .summary = "makes applications what a descriptor (SLA v2.0) says; answers with the plan" },
 	{ "DELETE", V1 "/apps/{name}", api_delete_app,

@@ -11,6 +11,7 @@
 #define API_STREAM_MAX  ((size_t)4 << 20) /* unsent bytes of one stream */
 #define API_EVENTS_MAX  64                /* event streams at a time */
 #define API_LOGS_MAX    64                /* log streams at a time */
+#define API_CALLS_MAX   256               /* questions to nodes at a time */
 #define API_REQUEST_MAX SLA_TEXT_MAX      /* bytes of a request's body */
 
 struct api {
@@ -20,6 +21,7 @@ struct api {
 	struct list requests; /* under way */
 	unsigned n_events;
 	unsigned n_logs;
+	unsigned n_calls;
 };
 
 /* A request until it is answered. Whoever handles it ends it by one of the replies below. */
@@ -47,6 +49,10 @@ void api_stream_end(struct api_request *request);
 /* Value of a switch in the query: "?name", "?name=1", "?name=true". */
 bool api_param_is_set(const struct api_request *request, const char *name);
 
+/* Asks a node (?node=NAME, else the only one there is) and answers with what it answers; `call` is a
+ * name in worker/call.c, `take_args` JSON text of an object, NULL: {}. */
+void api_call_node(struct api_request *request, const char *call, char *take_args);
+
 /* Handlers, by what they are about. */
 void api_get_document(struct api_request *request);
 void api_get_health(struct api_request *request);
@@ -61,5 +67,6 @@ void api_post_scale(struct api_request *request);
 void api_post_down(struct api_request *request);
 void api_get_logs(struct api_request *request);
 void api_get_events(struct api_request *request);
+void api_get_node_ping(struct api_request *request);
 
 #endif

@@ -100,10 +100,24 @@ static int parse_short(struct parser *p, const char *letters)
 	return 0;
 }
 
+static int parse_sub(struct parser *p, const char *word)
+{
+	const struct cli_command *command = p->args->command;
+	const struct cli_command *sub = command_find_sub(command, word);
+
+	if (!sub)
+		return err_set(p->err, -EINVAL, "holm %s knows no %s: it has %s", command->name,
+			       word, command->args);
+	p->args->command = sub;
+	return 0;
+}
+
 static int parse_word(struct parser *p, const char *word)
 {
 	struct args *args = p->args;
 
+	if (args->command && args->command->n_subs)
+		return parse_sub(p, word);
 	if (args->command) {
 		*ARRAY_ADD(args->words, args->n_words) = word;
 		return 0;
@@ -127,7 +141,7 @@ static int check_count(struct parser *p)
 
 	if (!command || p->args->globals[GLOBAL_HELP])
 		return 0;
-	if (n < command->min_args)
+	if (n < command->min_args || command->n_subs)
 		return err_set(p->err, -EINVAL, "holm %s needs %s", command->name, command->args);
 	if (n > command->max_args)
 		return err_set(p->err, -EINVAL, "unexpected word %s behind holm %s %s",

@@ -33,6 +33,9 @@ struct cli_command {
 	size_t n_options;
 	size_t min_args, max_args;
 	int (*run)(const struct cli_call *call); /* returns the exit code */
+	/* Instead of `run`: commands of two words ("image ls"), whose names begin with ours. */
+	const struct cli_command *subs;
+	size_t n_subs;
 };
 
 /* A command as it was called. Strings are borrowed from argv and the environment. */

@@ -114,7 +114,7 @@ static const struct cli_command commands[] = {
 		.name = "help",
 		.args = "[COMMAND]",
 		.summary = "explain a command, or list them",
-		.max_args = 1,
+		.max_args = 2,
 		.run = run_help,
 	},
 };
@@ -148,4 +148,18 @@ const char *command_nearest(const struct cli_extension *extension, const char *n
 	for (const struct cli_command *c; n < ARRAY_LEN(names) && (c = command_at(extension, n));)
 		names[n++] = c->name;
 	return str_nearest(name, names, n);
+}
+
+/* Behind "image " of "image ls". */
+static const char *second_word(const struct cli_command *command, const struct cli_command *sub)
+{
+	return sub->name + strlen(command->name) + 1;
+}
+
+const struct cli_command *command_find_sub(const struct cli_command *command, const char *word)
+{
+	for (size_t i = 0; i < command->n_subs; i++)
+		if (str_eq(second_word(command, &command->subs[i]), word))
+			return &command->subs[i];
+	return NULL;
 }

@@ -65,6 +65,13 @@ void help_print_command(const struct cli_command *c, FILE *out)
 		c->n_options ? " [OPTIONS]" : "", *c->args ? " " : "", c->args);
 	if (c->details)
 		fprintf(out, "\n%s", c->details);
+	if (c->n_subs)
+		fprintf(out, "\nCommands:\n");
+	for (size_t i = 0; i < c->n_subs; i++) {
+		auto_free char *left = xasprintf("%s %s", c->subs[i].name, c->subs[i].args);
+
+		print_entry(out, left, c->subs[i].summary);
+	}
 	if (c->n_options) {
 		fprintf(out, "\nOptions:\n");
 		print_options(out, c->options, c->n_options);
@@ -79,6 +86,11 @@ int run_help(const struct cli_call *call)
 		return CLI_OK;
 	}
 	const struct cli_command *command = command_find(call->extension, call->args[0]);
+	if (command && call->n_args > 1 && !command_find_sub(command, call->args[1]))
+		return cli_error(call, CLI_USAGE, "unknown command %s %s", call->args[0],
+				 call->args[1]);
+	if (command && call->n_args > 1)
+		command = command_find_sub(command, call->args[1]);
 	if (command) {
 		help_print_command(command, call->out);
 		return CLI_OK;

@@ -24,6 +24,9 @@ const struct cli_command *command_find(const struct cli_extension *extension, co
 /* The nearest name of a command, or NULL. */
 const char *command_nearest(const struct cli_extension *extension, const char *name);
 
+/* One of a command's own by its second word, or NULL. */
+const struct cli_command *command_find_sub(const struct cli_command *command, const char *word);
+
 /* args.c: words to a call, without I/O. */
 struct args {
 	const struct cli_command *command; /* NULL: none was named */

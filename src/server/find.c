@@ -140,3 +140,27 @@ int server_find_instance(struct server *server, const char *name, struct server_
 	STR_COPY(ret->node_id, found->node_id);
 	return 0;
 }
+
+int server_find_node(struct server *server, const char *name, char ret_id[ID_SIZE], struct err *err)
+{
+	auto_strv struct strv all = { 0 };
+	auto_strv struct strv fits = { 0 };
+	const struct node *found = NULL;
+
+	state_for_each(server, KIND_NODE, struct node, node)
+	{
+		if (all.n < LISTED_MAX)
+			strv_add(&all, node->hostname);
+		if (name && !str_eq(node->hostname, name) &&
+		    !(strlen(name) >= PREFIX_MIN && str_starts(node->id, name)))
+			continue;
+		strv_add(&fits, node->hostname);
+		found = node;
+	}
+	if (fits.n > 1)
+		return ambiguous(err, "node", name ? name : "(none named)", &fits);
+	if (!found)
+		return not_found(err, "node", name ? name : "at hand", &all);
+	str_copy(ret_id, ID_SIZE, found->id);
+	return 0;
+}

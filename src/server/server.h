@@ -66,6 +66,11 @@ struct server_instance_ref {
 int server_find_instance(struct server *server, const char *name, struct server_instance_ref *ret,
 			 struct err *err);
 
+/* A node by id, host name or a unique prefix of its id; NULL: the only one there is. -ENOENT names
+ * what there is, -EEXIST if several fit. */
+int server_find_node(struct server *server, const char *name, char ret_id[ID_SIZE],
+		     struct err *err);
+
 /* Revision of the state; grows with every change, over restarts too. */
 uint64_t server_revision(const struct server *server);
 

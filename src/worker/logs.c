@@ -88,8 +88,6 @@ static void log_free(struct log_stream *log)
 
 void logs_free_all(struct worker *worker)
 {
-	if (worker->config.streams)
-		stream_hub_unregister(worker->config.streams, worker->config.node_id);
 	while (!list_is_empty(&worker->logs)) {
 		struct log_stream *log = container_of(worker->logs.next, struct log_stream, node);
 
@@ -304,37 +302,22 @@ static void on_gone(void *arg)
 		log_free(log);
 }
 
-static void on_open(void *arg, struct stream *stream, const char *request)
+void logs_open(struct worker *worker, struct stream *stream, struct json *take_request)
 {
+	auto_(json_free) struct json *request = take_request;
 	struct log_stream *log = NEW(struct log_stream);
-	struct json *json = NULL;
-	struct err err;
+	const char *id = json_get_str(request, "instance");
+	int64_t tail = json_get_int(request, "tail", -1);
 
-	*log = (struct log_stream){ .worker = arg, .stream = stream, .fd = -1, .notify_fd = -1 };
-	list_push(&log->worker->logs, &log->node);
+	*log = (struct log_stream){ .worker = worker, .stream = stream, .fd = -1, .notify_fd = -1 };
+	list_push(&worker->logs, &log->node);
 	buf_init(&log->pending, LOG_HELD_MAX);
 	stream_serve(stream, on_gone, log);
-	if (json_parse(request, strlen(request), &json, &err) == 0) {
-		const char *id = json_get_str(json, "instance");
-		int64_t tail = json_get_int(json, "tail", -1);
-
-		log->is_bad = !id || !id_is_valid(id);
-		log->path = logs_path(log->worker, log->is_bad ? "none" : id);
-		log->is_follow = !log->is_bad && json_bool(json_get(json, "follow"), false);
-		log->tail = tail < 0 || tail >= UINT32_MAX ? UINT32_MAX : (uint32_t)tail;
-		json_free(json);
-	} else {
-		log->is_bad = true;
-		log->path = logs_path(log->worker, "none");
-	}
+	log->is_bad = !id || !id_is_valid(id);
+	log->path = logs_path(worker, log->is_bad ? "none" : id);
+	log->is_follow = !log->is_bad && json_bool(json_get(request, "follow"), false);
+	log->tail = tail < 0 || tail >= UINT32_MAX ? UINT32_MAX : (uint32_t)tail;
 	if (log->is_follow)
 		follow(log);
 	read_begin(log, true);
-}
-
-void logs_begin(struct worker *worker)
-{
-	if (worker->config.streams)
-		stream_hub_register(worker->config.streams, worker->config.node_id, on_open,
-				    worker);
 }

@@ -5,6 +5,7 @@
 #include "loop/loop.h"
 #include "model/message.h"
 #include "reconcile/reconcile.h"
+#include "worker/call.h"
 #include "worker/op.h"
 #include "worker/worker.h"
 
@@ -79,6 +80,7 @@ struct worker {
 	struct list saves;    /* commits under way */
 	struct map transfers; /* image → struct transfer */
 	struct list logs;     /* that are being read */
+	struct list calls;    /* that wait for an answer */
 	struct timer *progress_timer;
 	struct map unikernels; /* URL → struct unikernel_image on disk */
 
@@ -178,12 +180,23 @@ void messages_ask_subnet(struct worker *worker);
 void messages_report(struct winst *inst);
 void messages_resources(struct worker *worker, const struct msg_resources *resources);
 
+/* streams.c: what is asked of this node; call.c */
+void streams_begin(struct worker *worker);
+void streams_free_all(struct worker *worker);
+void call_open(struct worker *worker, struct stream *stream, struct json *take_request);
+/* The stream is ended with this error, later. */
+void call_refuse(struct worker *worker, struct stream *stream, const struct err *err);
+void call_free_all(struct worker *worker);
+
+/* Handlers of calls (call.h). */
+void call_ping(struct call *call, const struct json *args);
+
 /* open.c: drivers and probes; down.c; stats.c; logs.c */
 void open_begin(struct worker *worker);
 void open_probe(struct worker *worker);
 void down_check(struct worker *worker);
 void stats_begin(struct worker *worker);
-void logs_begin(struct worker *worker);
+void logs_open(struct worker *worker, struct stream *stream, struct json *take_request);
 char *logs_path(const struct worker *worker, const char *instance_id);
 void logs_remove(const char *path);
 void logs_free_all(struct worker *worker);

@@ -48,13 +48,14 @@ struct worker *worker_new(const struct worker_config *config, struct err *err)
 	list_init(&worker->ops);
 	list_init(&worker->saves);
 	list_init(&worker->logs);
+	list_init(&worker->calls);
 	worker->store = store_open(config->loop, config->store, config->store_where, err);
 	if (!worker->store || records_load(worker, err) < 0) {
 		worker_free(worker);
 		return NULL;
 	}
 	messages_begin(worker);
-	logs_begin(worker);
+	streams_begin(worker);
 	open_begin(worker);
 	return worker;
 }
@@ -77,7 +78,7 @@ struct worker *worker_free(struct worker *worker)
 	if (!worker)
 		return NULL;
 	op_free_all(&worker->ops);
-	logs_free_all(worker);
+	streams_free_all(worker);
 	records_free_all(worker);
 	map_for_each(&worker->instances, i, e)
 		winst_free(e->value);

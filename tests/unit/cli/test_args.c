@@ -17,6 +17,14 @@ static int run_up(const struct cli_call *call)
 }
 
 static const struct cli_option up_options[] = { { "detach", 'd', NULL, "return once it runs" } };
+static const struct cli_command disk_subs[] = {
+	{ .name = "disk ls",
+	  .args = "[NAME]",
+	  .options = up_options,
+	  .n_options = 1,
+	  .max_args = 1,
+	  .run = run_up },
+};
 static const struct cli_command extra[] = {
 	{ .name = "up",
 	  .args = "",
@@ -24,8 +32,9 @@ static const struct cli_command extra[] = {
 	  .options = up_options,
 	  .n_options = 1,
 	  .run = run_up },
+	{ .name = "disk", .args = "ls|rm", .summary = "disks", .subs = disk_subs, .n_subs = 1 },
 };
-static const struct cli_extension extension = { .commands = extra, .n_commands = 1 };
+static const struct cli_extension extension = { .commands = extra, .n_commands = ARRAY_LEN(extra) };
 
 /* Parses "holm LINE", split at blanks. The words live until the next call. */
 static int parse(const char *line, struct args *ret, struct err *err)
@@ -143,12 +152,31 @@ static void help_needs_no_words(void **state)
 	args_fini(&args);
 }
 
+static void commands_of_two_words(void **state)
+{
+	struct args args;
+	struct err err;
+
+	assert_int_equal(parse("disk ls -d x", &args, &err), 0);
+	assert_string_equal(args.command->name, "disk ls");
+	assert_string_equal(value_of(&args, "detach"), "");
+	assert_int_equal(args.n_words, 1);
+	assert_string_equal(args.words[0], "x");
+	args_fini(&args);
+	fails_with("disk", "holm disk needs ls|rm");
+	fails_with("disk sl", "holm disk knows no sl: it has ls|rm");
+	fails_with("disk ls a b", "unexpected word b behind holm disk ls [NAME]");
+	assert_int_equal(parse("disk -h", &args, &err), 0);
+	args_fini(&args);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_stand_anywhere),
 		cmocka_unit_test(letters_may_be_joined),
 		cmocka_unit_test(commands_of_the_daemon_are_known),
+		cmocka_unit_test(commands_of_two_words),
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(help_needs_no_words),
 	};

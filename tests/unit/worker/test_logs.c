@@ -149,26 +149,31 @@ static void the_whole_and_its_end(void **state)
 {
 	struct fixture *f = *state;
 
-	read_all(f, "{\"instance\":\"" ID_1 "\"}", "");
+	read_all(f, "{\"kind\":\"logs\",\"instance\":\"" ID_1 "\"}", "");
 	add(f, "1\n2\n3\n");
-	read_all(f, "{\"instance\":\"" ID_1 "\"}", "1\n2\n3\n");
+	read_all(f, "{\"kind\":\"logs\",\"instance\":\"" ID_1 "\"}", "1\n2\n3\n");
 	turn(f);
-	read_all(f, "{\"instance\":\"" ID_1 "\",\"tail\":2}", "2\n3\n");
+	read_all(f, "{\"kind\":\"logs\",\"instance\":\"" ID_1 "\",\"tail\":2}", "2\n3\n");
 	add(f, "4\n5"); /* a line that is being written */
-	read_all(f, "{\"instance\":\"" ID_1 "\"}", "1\n2\n3\n4\n5");
-	read_all(f, "{\"instance\":\"" ID_1 "\",\"tail\":0}", "");
-	read_all(f, "{\"instance\":\"" ID_1 "\",\"tail\":1}", "5");
-	read_all(f, "{\"instance\":\"" ID_1 "\",\"tail\":3}", "3\n4\n5");
-	read_all(f, "{\"instance\":\"" ID_1 "\",\"tail\":5}", "1\n2\n3\n4\n5");
-	read_all(f, "{\"instance\":\"" ID_1 "\",\"tail\":100}", "1\n2\n3\n4\n5");
-	read_all(f, "{\"instance\":\"" ID_1 "\",\"tail\":-1}", "1\n2\n3\n4\n5");
-	read_all(f, "{\"instance\":\"" ID_2 "\",\"tail\":3}", "");
+	read_all(f, "{\"kind\":\"logs\",\"instance\":\"" ID_1 "\"}", "1\n2\n3\n4\n5");
+	read_all(f, "{\"kind\":\"logs\",\"instance\":\"" ID_1 "\",\"tail\":0}", "");
+	read_all(f, "{\"kind\":\"logs\",\"instance\":\"" ID_1 "\",\"tail\":1}", "5");
+	read_all(f, "{\"kind\":\"logs\",\"instance\":\"" ID_1 "\",\"tail\":3}", "3\n4\n5");
+	read_all(f, "{\"kind\":\"logs\",\"instance\":\"" ID_1 "\",\"tail\":5}", "1\n2\n3\n4\n5");
+	read_all(f, "{\"kind\":\"logs\",\"instance\":\"" ID_1 "\",\"tail\":100}", "1\n2\n3\n4\n5");
+	read_all(f, "{\"kind\":\"logs\",\"instance\":\"" ID_1 "\",\"tail\":-1}", "1\n2\n3\n4\n5");
+	read_all(f, "{\"kind\":\"logs\",\"instance\":\"" ID_2 "\",\"tail\":3}", "");
 }
 
 static void bad_requests(void **state)
 {
-	static const char *const bad[] = { "", "[]", "{}", "{\"instance\":\"../../passwd\"}",
-					   "{\"instance\":7,\"follow\":true}" };
+	static const char *const bad[] = { "",
+					   "[]",
+					   "{}",
+					   "{\"kind\":\"logs\"}",
+					   "{\"kind\":\"golf\"}",
+					   "{\"kind\":\"logs\",\"instance\":\"../../passwd\"}",
+					   "{\"kind\":\"logs\",\"instance\":7,\"follow\":true}" };
 	struct fixture *f = *state;
 	struct err err = { 0 };
 	const struct stream_reader nobody = { 0 };
@@ -186,7 +191,7 @@ static void bad_requests(void **state)
 	assert_int_equal(err.code, -EHOSTUNREACH);
 }
 
-#define FOLLOW "{\"instance\":\"" ID_1 "\",\"follow\":true,\"tail\":1}"
+#define FOLLOW "{\"kind\":\"logs\",\"instance\":\"" ID_1 "\",\"follow\":true,\"tail\":1}"
 
 static void following(void **state)
 {
@@ -302,7 +307,7 @@ static void a_slow_reader(void **state)
 	text[(1 << 20) - 1] = '\n';
 	text[1 << 20] = '\0';
 	add(f, text);
-	open_log(f, &r, "{\"instance\":\"" ID_1 "\"}");
+	open_log(f, &r, "{\"kind\":\"logs\",\"instance\":\"" ID_1 "\"}");
 	r.is_full = true;
 	timer_start(f->loop, 100, make_room, &r);
 	loop_run(f->loop);
