@@ -47,6 +47,14 @@ struct runtime_net {
 	unsigned mtu;
 };
 
+/* Something of the host's that a container sees too. */
+struct runtime_mount {
+	const char *source; /* file or folder of the host, absolute */
+	const char *target; /* in the container, absolute; made if it is not there */
+	bool is_read_only;
+	const char *propagation; /* NULL: rprivate; else rslave, rshared, … */
+};
+
 struct runtime_spec {
 	const char *instance_id;
 	const char *name;    /* app.appns.service.servicens.instance.N, for people */
@@ -60,6 +68,8 @@ struct runtime_spec {
 	uint32_t vcpus;         /* of a virtual machine; 0: 1 */
 	uint32_t pids;          /* 0: no limit */
 	bool is_privileged;
+	const struct runtime_mount *mounts; /* containers only; any order */
+	size_t n_mounts;
 	uint32_t incarnation; /* kept as a label: tells an old run from a new one */
 	uint32_t generation;  /* the same */
 	const char *log_path; /* current log file, in CRI format; older ones beside it */

@@ -7,8 +7,7 @@
 
 #include "base/base.h"
 #include "base/cgroup.h"
-#include "runtime/containerd/oci_image.h"
-#include "runtime/containerd/user.h"
+#include "runtime/oci/oci.h"
 #include "runtime/runtime.h"
 #include "wire/containerd/containerd.h"
 

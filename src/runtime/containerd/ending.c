@@ -3,7 +3,7 @@
 
 #include "base/base.h"
 #include "runtime/containerd/ending.h"
-#include "runtime/containerd/oci_image.h"
+#include "runtime/oci/oci.h"
 
 #define SIGNAL_BASE 128
 #define SIGNAL_MAX  64

@@ -5,7 +5,6 @@
 
 #include "base/base.h"
 #include "runtime/containerd/driver.h"
-#include "runtime/containerd/spec.h"
 
 #define SHIM "io.containerd.runc.v2"
 

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/base.h"
-#include "runtime/containerd/spec.h"
+#include "runtime/oci/spec.h"
 
 #define INSTANCE "5f0c2a9b1d3e4f5a6b7c8d9e"
 
@@ -156,6 +156,45 @@ static void the_descriptor_wins(void **state)
 	check(f, "descriptor.json");
 }
 
+/* A folder comes before what lies inside it; what replaces one of the usual ones replaces it. */
+static void mounts_of_the_service(void **state)
+{
+	static const struct runtime_mount mounts[] = {
+		{ .source = "/srv/secrets/a", .target = "/data/deep/key", .is_read_only = true },
+		{ .source = "/srv/data", .target = "/data" },
+		{ .source = "/srv/hosts", .target = "/etc/hosts" },
+		{ .source = "/srv/shm", .target = "/dev/shm", .propagation = "rslave" },
+	};
+	struct fixture *f = *state;
+
+	f->spec.mounts = mounts;
+	f->spec.n_mounts = ARRAY_LEN(mounts);
+	check(f, "mounts.json");
+}
+
+static void refuses_mounts_of_nowhere(void **state)
+{
+	static const char *const bad[] = { "",       "data", "/", "//", "/a/../../etc",
+					   "/a/./b", "/..",  NULL };
+	struct fixture *f = *state;
+	struct runtime_mount mount = { .source = "/srv" };
+	struct err err;
+
+	f->spec.mounts = &mount;
+	f->spec.n_mounts = 1;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		auto_free char *json = NULL;
+
+		mount.target = bad[i];
+		assert_int_equal(spec_build(&f->spec, &f->image, &f->host, &json, &err), -EINVAL);
+		assert_null(json);
+	}
+	mount = (struct runtime_mount){ .source = "srv", .target = "/srv" };
+	auto_free char *json = NULL;
+	assert_int_equal(spec_build(&f->spec, &f->image, &f->host, &json, &err), -EINVAL);
+	assert_string_equal(err.msg, "build container: mount source srv is not absolute");
+}
+
 static void refuses_what_cannot_run(void **state)
 {
 	struct fixture *f = *state;
@@ -193,9 +232,10 @@ static void names_and_addresses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_the_image_says), TEST(every_limit_and_user),
-		TEST(the_descriptor_wins), TEST(refuses_what_cannot_run),
-		TEST(names_and_addresses),
+		TEST(what_the_image_says),       TEST(every_limit_and_user),
+		TEST(the_descriptor_wins),       TEST(refuses_what_cannot_run),
+		TEST(names_and_addresses),       TEST(mounts_of_the_service),
+		TEST(refuses_mounts_of_nowhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* The parts of OCI image manifests and configs that a container needs (image spec 1.1). */
-#ifndef HOLM_RUNTIME_CONTAINERD_OCI_IMAGE_H
-#define HOLM_RUNTIME_CONTAINERD_OCI_IMAGE_H
+#ifndef HOLM_RUNTIME_OCI_IMAGE_H
+#define HOLM_RUNTIME_OCI_IMAGE_H
 
 #include "base/base.h"
 

@@ -1,10 +1,9 @@
 /* The OCI runtime spec of an instance: pure, data in, JSON text out. */
-#ifndef HOLM_RUNTIME_CONTAINERD_SPEC_H
-#define HOLM_RUNTIME_CONTAINERD_SPEC_H
+#ifndef HOLM_RUNTIME_OCI_SPEC_H
+#define HOLM_RUNTIME_OCI_SPEC_H
 
-#include "base/base.h"
-#include "runtime/containerd/oci_image.h"
-#include "runtime/containerd/user.h"
+#include "runtime/oci/image.h"
+#include "runtime/oci/user.h"
 #include "runtime/runtime.h"
 
 #define SPEC_MAX ((size_t)1 << 20)
@@ -19,7 +18,7 @@ struct spec_host {
 	struct oci_user user;
 };
 
-/* -EINVAL: nothing to run, or an environment entry without '='. */
+/* -EINVAL: nothing to run, an environment entry without '=', a mount without absolute paths. */
 int spec_build(const struct runtime_spec *spec, const struct oci_image *image,
 	       const struct spec_host *host, char **ret, struct err *err);
 

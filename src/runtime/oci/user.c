@@ -1,6 +1,6 @@
 /* Users and groups by name, from texts in the format of passwd(5) and group(5). */
 #include "base/base.h"
-#include "runtime/containerd/user.h"
+#include "runtime/oci/user.h"
 
 #define FIELDS_MAX 7
 

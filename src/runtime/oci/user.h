@@ -1,6 +1,6 @@
 /* Who a container's process is: "USER[:GROUP]" of an image, names by the image's own files. */
-#ifndef HOLM_RUNTIME_CONTAINERD_USER_H
-#define HOLM_RUNTIME_CONTAINERD_USER_H
+#ifndef HOLM_RUNTIME_OCI_USER_H
+#define HOLM_RUNTIME_OCI_USER_H
 
 #include "base/base.h"
 

@@ -3,7 +3,7 @@
 
 #include "base/base.h"
 #include "json/json.h"
-#include "runtime/containerd/oci_image.h"
+#include "runtime/oci/image.h"
 #include "wire/digest/digest.h"
 
 #define WORDS_MAX 1024 /* entries of a list */

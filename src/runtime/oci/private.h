@@ -1,0 +1,31 @@
+/* Between the files that write the spec. Each adds its members to the object that `out` is in. */
+#ifndef HOLM_RUNTIME_OCI_PRIVATE_H
+#define HOLM_RUNTIME_OCI_PRIVATE_H
+
+#include "json/json.h"
+#include "runtime/oci/spec.h"
+
+/* One spec being written. */
+struct spec_ctx {
+	const struct runtime_spec *spec;
+	const struct oci_image *image;
+	const struct spec_host *host;
+	struct json_out *out;
+};
+
+/* spec_mounts.c: "mounts". */
+int spec_put_mounts(const struct spec_ctx *ctx, struct err *err);
+/* Absolute, not the root itself, without "." and "..". */
+bool spec_target_is_valid(const char *path);
+
+/* spec_rights.c: of "process" and of "linux", what it may do and see. */
+void spec_put_process_rights(const struct spec_ctx *ctx);
+void spec_put_hidden_paths(const struct spec_ctx *ctx);
+
+/* spec_limits.c: "resources" and "devices" of "linux". */
+void spec_put_resources(const struct spec_ctx *ctx);
+
+void spec_put_strings(struct json_out *out, const char *key, const char *const *items, size_t n);
+void spec_put_strv(struct json_out *out, const char *key, const struct strv *v);
+
+#endif
