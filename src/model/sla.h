@@ -13,6 +13,9 @@
 #define SLA_REPLICAS_MAX 1000
 #define NAME_PART_MAX    30
 
+/* When a registry is asked for an image. */
+enum sla_pull { SLA_PULL_MISSING, SLA_PULL_ALWAYS, SLA_PULL_NEVER, SLA_PULL_N };
+
 struct sla_addresses {
 	char *rr_ip;
 	char *rr_ip_v6;
@@ -48,6 +51,7 @@ struct service_spec {
 	char *ns;
 	char *virtualization; /* container, docker: containerd's default; else exactly as written */
 	char *code;           /* image reference, or comma-separated URLs parallel to arch */
+	enum sla_pull pull;   /* Holm */
 	struct strv cmd;
 	struct strv environment;
 	struct strv args;

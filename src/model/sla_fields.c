@@ -17,6 +17,14 @@
 #define S(member, ...) FIELD(struct STRUCT, member, __VA_ARGS__)
 #define TEXT           .max = TEXT_LEN_MAX, .flags = F_OMIT_EMPTY
 
+static const char *const pull_names[] = {
+	[SLA_PULL_MISSING] = "missing",
+	[SLA_PULL_ALWAYS] = "always",
+	[SLA_PULL_NEVER] = "never",
+	[SLA_PULL_N] = NULL,
+};
+static_assert(ARRAY_LEN(pull_names) == SLA_PULL_N + 1, "a name per policy");
+
 #define STRUCT sla_addresses
 static const struct field addresses_fields[] = {
 	S(rr_ip, "rr_ip", F_STR, TEXT,
@@ -78,6 +86,10 @@ static const struct field service_spec_fields[] = {
 	  .help = "container: fully qualified image reference, `oci:/PATH[:REF]` or "
 		  "`oci-archive:/PATH[:REF]`; unikernel: URLs of .tar.gz joined by commas, one for "
 		  "each of `arch`, each perhaps with `#sha256=HEX`"),
+	S(pull, "pull", F_ENUM, .names = pull_names, .flags = F_OMIT_EMPTY,
+	  .help = "Holm: `missing` (default): what is on the node under this name is used; "
+		  "`always`: asked for anew at creation and at every change, never for a restart; "
+		  "`never`: only what is on the node"),
 	S(cmd, "cmd", F_STRV, .max = WORDS_MAX,
 	  .help = "container: instead of the image's entrypoint and command; unikernel: arguments "
 		  "of the application"),

@@ -25,7 +25,7 @@ static bool is_kept_over_change(const char *name)
 		"microserviceID",         "replicas",      "grace_s",     "constraints",
 		"connectivity",           "addresses",     "args",        "state",
 		"sla_violation_strategy", "target_node",   "added_files", "vm_images",
-		"bandwidth_in",           "bandwidth_out", "port",
+		"bandwidth_in",           "bandwidth_out", "port",        "pull",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)

@@ -25,6 +25,31 @@ struct run_record {
 	char detail[DETAIL_MAX]; /* how a completed one ended */
 };
 
+/* Somebody who waits for an image: an instance, or a question to the node. Embedded in what is the
+ * caller's; zeroed but for the callbacks, of which `began` and `moved` may be NULL. */
+struct fetch_result {
+	const char *image;  /* name it is stored under, or folder of a unikernel */
+	const char *digest; /* of the platform's manifest, or of the archive */
+	bool was_here;      /* nothing was transferred */
+};
+struct fetch_progress {
+	const char *phase; /* "pulling", "unpacking", or NULL at first */
+	uint64_t done_bytes;
+	uint64_t total_bytes; /* 0: not known yet */
+};
+struct fetch_waiter {
+	struct list node;
+	struct worker *worker;
+	struct transfer *transfer; /* NULL: it waits for nothing */
+	/* It is not here, or is asked for anew: the transfer begins. */
+	void (*began)(struct fetch_waiter *waiter);
+	/* About four times a second. */
+	void (*moved)(struct fetch_waiter *waiter, const struct fetch_progress *progress);
+	/* Exactly once, never from inside fetch_join(); `result` is NULL if it failed. */
+	void (*done)(struct fetch_waiter *waiter, const struct fetch_result *result,
+		     const struct err *err);
+};
+
 /* An instance on this node. */
 struct winst {
 	struct worker *worker;
@@ -37,7 +62,7 @@ struct winst {
 	unsigned n_saving;            /* commits under way: no step before they are on disk */
 	bool needs_save;              /* the last commit failed */
 	bool needs_inspect;           /* its process has ended, or may have */
-	struct transfer *transfer;    /* its image is being had, or NULL */
+	struct fetch_waiter fetch;    /* while its image is being had */
 	uint32_t fetching_generation; /* meanwhile, 0: none */
 	uint32_t fetched_generation;
 	char *image; /* of the fetched generation: name, or folder of a unikernel */
@@ -147,13 +172,27 @@ void run_watch(struct winst *inst);
 void run_unwatch(struct winst *inst);
 void run_inspect(struct winst *inst);
 
-/* fetch.c */
+/* transfer.c: having images, for whoever wants them */
+struct fetch_want {
+	struct runtime_slot *slot; /* where it goes */
+	const char *ref;           /* image reference, or URL of a unikernel */
+	const char *platform;      /* NULL: this machine's */
+	enum sla_pull policy;
+};
+/* Waits for the image, with all others who want the same; the transfer goes on as long as one waits. */
+void fetch_join(struct worker *worker, const struct fetch_want *want, struct fetch_waiter *waiter);
+/* No callback runs any more; fine for one that does not wait. The last one to leave cancels. */
+void fetch_leave(struct fetch_waiter *waiter);
+/* As of the last `moved`. */
+struct fetch_progress fetch_progress(const struct fetch_waiter *waiter);
+void fetch_free_all(struct worker *worker);
+void fetch_load_unikernel(struct worker *worker, const char *url, const char *body);
+
+/* fetch.c: instances and their images */
 void fetch_begin(struct winst *inst, const struct msg_deploy *deploy);
 void fetch_cancel(struct winst *inst);
 /* Of the download it waits for, 0 if none goes on. */
 unsigned fetch_percent(const struct winst *inst);
-void fetch_free_all(struct worker *worker);
-void fetch_load_unikernel(struct worker *worker, const char *url, const char *body);
 
 /* network.c */
 void network_setup(struct worker *worker);

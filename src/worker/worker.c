@@ -77,13 +77,13 @@ struct worker *worker_free(struct worker *worker)
 {
 	if (!worker)
 		return NULL;
+	fetch_free_all(worker);
 	op_free_all(&worker->ops);
 	streams_free_all(worker);
 	records_free_all(worker);
 	map_for_each(&worker->instances, i, e)
 		winst_free(e->value);
 	map_fini(&worker->instances);
-	fetch_free_all(worker);
 	close_drivers(worker);
 	store_close(worker->store);
 	strv_fini(&worker->subnets);

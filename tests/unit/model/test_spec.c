@@ -46,6 +46,7 @@ static void what_replaces(void **state)
 	assert_true(replaces("\"volumes\":[{\"volume_id\":\"v\",\"csi_driver\":\"d\"}]"));
 	assert_false(replaces("\"replicas\":3"));
 	assert_false(replaces("\"grace_s\":3"));
+	assert_false(replaces("\"pull\":\"always\""));
 	assert_false(replaces("\"constraints\":[{\"type\":\"direct\",\"node\":\"n\"}]"));
 	assert_false(replaces("\"addresses\":{\"rr_ip\":\"10.30.0.9\"}"));
 }
