@@ -21,7 +21,8 @@ class Ctr:
         places = (glob.glob(f'{holm.dir}/**/containerd.sock', recursive=True) +
                   glob.glob(f'/run/holm-{node}/**/containerd.sock', recursive=True) +
                   ['/run/containerd/containerd.sock'])
-        self.argv = ['ctr', '--address', places[0], '--namespace', 'holm']
+        self.socket = places[0]
+        self.argv = ['ctr', '--address', self.socket, '--namespace', 'holm']
         images = self.run('images', 'ls', '-q').split()
         self.image = next(name for name in images if 'busybox' in name)
 

@@ -15,9 +15,11 @@ def spread(values, digits):
 
 
 class Row:
-    """One line of the table. `aim` is an upper bound of the median, or None."""
+    """One line of the table. `aim` is an upper bound of the median, or None; with `is_least` a lower
+    one."""
 
-    def __init__(self, name, values, unit, aim=None, digits=1):
+    def __init__(self, name, values, unit, aim=None, digits=1, is_least=False):
+        self.is_least = is_least
         self.name = name
         self.values = values
         self.unit = unit
@@ -30,15 +32,21 @@ class Row:
     def cells(self):
         verdict = ''
         if self.aim is not None:
-            word = 'met' if self.median() <= self.aim else 'missed'
-            verdict = f'≤ {self.aim:g}: {word}'
+            is_met = self.median() >= self.aim if self.is_least else self.median() <= self.aim
+            verdict = f'{"≥" if self.is_least else "≤"} {self.aim:g}: {"met" if is_met else "missed"}'
         return (self.name, f'{self.median():.{self.digits}f} {self.unit}'.rstrip(),
                 spread(self.values, self.digits), str(len(self.values)), verdict)
 
 
-def ratio(name, ours, theirs, aim=None):
+def ratio(name, ours, theirs, aim=None, is_least=False):
     """Of pairs that were measured one after the other, so that a slow moment hits both."""
-    return Row(name, [a / b for a, b in zip(ours, theirs)], '', aim, digits=2)
+    return Row(name, [a / b for a, b in zip(ours, theirs)], '', aim, digits=2, is_least=is_least)
+
+
+def percentile(values, percent):
+    """The nearest rank."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
 
 
 def table(rows):
