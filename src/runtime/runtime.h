@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/proc.h"
 #include "model/image_source.h"
+#include "runtime/exec.h"
 
 struct cancel; /* loop/loop.h */
 
@@ -170,6 +171,7 @@ struct runtime_driver {
 		    struct err *err);
 	int (*stats)(void *state, const char *instance_id, struct runtime_stats *ret,
 		     struct err *err);
+	const struct runtime_exec_ops *exec; /* NULL: nothing can be run in what it runs */
 };
 
 extern const struct runtime_driver containerd_driver, qemu_driver;

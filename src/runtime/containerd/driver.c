@@ -2,6 +2,7 @@
 #include "base/base.h"
 #include "loop/loop.h"
 #include "runtime/containerd/driver.h"
+#include "runtime/containerd/exec/exec.h"
 #include "wire/grpc/grpc.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
@@ -113,6 +114,7 @@ static int driver_open(const struct runtime_config *config, void **ret, struct e
 		return r;
 	}
 	d->has_swap_limit = has_swap_limit(&d->cgroups);
+	exec_sweep(d);
 	*ret = d;
 	return 0;
 }
@@ -136,4 +138,5 @@ const struct runtime_driver containerd_driver = {
 	.stop = container_stop,
 	.list = container_list,
 	.stats = container_stats,
+	.exec = &containerd_exec_ops,
 };

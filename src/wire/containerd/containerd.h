@@ -97,6 +97,9 @@ struct containerd_snapshot {
 int containerd_snapshot_prepare(const struct containerd *c,
 				const struct containerd_snapshot *snapshot,
 				struct containerd_mounts *ret, struct err *err);
+/* Of a snapshot that is there; -ENOENT. */
+int containerd_snapshot_mounts(const struct containerd *c, const char *key,
+			       struct containerd_mounts *ret, struct err *err);
 int containerd_snapshot_commit(const struct containerd *c, const char *name, const char *key,
 			       const struct containerd_labels *labels, struct err *err);
 int containerd_snapshot_find(const struct containerd *c, const char *key, struct err *err);
@@ -126,6 +129,9 @@ int containerd_container_create(const struct containerd *c,
 /* Before its task is created. */
 int containerd_container_set_spec(const struct containerd *c, const char *id, const char *spec,
 				  struct err *err);
+/* Its OCI spec; the caller's. -ENOENT. */
+int containerd_container_spec(const struct containerd *c, const char *id, char **ret,
+			      struct err *err);
 int containerd_container_delete(const struct containerd *c, const char *id, struct err *err);
 
 /* A record as listed. */
@@ -188,5 +194,40 @@ int containerd_task_get(const struct containerd *c, const char *id, struct conta
 void containerd_process_fini(struct containerd_process *process);
 int containerd_task_list(const struct containerd *c, struct containerd_processes *ret,
 			 struct err *err);
+
+/* Further processes in a container, each with an id of its own there. */
+struct containerd_exec {
+	const char *container_id;
+	const char *id;
+	const char *input; /* paths of FIFOs, "": none */
+	const char *output;
+	const char *error;
+	bool is_terminal;
+	const char *process; /* OCI process, JSON text */
+};
+struct containerd_exec_ref {
+	const char *container_id;
+	const char *id; /* "": the container's first process */
+};
+struct containerd_size {
+	uint32_t columns;
+	uint32_t rows;
+};
+int containerd_exec_add(const struct containerd *c, const struct containerd_exec *exec,
+			struct err *err);
+int containerd_exec_start(const struct containerd *c, struct containerd_exec_ref ref,
+			  pid_t *ret_pid, struct err *err);
+int containerd_exec_get(const struct containerd *c, struct containerd_exec_ref ref,
+			struct containerd_process *ret, struct err *err);
+int containerd_exec_kill(const struct containerd *c, struct containerd_exec_ref ref, int sig,
+			 struct err *err);
+int containerd_exec_wait(const struct containerd *c, struct containerd_exec_ref ref,
+			 uint32_t *ret_exit_code, struct err *err);
+int containerd_exec_delete(const struct containerd *c, struct containerd_exec_ref ref,
+			   uint32_t *ret_exit_code, struct err *err);
+int containerd_exec_close_input(const struct containerd *c, struct containerd_exec_ref ref,
+				struct err *err);
+int containerd_exec_resize(const struct containerd *c, struct containerd_exec_ref ref,
+			   const struct containerd_size *size, struct err *err);
 
 #endif

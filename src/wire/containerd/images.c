@@ -94,6 +94,21 @@ int containerd_snapshot_prepare(const struct containerd *c,
 	return r;
 }
 
+int containerd_snapshot_mounts(const struct containerd *c, const char *key,
+			       struct containerd_mounts *ret, struct err *err)
+{
+	auto_message Ctd__SnapshotMounts *answer = NULL;
+	Ctd__SnapshotKeyRequest request = CTD__SNAPSHOT_KEY_REQUEST__INIT;
+
+	request.snapshotter = rpc_str(c->snapshotter);
+	request.key = rpc_str(key);
+	int r = rpc_call(c, RPC("snapshots.v1.Snapshots/Mounts", &ctd__snapshot_mounts__descriptor),
+			 &request, &answer, err);
+	if (r == 0)
+		take_mounts(answer, ret);
+	return r;
+}
+
 int containerd_snapshot_commit(const struct containerd *c, const char *name, const char *key,
 			       const struct containerd_labels *labels, struct err *err)
 {

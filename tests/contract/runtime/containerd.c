@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/cgroup.h"
+#include "exec.h"
 #include "fetch.h"
 #include "image/image.h"
 #include "loop/child.h"
@@ -270,6 +271,13 @@ static int run_all(struct subject *s)
 		cmocka_unit_test_prestate(starts_over_a_stale_record, s),
 		cmocka_unit_test_prestate(leaves_other_nodes_alone, s),
 		cmocka_unit_test_prestate(survives_a_killed_containerd, s),
+		cmocka_unit_test_prestate(exec_tells_output_and_exit_code, s),
+		cmocka_unit_test_prestate(exec_tells_what_cannot_be_run, s),
+		cmocka_unit_test_prestate(exec_has_user_folder_and_environment, s),
+		cmocka_unit_test_prestate(exec_ends_in_time, s),
+		cmocka_unit_test_prestate(exec_takes_input_and_its_end, s),
+		cmocka_unit_test_prestate(exec_has_a_terminal, s),
+		cmocka_unit_test_prestate(exec_left_over_is_ended, s),
 		cmocka_unit_test_prestate(fetch_continues_after_a_break, s),
 		cmocka_unit_test_prestate(fetch_refuses_damaged_blobs, s),
 		cmocka_unit_test_prestate(fetch_refuses_another_content, s),
