@@ -3,6 +3,7 @@
 #include "loop/loop.h"
 #include "runtime/containerd/driver.h"
 #include "runtime/containerd/exec/exec.h"
+#include "runtime/containerd/image_store.h"
 #include "wire/grpc/grpc.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
@@ -131,6 +132,7 @@ const struct runtime_driver containerd_driver = {
 	.close = driver_close,
 	.shutdown = driver_shutdown,
 	.probe = caps_probe,
+	.images = &image_store_ops,
 	.has_image = image_has,
 	.fetch = image_fetch,
 	.start = container_start,

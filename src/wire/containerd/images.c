@@ -40,15 +40,6 @@ int containerd_image_put(const struct containerd *c, const char *name,
 	return r;
 }
 
-int containerd_image_delete(const struct containerd *c, const char *name, struct err *err)
-{
-	Ctd__NameRequest request = CTD__NAME_REQUEST__INIT;
-
-	request.name = rpc_str(name);
-	int r = rpc_call(c, RPC("images.v1.Images/Delete", NULL), &request, NULL, err);
-	return r == -ENOENT ? 0 : r;
-}
-
 void containerd_mounts_fini(struct containerd_mounts *mounts)
 {
 	for (size_t i = 0; i < mounts->n; i++) {
