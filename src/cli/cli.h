@@ -56,6 +56,7 @@ struct cli_call {
 
 struct http_client_request;
 struct http_client_response;
+struct http_client_upgrade;
 struct err;
 
 /* What main() adds. The small program, `holm`, has none of it but `become`: it does what a client of
@@ -69,6 +70,9 @@ struct cli_extension {
 	/* Asks an API elsewhere: http_client_perform(). */
 	int (*perform)(const struct http_client_request *request, struct http_client_response *ret,
 		       struct err *err);
+	/* The same for connections both ways: http_client_upgrade(). */
+	int (*upgrade)(const struct http_client_request *request, const char *protocol,
+		       struct http_client_upgrade *ret, struct err *err);
 	/* The same words to the whole program. Returns only if there is none, with the exit code. */
 	int (*become)(int argc, char **argv);
 };

@@ -268,4 +268,5 @@ const struct cli_extension up_extension = {
 	.n_commands = ARRAY_LEN(commands),
 	.down_offline = down_offline,
 	.perform = http_client_perform,
+	.upgrade = http_client_upgrade,
 };

@@ -36,21 +36,27 @@ static uint32_t given_or(uint32_t given_ms, uint32_t otherwise_ms)
 	return given_ms ? given_ms : otherwise_ms;
 }
 
-static int open_socket(struct exchange *x, struct err *err)
+int local_connect(const char *path, struct err *err)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 
-	if (strlen(x->request->unix_path) >= sizeof(addr.sun_path))
+	if (strlen(path) >= sizeof(addr.sun_path))
 		return err_set(err, -ENAMETOOLONG, "the socket's path is too long");
-	STR_COPY(addr.sun_path, x->request->unix_path);
-	x->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (x->fd < 0)
+	STR_COPY(addr.sun_path, path);
+	auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
 		return err_errno(err, "socket");
-	if (connect(x->fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
-		return 0;
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
+		return TAKE_FD(fd);
 	/* No socket, or one that nobody listens on: the same to the caller. */
 	return err_set(err, errno == ENOENT ? -ECONNREFUSED : -errno, "%s",
 		       errno == ENOENT ? "connection refused" : strerror(errno));
+}
+
+static int open_socket(struct exchange *x, struct err *err)
+{
+	x->fd = local_connect(x->request->unix_path, err);
+	return x->fd < 0 ? x->fd : 0;
 }
 
 /* Waits until the socket is ready; what is late is told. */
