@@ -88,6 +88,9 @@ static const struct field node_fields[] = {
 	S(problems, "problems", F_STRV),
 	S(has_kvm, "has_kvm", F_BOOL),
 	S(subnets, "subnets", F_STRV),
+	S(csi_drivers, "csi_drivers", F_STRV, .flags = F_OMIT_EMPTY),
+	S(volumes, "volumes", F_STRV, .flags = F_OMIT_EMPTY),
+	S(volume_root, "volume_root", F_STR, .flags = F_OMIT_EMPTY),
 	S(version, "version", F_STR),
 };
 #undef STRUCT

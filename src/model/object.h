@@ -76,8 +76,11 @@ struct node {
 	struct strv virtualization; /* docker, runc, runsc, unikernel: what it proved able to run */
 	struct strv problems;       /* what is broken and why, one sentence each */
 	bool has_kvm;
-	struct strv subnets; /* blocks it holds, "10.18.0.0/26" */
-	char *version;       /* of Holm */
+	struct strv subnets;     /* blocks it holds, "10.18.0.0/26" */
+	struct strv csi_drivers; /* that answer */
+	struct strv volumes;     /* named ones that it keeps */
+	char *volume_root;       /* host paths below it may be mounted; "" or NULL: none */
+	char *version;           /* of Holm */
 };
 
 extern const struct field_table app_table, service_table, instance_table, node_table;

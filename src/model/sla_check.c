@@ -4,6 +4,7 @@
 #include "base/base.h"
 #include "model/code.h"
 #include "model/sla_check.h"
+#include "model/volume.h"
 
 #define RUNTIME_NAME_MAX 64
 #define OVERLAY_PORT     50103 /* VXLAN between nodes */
@@ -209,17 +210,37 @@ static int check_rr_ip_v6(struct check *c)
 	return 0;
 }
 
+static int refuse_volume(const struct check *c, size_t i, const struct volume_flaw *flaw)
+{
+	char field[48];
+
+	snprintf(field, sizeof(field), "volumes[%zu].%s", i, flaw->field);
+	return refuse(c, field, flaw->expected, flaw->value);
+}
+
 static int check_volumes(struct check *c)
 {
-	for (size_t i = 0; i < c->spec->n_volumes; i++) {
-		const char *config = c->spec->volumes[i].config;
-		char field[48];
+	const struct service_spec *spec = c->spec;
+	struct map targets = { 0 };
+	struct volume_flaw flaw;
+	int r = 0;
 
-		snprintf(field, sizeof(field), "volumes[%zu].config", i);
-		if (config && *config != '{')
-			return refuse(c, field, "an object", config);
+	if (spec->n_volumes && spec_is_unikernel(spec))
+		return refuse(c, "volumes", "none, since unikernels cannot have any yet", "some");
+	for (size_t i = 0; r == 0 && i < spec->n_volumes; i++) {
+		const struct sla_volume *v = &spec->volumes[i];
+
+		if (volume_find_flaw(v, &flaw)) {
+			r = refuse_volume(c, i, &flaw);
+			break;
+		}
+		auto_free char *target = volume_target(v);
+		flaw = (struct volume_flaw){ "mount_path", "a path of its own", target };
+		if (map_set(&targets, target, c))
+			r = refuse_volume(c, i, &flaw);
 	}
-	return 0;
+	map_fini(&targets);
+	return r;
 }
 
 static int check_constraints(struct check *c)
@@ -240,14 +261,6 @@ static int check_constraints(struct check *c)
 					      type);
 	}
 	return 0;
-}
-
-static int check_restart(struct check *c)
-{
-	if (!c->spec->one_shot || spec_restart(c->spec) != RESTART_ALWAYS)
-		return 0;
-	return refuse(c, "restart", "on-failure or never, since one_shot ends at exit code 0",
-		      sla_restart_names[RESTART_ALWAYS]);
 }
 
 static bool is_nothing(const char *json)
@@ -283,9 +296,9 @@ static int warn_of_unused(struct check *c)
 static int check_service(struct check *c)
 {
 	static const rule_fn rules[] = {
-		check_service_name, check_runtime,     check_code,    check_environment,
-		check_platform,     check_ports,       check_rr_ip,   check_rr_ip_v6,
-		check_volumes,      check_constraints, check_restart, warn_of_unused,
+		check_service_name, check_runtime,     check_code,     check_environment,
+		check_platform,     check_ports,       check_rr_ip,    check_rr_ip_v6,
+		check_volumes,      check_constraints, warn_of_unused,
 	};
 	int r = 0;
 

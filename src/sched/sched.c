@@ -1,6 +1,7 @@
 /* Filters with reasons, then scores. */
 #include "base/base.h"
 #include "sched/sched.h"
+#include "sched/volume.h"
 
 #define REASON_MAX  200 /* bytes per node */
 #define SUMMARY_MAX 400 /* bytes of reasons, so that a status detail holds them */
@@ -94,18 +95,19 @@ static bool has_cores(const struct ask *ask, const struct sched_node *node, stru
 	return false;
 }
 
-/* No node tells of any yet. */
+/* No node tells of GPUs yet. */
 static bool has_devices(const struct ask *ask, const struct sched_node *node, struct buf *why)
 {
 	if (ask->spec->vgpus > 0) {
 		buf_addf(why, "needs %u GPUs, has none", ask->spec->vgpus);
 		return false;
 	}
-	if (ask->spec->n_volumes > 0) {
-		buf_addf(why, "has no CSI driver %.100s", ask->spec->volumes[0].csi_driver);
-		return false;
-	}
 	return true;
+}
+
+static bool has_volumes(const struct ask *ask, const struct sched_node *node, struct buf *why)
+{
+	return volumes_fit(ask->snapshot, ask->spec, node, why);
 }
 
 /* Names joined by semicolons; none means any. */
@@ -202,7 +204,7 @@ static bool has_ports_free(const struct ask *ask, const struct sched_node *node,
 
 /* What a node is, whatever else it runs. The runtime comes first: sched_ever_fits() asks for it. */
 static const filter_fn lasting_filters[] = {
-	has_runtime, has_arch, has_memory, has_cores, has_devices, meets_constraints,
+	has_runtime, has_arch, has_memory, has_cores, has_devices, has_volumes, meets_constraints,
 };
 
 /* What may change by the next minute. */

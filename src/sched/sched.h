@@ -23,6 +23,8 @@ struct sched_node {
 	uint32_t n_same;                /* of the service in question */
 	const struct sched_port *ports; /* of the host, taken */
 	size_t n_ports;
+	const struct strv
+		*volumes; /* named ones of its instances, perhaps not made yet; may be NULL */
 };
 
 struct sched_snapshot {

@@ -1,18 +1,23 @@
 /* Placement: a snapshot of the nodes with what is promised on them, and the scheduler's answer. */
+#include "model/volume.h"
 #include "sched/sched.h"
 #include "server/private.h"
 
 struct candidates {
 	struct sched_node *nodes;
+	struct strv *volumes; /* of each */
 	size_t n;
 	struct map by_id; /* node id → index + 1 */
 };
 
 static void candidates_fini(struct candidates *c)
 {
-	for (size_t i = 0; i < c->n; i++)
+	for (size_t i = 0; i < c->n; i++) {
 		free((void *)c->nodes[i].ports);
+		strv_fini(&c->volumes[i]);
+	}
 	free(c->nodes);
+	free(c->volumes);
 	map_fini(&c->by_id);
 }
 
@@ -33,6 +38,17 @@ static void add_ports(struct sched_node *node, const struct service *service)
 	node->ports = taken;
 }
 
+/* The first instance decides where a named volume will be. */
+static void add_volumes(struct strv *volumes, const struct service *service)
+{
+	for (size_t i = 0; service && i < service->spec.n_volumes; i++) {
+		const struct sla_volume *volume = &service->spec.volumes[i];
+
+		if (volume_kind(volume) == VOLUME_NAMED && !strv_has(volumes, volume->volume_id))
+			strv_add(volumes, volume->volume_id);
+	}
+}
+
 static void count_instances(struct server *server, const char *service_id, struct candidates *c)
 {
 	next_for_each(server, KIND_INSTANCE, struct instance, inst)
@@ -42,6 +58,8 @@ static void count_instances(struct server *server, const char *service_id, struc
 		if (!at)
 			continue;
 		struct sched_node *node = &c->nodes[at - 1];
+		const struct service *service = next_get(server, KIND_SERVICE, inst->service_id);
+		add_volumes(&c->volumes[at - 1], service);
 		node->memory_mib += inst->memory_mib;
 		node->cpu_millis += inst->cpu_millis;
 		node->n_instances++;
@@ -49,7 +67,7 @@ static void count_instances(struct server *server, const char *service_id, struc
 		if (str_eq(inst->service_id, service_id))
 			node->n_same++;
 		else
-			add_ports(node, next_get(server, KIND_SERVICE, inst->service_id));
+			add_ports(node, service);
 	}
 }
 
@@ -66,6 +84,9 @@ static void candidates_init(struct server *server, const char *service_id, struc
 		};
 		map_set(&c->by_id, node->id, (void *)(uintptr_t)c->n);
 	}
+	c->volumes = xcalloc(c->n, sizeof(*c->volumes));
+	for (size_t i = 0; i < c->n; i++)
+		c->nodes[i].volumes = &c->volumes[i];
 	count_instances(server, service_id, c);
 }
 

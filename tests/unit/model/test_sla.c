@@ -243,21 +243,17 @@ static void refuses_wrong_values(void **state)
 		"got \"far\"");
 	refuses("{" NAME CODE ",'volumes':[{'volume_id':'v','csi_driver':'d','config':[]}]}",
 		"0].volumes[0].config: expected an object, got \"[]\"");
+	refuses("{" NAME CODE ",'volumes':[{'volume_id':'v','mount_path':'/v'},"
+		"{'name':'w','mount_path':'/v'}]}",
+		"0].volumes[1].mount_path: expected a path of its own, got \"/v\"");
+	refuses("{" NAME
+		"'virtualization':'unikernel','code':'https://x/y.tar.gz','arch':['amd64'],"
+		"'volumes':[{'volume_id':'v','mount_path':'/v'}]}",
+		"0].volumes: expected none, since unikernels cannot have any yet, got \"some\"");
 	refuses("{" NAME "'virtualization':'a/b','code':'x'}",
 		"0].virtualization: expected container, unikernel or the name of an OCI runtime, "
 		"got \"a/b\"");
 	refuses("{" NAME "'virtualization':'docker'}", "0].code: required, but missing");
-}
-
-static void refuses_wrong_restarts(void **state)
-{
-	refuses("{" NAME CODE ",'restart':'sometimes'}",
-		"0].restart: expected one of always, on-failure, never, got \"sometimes\"");
-	refuses("{" NAME CODE ",'one_shot':true,'restart':'always'}",
-		"0].restart: expected on-failure or never, since one_shot ends at exit code 0, got "
-		"\"always\"");
-	accepts("{" NAME CODE ",'one_shot':true,'restart':'never'}");
-	accepts("{" NAME CODE ",'one_shot':true}");
 }
 
 static void refuses_wrong_ports(void **state)
@@ -407,7 +403,6 @@ int main(void)
 		cmocka_unit_test(refuses_wrong_documents),
 		cmocka_unit_test(refuses_wrong_names),
 		cmocka_unit_test(refuses_wrong_values),
-		cmocka_unit_test(refuses_wrong_restarts),
 		cmocka_unit_test(refuses_wrong_ports),
 		cmocka_unit_test(refuses_wrong_addresses),
 		cmocka_unit_test(refuses_wrong_code),

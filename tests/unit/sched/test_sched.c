@@ -276,10 +276,54 @@ static void filter_devices(void **state)
 	s->spec.vgpus = 2;
 	never_fits(s, -ENOSPC, "needs 2 GPUs, has none");
 	s->spec.vgpus = 0;
+}
+
+static struct sla_volume *volume_of(struct site *s)
+{
 	s->spec.volumes = NEW(struct sla_volume);
 	s->spec.n_volumes = 1;
-	set(&s->spec.volumes->csi_driver, "csi.example.org");
+	return s->spec.volumes;
+}
+
+static void filter_csi_drivers(void **state)
+{
+	struct site *s = *state;
+
+	set(&volume_of(s)->csi_driver, "csi.example.org");
 	never_fits(s, -ENOSPC, "has no CSI driver csi.example.org");
+	strv_add(&s->facts[1].csi_drivers, "csi.example.org");
+	picks(s, 1);
+	strv_add(&s->facts[0].problems, "csi csi.example.org: nobody answers");
+	refuses(s, "has no CSI driver csi.example.org; csi csi.example.org: nobody answers");
+}
+
+static void filter_host_paths(void **state)
+{
+	struct site *s = *state;
+
+	set(&volume_of(s)->host_path, "/srv/data");
+	never_fits(s, -ENOSPC, "offers no host paths (holm up --volume-root)");
+	set(&s->facts[0].volume_root, "/srv/da");
+	set(&s->facts[1].volume_root, "/srv");
+	picks(s, 1);
+	refuses(s, "host path /srv/data is not below its volume root /srv/da");
+}
+
+static void named_volumes_pin_to_the_node_that_keeps_them(void **state)
+{
+	struct site *s = *state;
+	struct strv promised = { 0 };
+
+	set(&volume_of(s)->volume_id, "data");
+	picks(s, 0);
+	strv_add(&promised, "data");
+	s->nodes[1].volumes = &promised;
+	picks(s, 1);
+	s->nodes[1].volumes = NULL;
+	strv_add(&s->facts[1].volumes, "data");
+	picks(s, 1);
+	refuses(s, "volume data is on edge-2");
+	strv_fini(&promised);
 }
 
 static void what_is_taken_or_away_may_come(void **state)
@@ -328,6 +372,9 @@ int main(void)
 		TEST(filter_memory_and_cores),
 		TEST(filter_ports),
 		TEST(filter_presence),
+		TEST(filter_csi_drivers),
+		TEST(filter_host_paths),
+		TEST(named_volumes_pin_to_the_node_that_keeps_them),
 		TEST(filter_direct),
 		TEST(filter_clusters_and_addons),
 		TEST(filter_devices),
