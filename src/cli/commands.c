@@ -28,7 +28,7 @@ static const struct cli_option logs_options[] = {
 };
 
 static const struct cli_option down_options[] = {
-	{ "purge", 0, NULL, "forget applications and images too" },
+	{ "purge", 0, NULL, "forget applications, images and named volumes too" },
 };
 
 static const struct cli_command commands[] = {
@@ -103,7 +103,6 @@ static const struct cli_command commands[] = {
 		.options = down_options,
 		.n_options = ARRAY_LEN(down_options),
 		.run = run_down,
-		.needs_whole = true,
 	},
 	{
 		.name = "version",
@@ -117,7 +116,6 @@ static const struct cli_command commands[] = {
 		.summary = "explain a command, or list them",
 		.max_args = 2,
 		.run = run_help,
-		.needs_whole = true,
 	},
 };
 

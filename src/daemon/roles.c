@@ -200,6 +200,7 @@ static int start_worker(struct roles *roles, struct err *err)
 			    .local_root = roles->image_root,
 			    .insecure = o->insecure,
 			    .archive_max = ARCHIVE_MAX_BYTES },
+		.volumes = { .host_root = o->volume_root, .csi = &o->csi },
 		.data_dir = roles->worker_dir,
 		.node_id = roles->node_id,
 		.hostname = o->node_name ? o->node_name : roles->host.hostname,

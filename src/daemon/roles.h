@@ -14,8 +14,10 @@ struct roles_options {
 	const char *node_name;  /* NULL: the host's name */
 	const char *namespace_pool;
 	const char *service_pool;
-	struct strv insecure; /* registries spoken to by plain HTTP */
-	bool is_going_down;   /* only to take everything down: no API, no server */
+	struct strv insecure;    /* registries spoken to by plain HTTP */
+	const char *volume_root; /* host paths below it may be mounted; NULL: none */
+	struct strv csi;         /* storage drivers, "NAME=/PATH/OF/SOCKET" */
+	bool is_going_down;      /* only to take everything down: no API, no server */
 	bool is_purge;
 	/* Told once when the node is accepted, or cannot work. */
 	void (*ready)(void *arg, const struct err *err);

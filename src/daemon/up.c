@@ -8,7 +8,6 @@
 #include "daemon/roles.h"
 #include "daemon/up.h"
 #include "loop/child.h"
-#include "wire/http_client/http_client.h"
 
 #define READY_WITHIN_MS 90000
 #define GONE_WITHIN_MS  10000
@@ -21,6 +20,9 @@ static const struct cli_option up_options[] = {
 	  "where oci:, oci-archive: and file: images may lie "
 	  "(default DATA_DIR/images)" },
 	{ "insecure-registry", 0, "HOST[:PORT],…", "registries spoken to by plain HTTP" },
+	{ "volume-root", 0, "DIR",
+	  "volumes may be paths of this host below DIR (default: none may)" },
+	{ "csi", 0, "NAME=SOCKET,…", "storage drivers (CSI node plugins) and their unix sockets" },
 	{ "node-name", 0, "NAME", "name of this node (default: the host's)" },
 	{ "namespace-pool", 0, "FIRST-LAST",
 	  "addresses of instances (default " ROLES_NAMESPACE_POOL ")" },
@@ -93,8 +95,10 @@ static void add_option(struct strv *argv, const struct cli_call *call, const cha
 
 static void build_argv(struct strv *argv, const struct cli_call *call, const char *data_dir)
 {
-	static const char *const passed[] = { "image-root",     "insecure-registry", "node-name",
-					      "namespace-pool", "service-pool",      "log-level" };
+	static const char *const passed[] = { "image-root",   "insecure-registry",
+					      "node-name",    "namespace-pool",
+					      "service-pool", "log-level",
+					      "volume-root",  "csi" };
 
 	strv_add(argv, "/proc/self/exe");
 	strv_add(argv, "up");
@@ -182,6 +186,7 @@ static int run(const struct cli_call *call, int notify_fd)
 	struct notify notify = { .fd = notify_fd };
 	struct roles_options options = {
 		.image_root = cli_value(call, "image-root"),
+		.volume_root = cli_value(call, "volume-root"),
 		.node_name = cli_value(call, "node-name"),
 		.namespace_pool = value_or(call, "namespace-pool", ROLES_NAMESPACE_POOL),
 		.service_pool = value_or(call, "service-pool", ROLES_SERVICE_POOL),
@@ -195,6 +200,7 @@ static int run(const struct cli_call *call, int notify_fd)
 		return code;
 	options.api_address = address;
 	strv_split(&options.insecure, value_or(call, "insecure-registry", ""), ",");
+	strv_split(&options.csi, value_or(call, "csi", ""), ",");
 	/* Absolute, since children and kernel records refer to it from elsewhere. */
 	int r = dir_make(call->data_dir, 0711, &err);
 	if (r == 0 && !realpath(call->data_dir, data_dir))
@@ -203,6 +209,7 @@ static int run(const struct cli_call *call, int notify_fd)
 	if (r == 0)
 		r = roles_run(&options, &err);
 	strv_fini(&options.insecure);
+	strv_fini(&options.csi);
 	if (r == 0)
 		return CLI_OK;
 	if (notify.fd >= 0)
@@ -267,6 +274,4 @@ const struct cli_extension up_extension = {
 	.commands = commands,
 	.n_commands = ARRAY_LEN(commands),
 	.down_offline = down_offline,
-	.perform = http_client_perform,
-	.upgrade = http_client_upgrade,
 };

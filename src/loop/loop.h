@@ -67,7 +67,14 @@ struct signal_watch *signal_cancel(struct signal_watch *watch);
 
 /* Bounded executors: threads of their own per kind of blocking work, so that one kind
  * never starves another. */
-enum executor { EXECUTOR_STORE, EXECUTOR_NETWORK, EXECUTOR_RUNTIME, EXECUTOR_TRANSFER, EXECUTOR_N };
+enum executor {
+	EXECUTOR_STORE,
+	EXECUTOR_NETWORK,
+	EXECUTOR_RUNTIME,
+	EXECUTOR_TRANSFER,
+	EXECUTOR_VOLUME,
+	EXECUTOR_N
+};
 
 /* Cancel token: set by the owner, looked at by the work between its steps. */
 struct cancel {
@@ -82,7 +89,7 @@ void work_begin(struct loop *loop, enum executor executor, loop_fn run, loop_fn 
 
 /* Index of the calling thread: 0 on the loop, 1..EXECUTOR_THREADS_MAX-1 on the threads of all
  * executors together, so that a driver can keep one connection per thread. */
-#define EXECUTOR_THREADS_MAX 15
+#define EXECUTOR_THREADS_MAX 19
 unsigned executor_thread_index(void);
 
 /* Jittered back-off: doubles from `first_ms` (attempt 0) to `cap_ms`, each time a random value of

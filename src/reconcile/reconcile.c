@@ -5,8 +5,9 @@
 
 static const char *const names[] = {
 	[ACTION_NONE] = "none",       [ACTION_FETCH] = "fetch",   [ACTION_REFETCH] = "refetch",
-	[ACTION_ADVANCE] = "advance", [ACTION_ATTACH] = "attach", [ACTION_START] = "start",
-	[ACTION_STOP] = "stop",       [ACTION_DETACH] = "detach", [ACTION_FORGET] = "forget",
+	[ACTION_ADVANCE] = "advance", [ACTION_ATTACH] = "attach", [ACTION_MOUNT] = "mount",
+	[ACTION_START] = "start",     [ACTION_STOP] = "stop",     [ACTION_DETACH] = "detach",
+	[ACTION_UNMOUNT] = "unmount", [ACTION_FORGET] = "forget",
 };
 static_assert(ARRAY_LEN(names) == ACTION_N, "a name per action");
 
@@ -15,13 +16,21 @@ const char *reconcile_action_name(enum reconcile_action action)
 	return names[action];
 }
 
-static enum reconcile_action leave(const struct reconcile_facts *f)
+/* What it had around it, when it runs no more. */
+static enum reconcile_action put_away(const struct reconcile_facts *f)
 {
-	if (f->run != RUN_ABSENT)
-		return ACTION_STOP;
 	if (f->is_attached)
 		return ACTION_DETACH;
-	return f->is_kept ? ACTION_NONE : ACTION_FORGET;
+	return f->has_mounts ? ACTION_UNMOUNT : ACTION_NONE;
+}
+
+static enum reconcile_action leave(const struct reconcile_facts *f)
+{
+	enum reconcile_action action = f->run == RUN_ABSENT ? put_away(f) : ACTION_STOP;
+
+	if (action != ACTION_NONE || f->is_kept)
+		return action;
+	return ACTION_FORGET;
 }
 
 /* A newer spec: its image first, then the old instance makes room. */
@@ -42,12 +51,14 @@ static enum reconcile_action keep(const struct reconcile_facts *f)
 		return f->is_attached ? ACTION_NONE : ACTION_ATTACH;
 	}
 	if (f->is_completed)
-		return f->is_attached ? ACTION_DETACH : ACTION_NONE;
+		return put_away(f);
 	if (f->is_waiting)
 		return ACTION_NONE;
 	if (f->fetched_generation != f->current_generation)
 		return f->current_generation == f->wish_generation ? ACTION_FETCH : ACTION_REFETCH;
-	return f->is_attached ? ACTION_START : ACTION_ATTACH;
+	if (!f->is_attached)
+		return ACTION_ATTACH;
+	return f->needs_mounts ? ACTION_MOUNT : ACTION_START;
 }
 
 enum reconcile_action reconcile_next(const struct reconcile_facts *f)
@@ -59,11 +70,4 @@ enum reconcile_action reconcile_next(const struct reconcile_facts *f)
 	if (f->current_generation == 0)
 		return ACTION_NONE;
 	return keep(f);
-}
-
-enum reconcile_ending reconcile_ending(enum sla_restart policy, bool is_clean)
-{
-	if (policy == RESTART_ALWAYS || (policy == RESTART_ON_FAILURE && !is_clean))
-		return ENDING_RESTART;
-	return is_clean ? ENDING_COMPLETED : ENDING_FAILED;
 }

@@ -8,8 +8,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "model/sla.h"
-
 enum run_phase { RUN_ABSENT, RUN_ALIVE, RUN_ENDED };
 
 struct reconcile_facts {
@@ -20,9 +18,11 @@ struct reconcile_facts {
 	uint32_t fetched_generation; /* whose image is known to be here, 0: none */
 	uint32_t run_generation;     /* of what the runtime holds */
 	enum run_phase run;
-	bool is_attached;       /* its network link is known to be right */
-	bool is_completed;      /* current generation ran to its end and is to stay ended */
-	bool is_waiting;        /* back-off after an end or a failed start */
+	bool is_attached;  /* its network link is known to be right */
+	bool needs_mounts; /* its volumes are not known to be mounted as the current spec wants */
+	bool has_mounts;   /* some may be mounted, right or not */
+	bool is_completed; /* current generation ran to its end and is to stay ended */
+	bool is_waiting;   /* back-off after an end or a failed start */
 	bool is_update_waiting; /* back-off after the wish's image could not be had */
 };
 
@@ -32,23 +32,16 @@ enum reconcile_action {
 	ACTION_REFETCH, /* image of the current generation: it runs by an older spec than the wish */
 	ACTION_ADVANCE, /* the wish's spec becomes the current one */
 	ACTION_ATTACH,
+	ACTION_MOUNT,
 	ACTION_START,
 	ACTION_STOP, /* also clears the remains of one that ended */
 	ACTION_DETACH,
+	ACTION_UNMOUNT,
 	ACTION_FORGET,
 	ACTION_N
 };
 
 enum reconcile_action reconcile_next(const struct reconcile_facts *facts);
 const char *reconcile_action_name(enum reconcile_action action);
-
-/* What an end by itself leads to. */
-enum reconcile_ending {
-	ENDING_RESTART,
-	ENDING_COMPLETED, /* it stays ended, and that is well */
-	ENDING_FAILED,    /* it stays ended, and that is not */
-};
-/* `is_clean`: exit code 0. */
-enum reconcile_ending reconcile_ending(enum sla_restart policy, bool is_clean);
 
 #endif

@@ -39,7 +39,8 @@ static void down_done(struct op *op)
 
 static bool is_idle(const struct winst *inst)
 {
-	return !inst->is_busy && !inst->n_saving && inst->run == RUN_ABSENT && !inst->may_have_link;
+	return !inst->is_busy && !inst->n_saving && inst->run == RUN_ABSENT &&
+	       !inst->may_have_link && !inst->may_have_volumes;
 }
 
 /* The last step: network and supporting processes. */
@@ -101,6 +102,7 @@ void worker_down_begin(struct worker *worker, void (*done)(void *arg, const stru
 		inst->retry = timer_cancel(inst->retry);
 		inst->update_retry = timer_cancel(inst->update_retry);
 		fetch_cancel(inst);
+		volumes_cancel(inst);
 	}
 	winst_tick_all(worker);
 }

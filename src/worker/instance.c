@@ -6,8 +6,9 @@
 
 #include "worker/private.h"
 
-#define RETRY_FIRST_MS 200
-#define RETRY_CAP_MS   60000
+#define RETRY_FIRST_MS   200
+#define RETRY_CAP_MS     60000
+#define HEALTHY_AFTER_MS 10000
 
 struct winst *winst_new(struct worker *worker, const char *id)
 {
@@ -27,6 +28,7 @@ struct winst *winst_free(struct winst *inst)
 	fields_fini(&msg_deploy_table, &inst->wish);
 	fields_fini(&msg_deploy_table, &inst->current);
 	free(inst->image);
+	volume_mounts_fini(&inst->mounts);
 	if (inst->exit_fd >= 0)
 		close(inst->exit_fd);
 	free(inst);
@@ -62,7 +64,7 @@ static void on_update_retry(void *arg)
 	winst_tick(inst);
 }
 
-uint64_t winst_back_off(struct winst *inst)
+static uint64_t back_off(struct winst *inst)
 {
 	uint64_t delay_ms = retry_delay_ms(inst->worker->config.loop, inst->failures++,
 					   RETRY_FIRST_MS, RETRY_CAP_MS);
@@ -74,7 +76,7 @@ uint64_t winst_back_off(struct winst *inst)
 
 void winst_fail(struct winst *inst, const struct err *err)
 {
-	uint64_t delay_ms = winst_back_off(inst);
+	uint64_t delay_ms = back_off(inst);
 
 	bool is_leaving = !inst->record.is_wished || inst->worker->is_down;
 
@@ -112,10 +114,35 @@ void winst_save_fail(struct winst *inst, const struct err *err)
 		winst_update_fail(inst, err);
 	} else if (inst->record.is_completed) {
 		log_warning("instance %s of %s: %s", inst->id, inst->wish.sname, err->msg);
-		winst_back_off(inst);
+		back_off(inst);
 	} else {
 		winst_fail(inst, err);
 	}
+}
+
+/* An end by itself: DEAD with the reason and another start, or COMPLETED. */
+static void note_end(struct winst *inst)
+{
+	const struct runtime_status *s = &inst->status;
+	uint64_t now_ms = loop_wall_ms(inst->worker->config.loop);
+	bool is_healthy = s->started_ms && s->started_ms + HEALTHY_AFTER_MS <= now_ms;
+
+	inst->memory_bytes = 0;
+	if (!inst->record.is_wished || inst->is_draining)
+		return;
+	log_info("instance %s of %s ended: %s", inst->id, inst->current.sname, s->detail);
+	if (inst->current.spec.one_shot && s->end == RUNTIME_END_CLEAN) {
+		inst->record.is_completed = true;
+		STR_COPY(inst->record.detail, s->detail);
+		winst_set_state(inst, STATE_COMPLETED, "%s", s->detail);
+		records_save(inst);
+		return;
+	}
+	if (is_healthy)
+		inst->failures = 0;
+	uint64_t delay_ms = back_off(inst);
+	winst_set_state(inst, STATE_DEAD, "%s (end %u in a row, next start in %.1f s)", s->detail,
+			inst->failures, (double)delay_ms / 1000);
 }
 
 void winst_saw_run(struct winst *inst, struct runtime_slot *slot,
@@ -132,9 +159,8 @@ void winst_saw_run(struct winst *inst, struct runtime_slot *slot,
 	inst->run = RUN_ENDED;
 	run_unwatch(inst);
 	network_publish(inst->worker);
-	inst->memory_bytes = 0;
-	if (!was_ended && inst->record.is_wished && !inst->is_draining)
-		ending_note(inst);
+	if (!was_ended)
+		note_end(inst);
 }
 
 static bool fetches(const struct winst *inst, uint32_t generation)
@@ -157,6 +183,8 @@ static struct reconcile_facts facts_of(const struct winst *inst)
 		/* What is to go may be there without our knowing. */
 		.is_attached = is_wished && !inst->record.is_completed ? inst->is_attached
 								       : inst->may_have_link,
+		.needs_mounts = !volumes_are_mounted(inst),
+		.has_mounts = inst->may_have_volumes,
 		.is_completed = inst->record.is_completed,
 		.is_waiting = inst->retry || fetches(inst, inst->current.generation),
 		.is_update_waiting = inst->update_retry || fetches(inst, inst->wish.generation),
@@ -176,7 +204,6 @@ static void advance(struct winst *inst)
 	fields_fini(&msg_deploy_table, &inst->current);
 	fields_copy(&msg_deploy_table, &inst->wish, &inst->current);
 	inst->record.is_completed = false;
-	inst->record.is_failed = false;
 	inst->update_error[0] = '\0';
 	inst->failures = 0;
 	inst->update_failures = 0;
@@ -212,6 +239,12 @@ static void carry_out(struct winst *inst, enum reconcile_action action)
 	case ACTION_ATTACH:
 		network_attach(inst);
 		return;
+	case ACTION_MOUNT:
+		volumes_mount(inst);
+		return;
+	case ACTION_UNMOUNT:
+		volumes_unmount(inst);
+		return;
 	case ACTION_START:
 		run_start(inst);
 		return;
@@ -244,6 +277,8 @@ static bool can_begin(const struct worker *worker, enum reconcile_action action)
 	case ACTION_ADVANCE:
 	case ACTION_STOP:
 	case ACTION_DETACH:
+	case ACTION_MOUNT:
+	case ACTION_UNMOUNT:
 	case ACTION_FORGET:
 	case ACTION_N:
 		break;

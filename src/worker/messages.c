@@ -20,6 +20,9 @@ void messages_register(struct worker *worker)
 		.memory_mib = worker->config.memory_mib,
 		.subnets = worker->subnets,
 		.version = (char *)HOLM_VERSION,
+		.csi_drivers = worker->volume_info.drivers,
+		.volumes = worker->volume_info.names,
+		.volume_root = (char *)worker->config.volumes.host_root,
 	};
 
 	STR_COPY(node.id, worker->config.node_id);
@@ -34,6 +37,8 @@ void messages_register(struct worker *worker)
 	}
 	for (size_t k = 0; k < worker->problems.n; k++)
 		strv_add(&node.problems, worker->problems.items[k]);
+	for (size_t k = 0; k < worker->volume_info.problems.n; k++)
+		strv_add(&node.problems, worker->volume_info.problems.items[k]);
 	publish(worker, "register", fields_format(&node_table, &node));
 	strv_fini(&node.virtualization);
 	strv_fini(&node.problems);
@@ -102,7 +107,6 @@ static void refresh(struct winst *inst, struct msg_deploy *deploy)
 		if (inst->current.generation == deploy->generation) {
 			fields_fini(&msg_deploy_table, &inst->current);
 			fields_copy(&msg_deploy_table, deploy, &inst->current);
-			ending_reconsider(inst);
 		}
 		records_save(inst);
 		network_publish(inst->worker);
@@ -136,6 +140,7 @@ static void wish(struct worker *worker, struct msg_deploy *deploy)
 	inst->wish = *deploy;
 	*deploy = (struct msg_deploy){ 0 };
 	inst->record.is_wished = true;
+	volumes_cancel(inst);
 	inst->update_retry = timer_cancel(inst->update_retry);
 	inst->update_failures = 0;
 	inst->update_error[0] = '\0';
@@ -151,6 +156,7 @@ static void unwish(struct worker *worker, struct winst *inst)
 		return;
 	inst->record.is_wished = false;
 	fetch_cancel(inst);
+	volumes_cancel(inst);
 	records_save(inst);
 }
 

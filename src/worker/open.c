@@ -85,7 +85,7 @@ static void opened(struct worker *worker)
 		struct winst *inst = e->value;
 
 		if (inst->record.is_completed)
-			ending_tell_recorded(inst);
+			winst_set_state(inst, STATE_COMPLETED, "%s", inst->record.detail);
 	}
 	if (worker->subnets.n)
 		network_setup(worker);
@@ -253,6 +253,11 @@ static void probe_done(struct op *op)
 		for (size_t i = 0; i < slot->info.problems.n; i++)
 			log_warning("%s", slot->info.problems.items[i]);
 	}
+	open_probed(worker);
+}
+
+void open_probed(struct worker *worker)
+{
 	if (--worker->n_opening == 0)
 		probed(worker);
 }
@@ -267,6 +272,10 @@ void open_probe(struct worker *worker)
 		o->probed = worker->slots[i].state;
 		worker->n_opening++;
 		op_begin(worker, EXECUTOR_RUNTIME, &o->op);
+	}
+	if (!worker->is_volume_known && !worker->is_looking) {
+		worker->n_opening++;
+		volumes_look(worker);
 	}
 	if (worker->n_opening == 0)
 		probed(worker);

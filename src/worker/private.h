@@ -6,7 +6,6 @@
 #include "model/message.h"
 #include "reconcile/reconcile.h"
 #include "worker/call.h"
-#include "worker/life/life.h"
 #include "worker/op.h"
 #include "worker/worker.h"
 
@@ -22,9 +21,8 @@ struct run_record {
 	bool is_wished;
 	char namespace_ip[IPV4_STR_MAX]; /* "" until it has one */
 	uint32_t incarnation;
-	bool is_completed;       /* the current spec ran to its end and stays ended */
-	bool is_failed;          /* meaningful then: that was a failure */
-	char detail[DETAIL_MAX]; /* how it ended then */
+	bool is_completed;
+	char detail[DETAIL_MAX]; /* how a completed one ended */
 };
 
 /* Somebody who waits for an image: an instance, or a question to the node. Embedded in what is the
@@ -72,6 +70,10 @@ struct winst {
 	bool is_attached;   /* its link is known to be right */
 	bool may_have_link; /* one may be there, right or not */
 	struct overlay_link link;
+	bool may_have_volumes;       /* some may be mounted, or be recorded as such */
+	uint32_t mounted_generation; /* whose volumes are mounted, 0: none known */
+	struct volume_mounts mounts; /* of it */
+	struct op *volume_op;        /* a step that mounts or releases them, or NULL */
 
 	enum run_phase run;
 	struct runtime_status status; /* meaningful unless absent */
@@ -86,8 +88,7 @@ struct winst {
 	uint64_t publish_after; /* RUNNING is told once this publication is done; 0: it is */
 	struct timer *retry;    /* back-off after an end or failed start */
 	struct timer *update_retry;
-	unsigned failures;    /* in a row */
-	struct ending ending; /* the last one */
+	unsigned failures; /* in a row */
 	unsigned update_failures;
 	enum instance_state state; /* what is told, with detail and the rest in `told` */
 	char detail[DETAIL_MAX];
@@ -111,6 +112,14 @@ struct worker {
 	struct list calls;    /* that wait for an answer */
 	struct timer *progress_timer;
 	struct map unikernels; /* URL → struct unikernel_image on disk */
+
+	struct volumes *volumes;
+	struct volume_info volume_info; /* by the last look */
+	bool is_volume_known;           /* there was one */
+	bool is_looking;                /* one is under way */
+	bool needs_look;                /* afterwards another */
+	unsigned volume_failures;       /* looks in a row that found a broken driver */
+	struct timer *volume_timer;
 
 	struct strv subnets;
 	struct strv problems;   /* of the overlay */
@@ -162,8 +171,6 @@ void winst_fail(struct winst *inst, const struct err *err);
 void winst_save_fail(struct winst *inst, const struct err *err);
 /* The same as winst_fail() for the image of a newer spec: what runs goes on. */
 void winst_update_fail(struct winst *inst, const struct err *err);
-/* Begins the wait after a failure and counts it; returns how long. */
-uint64_t winst_back_off(struct winst *inst);
 void winst_set_state(struct winst *inst, enum instance_state state, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Facts from the runtime, found at start or after an exit. */
@@ -207,6 +214,16 @@ void network_detach(struct winst *inst);
 uint64_t network_publish(struct worker *worker);
 bool network_pick_ip(struct winst *inst);
 
+/* volumes.c */
+int volumes_load(struct worker *worker, struct err *err);
+void volumes_mount(struct winst *inst);
+void volumes_unmount(struct winst *inst);
+/* Ends a step under way soon, whatever the driver does. */
+void volumes_cancel(struct winst *inst);
+bool volumes_are_mounted(const struct winst *inst);
+/* What the node offers now; the server is told what is new. */
+void volumes_look(struct worker *worker);
+
 /* records.c */
 int records_load(struct worker *worker, struct err *err);
 void records_free_all(struct worker *worker);
@@ -238,6 +255,8 @@ void call_ping(struct call *call, const struct json *args);
 /* open.c: drivers and probes; down.c; stats.c; logs.c */
 void open_begin(struct worker *worker);
 void open_probe(struct worker *worker);
+/* One of the looks that the start waits for is done. */
+void open_probed(struct worker *worker);
 void down_check(struct worker *worker);
 void stats_begin(struct worker *worker);
 void logs_open(struct worker *worker, struct stream *stream, struct json *take_request);

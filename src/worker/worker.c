@@ -50,7 +50,7 @@ struct worker *worker_new(const struct worker_config *config, struct err *err)
 	list_init(&worker->logs);
 	list_init(&worker->calls);
 	worker->store = store_open(config->loop, config->store, config->store_where, err);
-	if (!worker->store || records_load(worker, err) < 0) {
+	if (!worker->store || records_load(worker, err) < 0 || volumes_load(worker, err) < 0) {
 		worker_free(worker);
 		return NULL;
 	}
@@ -85,6 +85,8 @@ struct worker *worker_free(struct worker *worker)
 		winst_free(e->value);
 	map_fini(&worker->instances);
 	close_drivers(worker);
+	volumes_close(worker->volumes);
+	volume_info_fini(&worker->volume_info);
 	store_close(worker->store);
 	strv_fini(&worker->subnets);
 	strv_fini(&worker->problems);

@@ -11,6 +11,7 @@
 #include "overlay/overlay.h"
 #include "runtime/runtime.h"
 #include "store/store.h"
+#include "volume/volume.h"
 #include "wire/bus.h"
 #include "wire/stream.h"
 
@@ -36,7 +37,8 @@ struct worker_config {
 	struct worker_runtime runtimes[WORKER_RUNTIMES_MAX];
 	size_t n_runtimes;
 	struct image_config images;
-	const char *data_dir; /* logs go below it */
+	struct volume_config volumes; /* but for data_dir, which is the worker's */
+	const char *data_dir;         /* logs and volumes go below it */
 	const char *node_id;
 	const char *hostname;
 	const char *address;

@@ -110,8 +110,8 @@ class Host:
         return ("up", "--image-root", self.images.root, "--node-name", self.name,
                 "--log-level", "debug")
 
-    def up(self):
-        self.holm(*self.up_words(), "--detach", seconds=120)
+    def up(self, *more):
+        self.holm(*self.up_words(), *more, "--detach", seconds=120)
         return self
 
     @property
