@@ -135,6 +135,16 @@ static int parse_svc_pool(struct overlay_plan *plan, const char *text, struct er
 	return 0;
 }
 
+/* Its digits as a number; 0 is the group that links have by default. */
+static uint32_t group_of(const char *node)
+{
+	uint32_t group = 0;
+
+	for (const char *c = node; *c; c++)
+		group = group << 4 | (uint32_t)(*c <= '9' ? *c - '0' : *c - 'a' + 10);
+	return group ? group : 1;
+}
+
 int overlay_plan_init(struct overlay_plan *plan, const struct overlay_config *config,
 		      struct err *err)
 {
@@ -151,6 +161,7 @@ int overlay_plan_init(struct overlay_plan *plan, const struct overlay_config *co
 	if (r < 0)
 		return r;
 	STR_COPY(p.node, config->node_id);
+	p.leaving_group = group_of(p.node);
 	STR_COPY(p.domain, config->domain);
 	snprintf(p.bridge, sizeof(p.bridge), "holm-%s", p.node);
 	for (int i = 0; i < 2; i++)

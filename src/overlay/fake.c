@@ -161,9 +161,11 @@ static int fake_attach(struct overlay *ov, const struct overlay_link_spec *spec,
 	return 0;
 }
 
-static int fake_detach(struct overlay *ov, const char *instance_id, uint32_t ip, struct err *err)
+static int fake_detach(struct overlay *ov, const struct overlay_leaver *leavers, size_t n,
+		       struct err *err)
 {
-	free(map_remove(&ov->net->links, instance_id));
+	for (size_t i = 0; i < n; i++)
+		free(map_remove(&ov->net->links, leavers[i].instance_id));
 	return 0;
 }
 

@@ -38,6 +38,12 @@ struct overlay_link {
 	unsigned mtu;
 };
 
+/* One that is to have no link any more. */
+struct overlay_leaver {
+	char instance_id[ID_SIZE];
+	uint32_t ip; /* 0: not known */
+};
+
 struct overlay_backend {
 	char instance_id[ID_SIZE];
 	uint32_t number;
@@ -76,8 +82,10 @@ struct overlay_driver {
 	/* Makes the link, or finds it as it should be. */
 	int (*attach)(struct overlay *ov, const struct overlay_link_spec *spec,
 		      struct overlay_link *ret, struct err *err);
-	/* Removes it, and the address's connection-tracking entries. Gone is success. */
-	int (*detach)(struct overlay *ov, const char *instance_id, uint32_t ip, struct err *err);
+	/* Removes links, and their addresses' connection-tracking entries; many in about the time of
+	 * one. Gone is success. After a failure any of them may be left. */
+	int (*detach)(struct overlay *ov, const struct overlay_leaver *leavers, size_t n,
+		      struct err *err);
 	/* Makes service addresses, port mappings and names what the table says, changing only what
 	 * differs, atomically; forgets connections of backends that went away. A backend that is
 	 * listed without being ready keeps those it has. */

@@ -13,6 +13,7 @@ struct overlay_plan {
 	char node[9];        /* the first 8 of the node's id, in the names of all that is ours */
 	char bridge[16];     /* holm-1a2b3c4d, also the name of the nft table */
 	char carrier[2][16]; /* h1a2b3cc0, h1a2b3cc1: a pair that keeps the bridge in operation */
+	uint32_t leaving_group; /* of links that are being deleted: the same digits as a number */
 	char netns_prefix[32];
 	char run_dir[32];    /* what the name server, which is not root, reads */
 	uint32_t ns_first;   /* namespace pool */

@@ -10,6 +10,9 @@ struct net_op {
 	struct winst *inst;
 	struct overlay_link_spec spec;
 	struct overlay_link link;
+	struct overlay_leaver *leavers; /* parallel to leaving, which are busy until it is done */
+	struct winst **leaving;
+	size_t n_leavers;
 	struct strv blocks;
 	struct proc_id nameserver; /* after setup */
 	uint64_t seq;
@@ -22,6 +25,8 @@ static void net_op_fini(struct op *op)
 	struct net_op *n = container_of(op, struct net_op, op);
 
 	strv_fini(&n->blocks);
+	free(n->leavers);
+	free(n->leaving);
 	for (size_t i = 0; i < n->table.n_services; i++)
 		free(n->table.services[i].backends);
 	strv_fini(&n->names);
@@ -203,16 +208,13 @@ static void detach_run(struct op *op)
 {
 	struct net_op *n = container_of(op, struct net_op, op);
 
-	op->result = n->driver->detach(n->overlay, n->spec.instance_id, n->spec.ip, &op->err);
+	op->result = n->driver->detach(n->overlay, n->leavers, n->n_leavers, &op->err);
 }
 
-static void detach_done(struct op *op)
+static void detached(struct winst *inst, const struct op *op)
 {
-	struct net_op *n = container_of(op, struct net_op, op);
-	struct winst *inst = n->inst;
-
 	if (op->result < 0) {
-		log_warning("instance %s: detach: %s", inst->id, op->err.msg);
+		log_warning("instance %s: %s", inst->id, op->err.msg);
 		winst_fail(inst, &op->err);
 		inst->is_busy = false;
 		return;
@@ -222,19 +224,50 @@ static void detach_done(struct op *op)
 	winst_step_done(inst);
 }
 
+static void detach_begin(struct worker *worker);
+
+static void detach_done(struct op *op)
+{
+	struct net_op *n = container_of(op, struct net_op, op);
+	struct worker *worker = op->worker;
+
+	worker->is_detaching = false;
+	if (worker->n_leaving)
+		detach_begin(worker);
+	for (size_t i = 0; i < n->n_leavers; i++)
+		detached(n->leaving[i], op);
+}
+
+/* All that wait, in one step: the kernel takes about as long for many links as for one. */
+static void detach_begin(struct worker *worker)
+{
+	struct net_op *n = net_op_new(worker, NULL, detach_run, detach_done);
+
+	n->leaving = TAKE(worker->leaving);
+	n->n_leavers = worker->n_leaving;
+	worker->n_leaving = 0;
+	n->leavers = xcalloc(n->n_leavers, sizeof(*n->leavers));
+	for (size_t i = 0; i < n->n_leavers; i++) {
+		STR_COPY(n->leavers[i].instance_id, n->leaving[i]->id);
+		parse_ipv4(n->leaving[i]->record.namespace_ip, &n->leavers[i].ip);
+	}
+	worker->is_detaching = true;
+	op_begin(worker, EXECUTOR_NETWORK, &n->op);
+}
+
 void network_detach(struct winst *inst)
 {
-	if (!inst->worker->overlay) { /* it could not be opened: there is nothing of ours to find */
+	struct worker *worker = inst->worker;
+
+	if (!worker->overlay) { /* it could not be opened: there is nothing of ours to find */
 		inst->is_attached = false;
 		inst->may_have_link = false;
 		winst_step_done(inst);
 		return;
 	}
-	struct net_op *n = net_op_new(inst->worker, inst, detach_run, detach_done);
-
-	STR_COPY(n->spec.instance_id, inst->id);
-	parse_ipv4(inst->record.namespace_ip, &n->spec.ip);
-	op_begin(inst->worker, EXECUTOR_NETWORK, &n->op);
+	*ARRAY_ADD(worker->leaving, worker->n_leaving) = inst;
+	if (!worker->is_detaching)
+		detach_begin(worker);
 }
 
 /* 0 where there is none. */

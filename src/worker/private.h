@@ -151,6 +151,10 @@ struct worker {
 	struct err down_err;  /* what could not be stopped in time */
 	bool is_closing_down; /* instances are gone, the overlay is going */
 
+	struct winst **leaving; /* that wait to be detached */
+	size_t n_leaving;
+	bool is_detaching;
+
 	int nameserver_fd; /* pidfd, -1: none */
 	struct io *nameserver_watch;
 	uint64_t publish_seq; /* counts publications begun */

@@ -88,6 +88,7 @@ struct worker *worker_free(struct worker *worker)
 	volumes_close(worker->volumes);
 	volume_info_fini(&worker->volume_info);
 	store_close(worker->store);
+	free(worker->leaving);
 	strv_fini(&worker->subnets);
 	strv_fini(&worker->problems);
 	if (worker->nameserver_fd >= 0)

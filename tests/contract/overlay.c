@@ -155,16 +155,38 @@ static void a_link_is_as_it_was(void **state)
 static void detach_is_repeatable(void **state)
 {
 	struct fixture *f = begin(state);
+	struct overlay_leaver leaver = { .ip = NS(2) };
 	struct overlay_link link;
-	char id[ID_SIZE];
 	struct err err;
 
+	kit_id(2, leaver.instance_id);
 	assert_int_equal(attach(f, 2, false, &link), 0);
 	for (int i = 0; i < 2; i++) {
-		must(f->driver->detach(f->ov, kit_id(2, id), NS(2), &err), &err);
+		must(f->driver->detach(f->ov, &leaver, 1, &err), &err);
 		assert_int_equal(count_links(f), 0);
 	}
 	assert_int_equal(attach(f, 2, false, &link), 0);
+}
+
+static void many_are_detached_at_once(void **state)
+{
+	struct fixture *f = begin(state);
+	struct overlay_leaver leavers[4] = { 0 };
+	struct overlay_link link;
+	struct err err;
+
+	for (unsigned i = 0; i < ARRAY_LEN(leavers); i++) {
+		kit_id(2 + i, leavers[i].instance_id);
+		leavers[i].ip = NS(2 + i);
+	}
+	/* The last one has none, and the one behind it stays. */
+	for (unsigned n = 2; n < 7; n++)
+		if (n != 5)
+			assert_int_equal(attach(f, n, n == 3, &link), 0);
+	must(f->driver->detach(f->ov, leavers, ARRAY_LEN(leavers), &err), &err);
+	assert_int_equal(count_links(f), 1);
+	must(f->driver->detach(f->ov, leavers, ARRAY_LEN(leavers), &err), &err);
+	assert_int_equal(count_links(f), 1);
 }
 
 static void an_address_beyond_the_blocks_is_refused(void **state)
@@ -241,6 +263,7 @@ int main(void)
 		ON_BOTH(wants_setup_first),
 		ON_BOTH(a_link_is_as_it_was),
 		ON_BOTH(detach_is_repeatable),
+		ON_BOTH(many_are_detached_at_once),
 		ON_BOTH(an_address_beyond_the_blocks_is_refused),
 		ON_BOTH(down_forgets_everything_and_setup_brings_it_back),
 		ON(fake, a_simulated_connection_follows_the_table),

@@ -6,9 +6,12 @@ static int remove_instances(struct overlay *ov, struct err *err)
 	auto_strv struct strv ids = { 0 };
 	int r = link_list(ov, &ids, err);
 
-	for (size_t i = 0; r == 0 && i < ids.n; i++)
-		r = link_detach(ov, ids.items[i], 0, err);
-	return r;
+	if (r < 0)
+		return r;
+	auto_free struct overlay_leaver *all = xcalloc(ids.n, sizeof(*all));
+	for (size_t i = 0; i < ids.n; i++)
+		STR_COPY(all[i].instance_id, ids.items[i]);
+	return link_detach(ov, all, ids.n, err);
 }
 
 /* Links that never got an alias, and those of the bridge. */

@@ -212,32 +212,57 @@ int link_attach(struct overlay *ov, const struct overlay_link_spec *spec, struct
 
 /* A link without alias is one that a crash left behind. */
 static bool is_link_of(const struct overlay *ov, const struct netlink_link *link,
-		       const char *instance_id, uint32_t ip)
+		       const struct overlay_leaver *leaver)
 {
 	char ifname[OVERLAY_IFNAME_MAX];
 
-	if (!overlay_ifname_is_ours(&ov->plan, link->name))
-		return false;
 	if (link->alias[0])
-		return str_eq(link->alias, instance_id);
-	return ip && str_eq(link->name, overlay_ifname(&ov->plan, ip, ifname));
+		return str_eq(link->alias, leaver->instance_id);
+	return leaver->ip && str_eq(link->name, overlay_ifname(&ov->plan, leaver->ip, ifname));
 }
 
-int link_detach(struct overlay *ov, const char *instance_id, uint32_t ip, struct err *err)
+static bool is_leaving(const struct overlay *ov, const struct netlink_link *link,
+		       const struct overlay_leaver *leavers, size_t n)
 {
-	auto_free char *netns = netns_path_of(ov, instance_id);
-	auto_free struct netlink_link *links = NULL;
-	size_t n = 0;
-	int r = netlink_link_list(ov->nl, &links, &n, err);
+	if (!overlay_ifname_is_ours(&ov->plan, link->name))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (is_link_of(ov, link, &leavers[i]))
+			return true;
+	return false;
+}
 
-	for (size_t i = 0; r == 0 && i < n; i++)
-		if (is_link_of(ov, &links[i], instance_id, ip))
-			r = netlink_link_delete(ov->nl, links[i].index, err);
-	if (r == 0)
+static int delete_links(struct overlay *ov, const struct overlay_leaver *leavers, size_t n,
+			struct err *err)
+{
+	auto_free struct netlink_link *links = NULL;
+	auto_free uint32_t *indexes = NULL;
+	size_t n_links = 0;
+	size_t n_indexes = 0;
+	int r = netlink_link_list(ov->nl, &links, &n_links, err);
+
+	for (size_t i = 0; r == 0 && i < n_links; i++)
+		if (is_leaving(ov, &links[i], leavers, n))
+			*ARRAY_ADD(indexes, n_indexes) = links[i].index;
+	return r < 0 ? r
+		     : netlink_links_delete(ov->nl, indexes, n_indexes, ov->plan.leaving_group,
+					    err);
+}
+
+int link_detach(struct overlay *ov, const struct overlay_leaver *leavers, size_t n, struct err *err)
+{
+	int r = delete_links(ov, leavers, n, err);
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		auto_free char *netns = netns_path_of(ov, leavers[i].instance_id);
+
 		r = netns_remove(netns, err);
-	if (r == 0 && ip)
-		r = flows_forget_address(ip, err);
-	return r < 0 ? err_wrap(err, "detach %s", instance_id) : 0;
+	}
+	if (r == 0)
+		r = flows_forget(leavers, n, err);
+	return r < 0 ? err_wrap(err, "detach %s%s", leavers[0].instance_id,
+				n > 1 ? " and others" : "")
+		     : 0;
 }
 
 static void add_id(struct strv *ids, const char *id)

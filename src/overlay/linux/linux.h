@@ -35,7 +35,8 @@ int sysctl_set(const char *path, const char *value, struct err *err);
 /* link.c */
 int link_attach(struct overlay *ov, const struct overlay_link_spec *spec, struct overlay_link *ret,
 		struct err *err);
-int link_detach(struct overlay *ov, const char *instance_id, uint32_t ip, struct err *err);
+int link_detach(struct overlay *ov, const struct overlay_leaver *leavers, size_t n,
+		struct err *err);
 int link_list(struct overlay *ov, struct strv *ret, struct err *err);
 
 /* rules.c: the nftables table. */
@@ -43,8 +44,8 @@ int rules_load_if_absent(struct overlay *ov, struct err *err);
 int rules_publish(struct overlay *ov, const struct overlay_table *table, struct err *err);
 int rules_remove(struct overlay *ov, struct err *err);
 int rules_exist(struct overlay *ov, bool *ret, struct err *err);
-/* Forgets the connections of an address, or of all of ours. */
-int flows_forget_address(uint32_t ip, struct err *err);
+/* Forgets the connections of these, or of all of ours. */
+int flows_forget(const struct overlay_leaver *leavers, size_t n, struct err *err);
 int flows_forget_pools(const struct overlay_plan *plan, struct err *err);
 
 /* nameserver.c: a dnsmasq that outlives us. */

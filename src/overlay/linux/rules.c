@@ -175,16 +175,35 @@ int rules_remove(struct overlay *ov, struct err *err)
 	return nft_run(ov->nft, text, err);
 }
 
-static bool has_address(const struct conntrack_flow *flow, void *arg)
-{
-	uint32_t ip = *(const uint32_t *)arg;
+/* Addresses in ascending order. */
+struct addresses {
+	uint32_t *items;
+	size_t n;
+};
 
-	return flow->src == ip || flow->dst == ip || flow->reply_src == ip || flow->reply_dst == ip;
+static bool has(const struct addresses *a, uint32_t ip)
+{
+	return bsearch(&ip, a->items, a->n, sizeof(ip), overlay_ip_compare);
 }
 
-int flows_forget_address(uint32_t ip, struct err *err)
+static bool has_address(const struct conntrack_flow *flow, void *arg)
 {
-	int r = conntrack_sweep(has_address, &ip, err);
+	return has(arg, flow->src) || has(arg, flow->dst) || has(arg, flow->reply_src) ||
+	       has(arg, flow->reply_dst);
+}
+
+int flows_forget(const struct overlay_leaver *leavers, size_t n, struct err *err)
+{
+	auto_free uint32_t *ips = xcalloc(n, sizeof(*ips));
+	struct addresses addresses = { .items = ips };
+
+	for (size_t i = 0; i < n; i++)
+		if (leavers[i].ip)
+			ips[addresses.n++] = leavers[i].ip;
+	if (!addresses.n)
+		return 0;
+	qsort(ips, addresses.n, sizeof(*ips), overlay_ip_compare);
+	int r = conntrack_sweep(has_address, &addresses, err);
 
 	return r < 0 ? r : 0;
 }

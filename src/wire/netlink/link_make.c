@@ -61,6 +61,38 @@ int netlink_link_delete(struct netlink *nl, uint32_t index, struct err *err)
 				     : 0;
 }
 
+/* Whoever else puts links into this group has them deleted, too. */
+static int set_group(struct netlink *nl, uint32_t index, uint32_t group, struct err *err)
+{
+	struct nlmsghdr *nlh = link_begin(nl, 0, index, 0);
+
+	mnl_attr_put_u32(nlh, IFLA_GROUP, group);
+	int r = netlink_send(nl, nlh);
+	return r < 0 && r != -ENODEV
+		       ? err_set(err, r, "set group of link %u: %s", index, strerror(-r))
+		       : 0;
+}
+
+int netlink_links_delete(struct netlink *nl, const uint32_t *indexes, size_t n, uint32_t group,
+			 struct err *err)
+{
+	if (n == 0)
+		return 0;
+	if (n == 1)
+		return netlink_link_delete(nl, indexes[0], err);
+	for (size_t i = 0; i < n; i++) {
+		int r = set_group(nl, indexes[i], group, err);
+
+		if (r < 0)
+			return r;
+	}
+	struct nlmsghdr *nlh = netlink_begin(nl, RTM_DELLINK, 0);
+	netlink_begin_header(nlh, sizeof(struct ifinfomsg));
+	mnl_attr_put_u32(nlh, IFLA_GROUP, group);
+	int r = netlink_send(nl, nlh);
+	return r < 0 && r != -ENODEV ? err_set(err, r, "remove %zu links: %s", n, strerror(-r)) : 0;
+}
+
 int netlink_bridge_make(struct netlink *nl, const char *name, const uint8_t *mac, struct err *err)
 {
 	struct nlmsghdr *nlh = link_begin(nl, NLM_F_CREATE, 0, 0);

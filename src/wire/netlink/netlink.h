@@ -55,6 +55,10 @@ int netlink_link_await(const char *netns_path, const char *name, unsigned timeou
 		       struct err *err);
 /* Gone is success. */
 int netlink_link_delete(struct netlink *nl, uint32_t index, struct err *err);
+/* Several as one: the kernel waits for all of its processors once, not once a link. `group` is a
+ * number (not 0) that no other link of the host has as its group. Gone is success. */
+int netlink_links_delete(struct netlink *nl, const uint32_t *indexes, size_t n, uint32_t group,
+			 struct err *err);
 
 /* Without spanning tree, forwarding delay and multicast snooping; or sets an existing one so. */
 int netlink_bridge_make(struct netlink *nl, const char *name, const uint8_t *mac, struct err *err);

@@ -174,10 +174,11 @@ static int refuse_setup(struct overlay *ov, const struct strv *blocks, struct er
 	return err_set(err, -EBUSY, "bridge: busy");
 }
 
-static int refuse_detach(struct overlay *ov, const char *instance_id, uint32_t ip, struct err *err)
+static int refuse_detach(struct overlay *ov, const struct overlay_leaver *leavers, size_t n,
+			 struct err *err)
 {
 	if (!n_refusals)
-		return overlay_fake.detach(ov, instance_id, ip, err);
+		return overlay_fake.detach(ov, leavers, n, err);
 	n_refusals--;
 	return err_set(err, -EBUSY, "link: busy");
 }

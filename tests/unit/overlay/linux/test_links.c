@@ -46,10 +46,11 @@ static int attach_tap(struct kit *kit, unsigned n, uint32_t uid, struct overlay_
 
 static void detach(struct kit *kit, unsigned n)
 {
-	char id[ID_SIZE];
+	struct overlay_leaver leaver = { .ip = NS(n) };
 	struct err err = { 0 };
 
-	if (overlay_linux.detach(kit->ov, kit_id(n, id), NS(n), &err) < 0)
+	kit_id(n, leaver.instance_id);
+	if (overlay_linux.detach(kit->ov, &leaver, 1, &err) < 0)
 		fail_msg("%s", err.msg);
 }
 
