@@ -30,6 +30,12 @@ def memory_gib():
     return os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30
 
 
+def size_kib(program):
+    """Of the client and the program that it becomes for all else."""
+    whole = f'{program}d'
+    return (os.path.getsize(program) + (os.path.getsize(whole) if os.path.exists(whole) else 0)) // 1024
+
+
 def facts(program):
     commit = first_line(['git', '-C', os.path.dirname(os.path.abspath(__file__)), 'describe',
                          '--always', '--dirty'])
@@ -39,4 +45,4 @@ def facts(program):
             f'runc {version(["runc", "--version"])}, '
             f'QEMU {version(["qemu-system-x86_64", "--version"])}; '
             f'holm {version([program, "version"])} at {commit}, '
-            f'{os.path.getsize(program) // 1024} KiB')
+            f'{size_kib(program)} KiB')

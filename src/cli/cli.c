@@ -97,6 +97,13 @@ static int run(const struct args *args, struct cli_call *call)
 	return args->command->run(call);
 }
 
+/* Help and mistakes are told from the whole table of commands. */
+static bool is_for_whole(const struct args *args, const struct cli_call *call)
+{
+	return !args->command || args->globals[GLOBAL_HELP] || args->command->needs_whole ||
+	       call->api;
+}
+
 int cli_run(int argc, char **argv, struct cli_call *call)
 {
 	struct args args;
@@ -110,6 +117,10 @@ int cli_run(int argc, char **argv, struct cli_call *call)
 	call->data_dir = first(args.globals[GLOBAL_DATA_DIR], from_env("HOLM_DATA_DIR"),
 			       CLI_DATA_DIR);
 	call->api = first(args.globals[GLOBAL_API], from_env("HOLM_API"), NULL);
+	if (call->extension && call->extension->become && (code < 0 || is_for_whole(&args, call))) {
+		args_fini(&args);
+		return call->extension->become(argc, argv);
+	}
 	if (code < 0) {
 		code = cli_error(call, CLI_USAGE, "%s", err.msg);
 		fprintf(call->err, "Try `holm help%s%s`.\n", args.command ? " " : "",

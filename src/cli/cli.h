@@ -33,6 +33,7 @@ struct cli_command {
 	size_t n_options;
 	size_t min_args, max_args;
 	int (*run)(const struct cli_call *call); /* returns the exit code */
+	bool needs_whole;                        /* the small program cannot run it */
 	/* Instead of `run`: commands of two words ("image ls"), whose names begin with ours. */
 	const struct cli_command *subs;
 	size_t n_subs;
@@ -53,12 +54,27 @@ struct cli_call {
 	const struct cli_extension *extension;
 };
 
-/* What main() adds. */
+struct http_client_request;
+struct http_client_response;
+struct http_client_upgrade;
+struct err;
+
+/* What main() adds. The small program, `holm`, has none of it but `become`: it does what a client of
+ * this machine does most, without loading libraries, and is replaced by the whole one, `holmd`, for
+ * all else. */
 struct cli_extension {
 	const struct cli_command *commands;
 	size_t n_commands;
 	/* `holm down` when no daemon answers; returns the exit code. NULL: an error is printed. */
 	int (*down_offline)(const struct cli_call *call, bool is_purge);
+	/* Asks an API elsewhere: http_client_perform(). */
+	int (*perform)(const struct http_client_request *request, struct http_client_response *ret,
+		       struct err *err);
+	/* The same for connections both ways: http_client_upgrade(). */
+	int (*upgrade)(const struct http_client_request *request, const char *protocol,
+		       struct http_client_upgrade *ret, struct err *err);
+	/* The same words to the whole program. Returns only if there is none, with the exit code. */
+	int (*become)(int argc, char **argv);
 };
 
 /* Value of an option of the command ("" for a switch), NULL if it was not given. */

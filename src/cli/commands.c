@@ -103,6 +103,7 @@ static const struct cli_command commands[] = {
 		.options = down_options,
 		.n_options = ARRAY_LEN(down_options),
 		.run = run_down,
+		.needs_whole = true,
 	},
 	{
 		.name = "version",
@@ -116,6 +117,7 @@ static const struct cli_command commands[] = {
 		.summary = "explain a command, or list them",
 		.max_args = 2,
 		.run = run_help,
+		.needs_whole = true,
 	},
 };
 

@@ -128,6 +128,14 @@ static int tell_refused(const struct remote *remote, const struct http_client_re
 			 remote->url);
 }
 
+static int perform(const struct remote *remote, const struct http_client_request *request,
+		   struct http_client_response *response, struct err *err)
+{
+	if (remote->socket)
+		return http_client_perform_local(request, response, err);
+	return remote->call->extension->perform(request, response, err);
+}
+
 static bool is_good(unsigned status)
 {
 	return status >= 200 && status < 300;
@@ -163,7 +171,7 @@ int remote_ask(const struct remote *remote, const struct question *q, struct rep
 
 	if (q->body)
 		strv_add(&headers, "Content-Type: application/json");
-	if (http_client_perform(&request, &response, &err) < 0)
+	if (perform(remote, &request, &response, &err) < 0)
 		return q->is_quiet ? CLI_UNREACHABLE : tell_unreachable(remote, &err);
 	if (!is_good(response.status))
 		return tell_refused(remote, &response);
@@ -225,7 +233,7 @@ int remote_listen(const struct remote *remote, const struct listening *l)
 			return CLI_TIMEOUT;
 		request.total_timeout_ms = (uint32_t)(l->deadline_ms - now);
 	}
-	if (http_client_perform(&request, &response, &err) < 0)
+	if (perform(remote, &request, &response, &err) < 0)
 		return end_of_listening(remote, &sink, &err);
 	return is_good(response.status) ? CLI_OK : tell_refused(remote, &response);
 }

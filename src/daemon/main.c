@@ -1,4 +1,4 @@
-/* The program: the client's commands, and those that run roles. */
+/* The whole program, `holmd`: the client's commands, and those that run roles. */
 #include "cli/cli.h"
 #include "daemon/up.h"
 

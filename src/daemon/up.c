@@ -8,6 +8,7 @@
 #include "daemon/roles.h"
 #include "daemon/up.h"
 #include "loop/child.h"
+#include "wire/http_client/http_client.h"
 
 #define READY_WITHIN_MS 90000
 #define GONE_WITHIN_MS  10000
@@ -274,4 +275,6 @@ const struct cli_extension up_extension = {
 	.commands = commands,
 	.n_commands = ARRAY_LEN(commands),
 	.down_offline = down_offline,
+	.perform = http_client_perform,
+	.upgrade = http_client_upgrade,
 };

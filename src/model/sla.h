@@ -46,6 +46,14 @@ struct sla_volume { /* see model/volume.h for the three kinds */
 	char *config;   /* JSON object */
 };
 
+/* What follows when an instance ends by itself. */
+enum sla_restart {
+	RESTART_ALWAYS,
+	RESTART_ON_FAILURE, /* a clean end is the end: COMPLETED */
+	RESTART_NEVER,      /* every end is: COMPLETED or FAILED */
+	RESTART_N
+};
+
 /* One microservice: what is asked for. Also the stored spec of a service. */
 struct service_spec {
 	char *microservice_id; /* "" or absent in a descriptor */
@@ -81,9 +89,11 @@ struct service_spec {
 	char *sla_violation_strategy;
 	char *target_node;
 	struct strv vm_images;
-	uint32_t replicas; /* Holm: wanted instances; meaningful if has_replicas */
-	bool has_replicas; /* the descriptor named them */
-	uint32_t grace_s;  /* Holm: seconds from stop signal to kill; 0: 10 */
+	uint32_t replicas;        /* Holm: wanted instances; meaningful if has_replicas */
+	bool has_replicas;        /* the descriptor named them */
+	uint32_t grace_s;         /* Holm: seconds from stop signal to kill; 0: 10 */
+	enum sla_restart restart; /* Holm: meaningful if has_restart; see spec_restart() */
+	bool has_restart;
 };
 
 struct sla_app {
@@ -103,6 +113,7 @@ struct sla {
 	size_t n_apps;
 };
 
+extern const char *const sla_restart_names[]; /* ended by NULL */
 extern const struct field_table service_spec_table;
 extern const struct field_table sla_table;
 
@@ -118,6 +129,8 @@ void sla_fini(struct sla *sla);
 bool spec_is_unikernel(const struct service_spec *spec);
 /* What makes running instances be replaced differs (replicas, say, does not). */
 bool spec_needs_replacement(const struct service_spec *a, const struct service_spec *b);
+/* The policy in effect: without one, always; of a one_shot, on-failure. */
+enum sla_restart spec_restart(const struct service_spec *spec);
 /* The URL of `code` for this architecture ("amd64"), the caller's, or NULL if none is given.
  * Without arch, code itself. */
 char *spec_code_for_arch(const struct service_spec *spec, const char *arch);

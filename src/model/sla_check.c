@@ -263,6 +263,14 @@ static int check_constraints(struct check *c)
 	return 0;
 }
 
+static int check_restart(struct check *c)
+{
+	if (!c->spec->one_shot || spec_restart(c->spec) != RESTART_ALWAYS)
+		return 0;
+	return refuse(c, "restart", "on-failure or never, since one_shot ends at exit code 0",
+		      sla_restart_names[RESTART_ALWAYS]);
+}
+
 static bool is_nothing(const char *json)
 {
 	return !json || str_eq(json, "[]") || str_eq(json, "{}") || str_eq(json, "\"\"");
@@ -296,9 +304,9 @@ static int warn_of_unused(struct check *c)
 static int check_service(struct check *c)
 {
 	static const rule_fn rules[] = {
-		check_service_name, check_runtime,     check_code,     check_environment,
-		check_platform,     check_ports,       check_rr_ip,    check_rr_ip_v6,
-		check_volumes,      check_constraints, warn_of_unused,
+		check_service_name, check_runtime,     check_code,    check_environment,
+		check_platform,     check_ports,       check_rr_ip,   check_rr_ip_v6,
+		check_volumes,      check_constraints, check_restart, warn_of_unused,
 	};
 	int r = 0;
 

@@ -25,6 +25,14 @@ static const char *const pull_names[] = {
 };
 static_assert(ARRAY_LEN(pull_names) == SLA_PULL_N + 1, "a name per policy");
 
+const char *const sla_restart_names[] = {
+	[RESTART_ALWAYS] = "always",
+	[RESTART_ON_FAILURE] = "on-failure",
+	[RESTART_NEVER] = "never",
+	[RESTART_N] = NULL,
+};
+static_assert(ARRAY_LEN(sla_restart_names) == RESTART_N + 1, "a name per policy");
+
 #define STRUCT sla_addresses
 static const struct field addresses_fields[] = {
 	S(rr_ip, "rr_ip", F_STR, TEXT,
@@ -116,7 +124,7 @@ static const struct field service_spec_fields[] = {
 	S(port, "port", F_STR, TEXT,
 	  .help = "`HOST[:CONTAINER][/PROTOCOL]` joined by semicolons; `tcp` or `udp`, without: tcp"),
 	S(one_shot, "one_shot", F_BOOL, .flags = F_OMIT_EMPTY,
-	  .help = "ends as COMPLETED on exit code 0 instead of starting again"),
+	  .help = "ends as COMPLETED on exit code 0; started again only after a failure"),
 	S(privileged, "privileged", F_BOOL, .flags = F_OMIT_EMPTY,
 	  .help = "container: may use /dev/fuse"),
 	S(platform, "platform", F_STR, TEXT, .help = "container: such as `linux/arm64`"),
@@ -141,6 +149,9 @@ static const struct field service_spec_fields[] = {
 	  .help = "Holm: instances; absent: 1 at creation, later as it is"),
 	S(grace_s, "grace_s", F_U32, .max = GRACE_S_MAX, .flags = F_OMIT_EMPTY,
 	  .help = "Holm: seconds from the signal to stop until it is killed; 0: 10"),
+	S(restart, "restart", F_ENUM, .names = sla_restart_names, .flags = F_GIVEN,
+	  .given_offset = offsetof(struct service_spec, has_restart),
+	  .help = "Holm: what follows an end; without it `always`, with `one_shot` `on-failure`"),
 };
 #undef STRUCT
 FIELD_TABLE(service_spec_table, struct service_spec, "microservice", service_spec_fields);

@@ -17,15 +17,24 @@ bool spec_is_unikernel(const struct service_spec *spec)
 	return str_eq(spec->virtualization, "unikernel");
 }
 
+enum sla_restart spec_restart(const struct service_spec *spec)
+{
+	if (spec->has_restart)
+		return spec->restart;
+	return spec->one_shot ? RESTART_ON_FAILURE : RESTART_ALWAYS;
+}
+
 /* Only these may differ between what runs and what is asked for: they tell how many, where, under
  * which address and how to stop, or nobody acts on them. */
 static bool is_kept_over_change(const char *name)
 {
 	static const char *const names[] = {
-		"microserviceID",         "replicas",      "grace_s",     "constraints",
-		"connectivity",           "addresses",     "args",        "state",
-		"sla_violation_strategy", "target_node",   "added_files", "vm_images",
-		"bandwidth_in",           "bandwidth_out", "port",        "pull",
+		"microserviceID", "replicas",      "grace_s",
+		"constraints",    "connectivity",  "addresses",
+		"args",           "state",         "sla_violation_strategy",
+		"target_node",    "added_files",   "vm_images",
+		"bandwidth_in",   "bandwidth_out", "port",
+		"pull",           "restart",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)

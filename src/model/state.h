@@ -7,7 +7,7 @@
 #include "base/err.h"
 
 /*  REQUESTED → NODE_SCHEDULED → CREATING → CREATED → RUNNING → DEAD → CREATING … (restart)
- *      │                            │                   ├→ COMPLETED (one_shot, exit 0)
+ *      │                            │                   ├→ COMPLETED (exit 0, not to restart)
  *      └→ NO_WORKER_CAPACITY        └→ FAILED ───────→ CREATING … (retry)
  *  every state → UNDEPLOYED */
 enum instance_state {
@@ -17,9 +17,10 @@ enum instance_state {
 	STATE_CREATING,           /* image, network, start: the detail tells which */
 	STATE_CREATED,            /* runs, but not ready yet */
 	STATE_RUNNING,            /* the runtime confirmed it */
-	STATE_FAILED,             /* could not be started; the detail tells why and when next */
+	STATE_FAILED,             /* could not be started (the detail tells why and when next), or
+				     failed and is not started again, by its restart policy */
 	STATE_DEAD,               /* ended by itself; started again */
-	STATE_COMPLETED,          /* one_shot, ended with exit code 0 */
+	STATE_COMPLETED,          /* ended with exit code 0, and stays so by its restart policy */
 	STATE_UNDEPLOYED,         /* being removed, or removed */
 	STATE_N
 };

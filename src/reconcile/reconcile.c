@@ -71,3 +71,10 @@ enum reconcile_action reconcile_next(const struct reconcile_facts *f)
 		return ACTION_NONE;
 	return keep(f);
 }
+
+enum reconcile_ending reconcile_ending(enum sla_restart policy, bool is_clean)
+{
+	if (policy == RESTART_ALWAYS || (policy == RESTART_ON_FAILURE && !is_clean))
+		return ENDING_RESTART;
+	return is_clean ? ENDING_COMPLETED : ENDING_FAILED;
+}

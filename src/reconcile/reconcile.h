@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/sla.h"
+
 enum run_phase { RUN_ABSENT, RUN_ALIVE, RUN_ENDED };
 
 struct reconcile_facts {
@@ -43,5 +45,14 @@ enum reconcile_action {
 
 enum reconcile_action reconcile_next(const struct reconcile_facts *facts);
 const char *reconcile_action_name(enum reconcile_action action);
+
+/* What an end by itself leads to. */
+enum reconcile_ending {
+	ENDING_RESTART,
+	ENDING_COMPLETED, /* it stays ended, and that is well */
+	ENDING_FAILED,    /* it stays ended, and that is not */
+};
+/* `is_clean`: exit code 0. */
+enum reconcile_ending reconcile_ending(enum sla_restart policy, bool is_clean);
 
 #endif

@@ -13,3 +13,11 @@ void runtime_info_fini(struct runtime_info *info)
 	strv_fini(&info->problems);
 	*info = (struct runtime_info){ 0 };
 }
+
+void runtime_images_fini(struct runtime_images *images)
+{
+	for (size_t i = 0; i < images->n; i++)
+		free(images->items[i].name);
+	free(images->items);
+	*images = (struct runtime_images){ 0 };
+}

@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/proc.h"
 #include "model/image_source.h"
+#include "runtime/exec.h"
 
 struct cancel; /* loop/loop.h */
 
@@ -60,7 +61,7 @@ struct runtime_spec {
 	const char *name;    /* app.appns.service.servicens.instance.N, for people */
 	const char *runtime; /* docker, runc, runsc, …: sub-runtime of a driver that has some */
 	const char *image; /* containers: name it was fetched under; unikernels: folder with kernel */
-	const char *digest; /* of the image, kept as a label */
+	const char *digest; /* of the image, kept as a label; containers start from it, "": by name */
 	const struct strv *cmd;
 	const struct strv *env; /* K=V */
 	uint32_t memory_mib;    /* 0: no limit (unikernel: 64) */
@@ -124,6 +125,34 @@ struct runtime_info {
 };
 void runtime_info_fini(struct runtime_info *info);
 
+/* An image that a runtime stores for this node. */
+struct runtime_image {
+	char *name;
+	char digest[DIGEST_SIZE]; /* of its manifest */
+	char platform[64];        /* "linux/arm64/v8"; "" if parts of it are missing */
+	uint64_t bytes; /* on disk: blobs and unpacked layers, those it shares with others too */
+	uint64_t created_ms; /* unix time: since when the name leads to it */
+	uint64_t used_ms;    /* unix time: fetched or last touched */
+	bool is_earlier;     /* its name (up to the @) leads to a newer image by now */
+};
+struct runtime_images {
+	struct runtime_image *items;
+	size_t n;
+};
+void runtime_images_fini(struct runtime_images *images);
+
+/* What a runtime with RUNTIME_CAP_IMAGES can do with the images that it stores. */
+struct runtime_image_ops {
+	int (*list)(void *state, struct runtime_images *ret, struct err *err);
+	/* Forgets the names, and removes what nothing refers to any more: neither an image, nor a
+	 * container, nor another node. A name that is not there is success. `ret_freed`: bytes. */
+	int (*remove)(void *state, const struct strv *names, uint64_t *ret_freed, struct err *err);
+	/* Notes that the image was used just now. -ENOENT. */
+	int (*touch)(void *state, const char *name, struct err *err);
+	/* Adds the folders whose file systems images fill. */
+	int (*dirs)(void *state, struct strv *ret, struct err *err);
+};
+
 enum runtime_caps {
 	RUNTIME_CAP_IMAGES = 1, /* stores container images itself: has_image, fetch */
 	RUNTIME_CAP_NETNS = 2,  /* wants a network namespace; else a tap */
@@ -143,6 +172,7 @@ struct runtime_driver {
 	/* Proves what works by running it. May take seconds. */
 	int (*probe)(void *state, struct runtime_info *ret, struct err *err);
 
+	const struct runtime_image_ops *images; /* CAP_IMAGES, else NULL */
 	/* CAP_IMAGES: 0 with the digest if the image is there complete, -ENOENT if not. */
 	int (*has_image)(void *state, const char *name, char digest[DIGEST_SIZE], struct err *err);
 	int (*fetch)(void *state, struct image_source *source, const struct runtime_ctx *ctx,
@@ -170,6 +200,7 @@ struct runtime_driver {
 		    struct err *err);
 	int (*stats)(void *state, const char *instance_id, struct runtime_stats *ret,
 		     struct err *err);
+	const struct runtime_exec_ops *exec; /* NULL: nothing can be run in what it runs */
 };
 
 extern const struct runtime_driver containerd_driver, qemu_driver;

@@ -1,7 +1,8 @@
-/* Streams between a client's request and the node that can serve it (logs, later exec and cp).
+/* Streams between a client's request and the node that can serve it (logs, calls, exec, cp).
  *
- * In-process hub: a node registers an opener under its id; whoever opens gets bytes until the end.
- * All on the loop's thread. Back-pressure: the serving side stops while `is_full` says so. */
+ * In-process hub: a node registers an opener under its id; whoever opens gets bytes until the end,
+ * and may send some. All on the loop's thread. Back-pressure, either way: who sends stops while
+ * `is_full` of the other side says so, and is told of room again by `room`. */
 #ifndef HOLM_WIRE_STREAM_H
 #define HOLM_WIRE_STREAM_H
 
@@ -18,6 +19,7 @@ struct stream_reader {
 	void (*data)(void *arg, const char *data, size_t len);
 	void (*end)(void *arg, const struct err *err);
 	bool (*is_full)(void *arg); /* may be NULL: never */
+	void (*room)(void *arg);    /* the serving side takes bytes again; may be NULL */
 	void *arg;
 };
 
@@ -35,8 +37,23 @@ struct stream *stream_open(struct stream_hub *hub, const char *node_id, const ch
 			   const struct stream_reader *reader, struct err *err);
 /* By the reader: no further callback; the server is told by its `gone`. */
 void stream_close(struct stream *stream);
+/* Bytes for the serving side; those that nobody wants are dropped. */
+void stream_write(struct stream *stream, const char *data, size_t len);
+bool stream_is_clogged(const struct stream *stream); /* the serving side is full */
+/* The reader is full no more. */
+void stream_drained(struct stream *stream);
 
-/* For the serving side. */
+/* For the serving side, which may take bytes, too. Callbacks may be NULL. */
+struct stream_server {
+	void (*take)(void *arg, const char *data, size_t len);
+	bool (*is_full)(void *arg);
+	void (*room)(void *arg); /* the reader takes bytes again */
+	void (*gone)(void *arg); /* the reader has closed: nothing is to be called any more */
+	void *arg;
+};
+void stream_serve_both(struct stream *stream, const struct stream_server *server);
+/* The serving side is full no more. */
+void stream_accept(struct stream *stream);
 void stream_serve(struct stream *stream, void (*gone)(void *arg), void *arg);
 void stream_send(struct stream *stream, const char *data, size_t len);
 bool stream_is_full(const struct stream *stream);

@@ -6,9 +6,8 @@
 
 #include "worker/private.h"
 
-#define RETRY_FIRST_MS   200
-#define RETRY_CAP_MS     60000
-#define HEALTHY_AFTER_MS 10000
+#define RETRY_FIRST_MS 200
+#define RETRY_CAP_MS   60000
 
 struct winst *winst_new(struct worker *worker, const char *id)
 {
@@ -64,7 +63,7 @@ static void on_update_retry(void *arg)
 	winst_tick(inst);
 }
 
-static uint64_t back_off(struct winst *inst)
+uint64_t winst_back_off(struct winst *inst)
 {
 	uint64_t delay_ms = retry_delay_ms(inst->worker->config.loop, inst->failures++,
 					   RETRY_FIRST_MS, RETRY_CAP_MS);
@@ -76,7 +75,7 @@ static uint64_t back_off(struct winst *inst)
 
 void winst_fail(struct winst *inst, const struct err *err)
 {
-	uint64_t delay_ms = back_off(inst);
+	uint64_t delay_ms = winst_back_off(inst);
 
 	bool is_leaving = !inst->record.is_wished || inst->worker->is_down;
 
@@ -114,35 +113,10 @@ void winst_save_fail(struct winst *inst, const struct err *err)
 		winst_update_fail(inst, err);
 	} else if (inst->record.is_completed) {
 		log_warning("instance %s of %s: %s", inst->id, inst->wish.sname, err->msg);
-		back_off(inst);
+		winst_back_off(inst);
 	} else {
 		winst_fail(inst, err);
 	}
-}
-
-/* An end by itself: DEAD with the reason and another start, or COMPLETED. */
-static void note_end(struct winst *inst)
-{
-	const struct runtime_status *s = &inst->status;
-	uint64_t now_ms = loop_wall_ms(inst->worker->config.loop);
-	bool is_healthy = s->started_ms && s->started_ms + HEALTHY_AFTER_MS <= now_ms;
-
-	inst->memory_bytes = 0;
-	if (!inst->record.is_wished || inst->is_draining)
-		return;
-	log_info("instance %s of %s ended: %s", inst->id, inst->current.sname, s->detail);
-	if (inst->current.spec.one_shot && s->end == RUNTIME_END_CLEAN) {
-		inst->record.is_completed = true;
-		STR_COPY(inst->record.detail, s->detail);
-		winst_set_state(inst, STATE_COMPLETED, "%s", s->detail);
-		records_save(inst);
-		return;
-	}
-	if (is_healthy)
-		inst->failures = 0;
-	uint64_t delay_ms = back_off(inst);
-	winst_set_state(inst, STATE_DEAD, "%s (end %u in a row, next start in %.1f s)", s->detail,
-			inst->failures, (double)delay_ms / 1000);
 }
 
 void winst_saw_run(struct winst *inst, struct runtime_slot *slot,
@@ -159,8 +133,9 @@ void winst_saw_run(struct winst *inst, struct runtime_slot *slot,
 	inst->run = RUN_ENDED;
 	run_unwatch(inst);
 	network_publish(inst->worker);
-	if (!was_ended)
-		note_end(inst);
+	inst->memory_bytes = 0;
+	if (!was_ended && inst->record.is_wished && !inst->is_draining)
+		ending_note(inst);
 }
 
 static bool fetches(const struct winst *inst, uint32_t generation)
@@ -204,6 +179,7 @@ static void advance(struct winst *inst)
 	fields_fini(&msg_deploy_table, &inst->current);
 	fields_copy(&msg_deploy_table, &inst->wish, &inst->current);
 	inst->record.is_completed = false;
+	inst->record.is_failed = false;
 	inst->update_error[0] = '\0';
 	inst->failures = 0;
 	inst->update_failures = 0;

@@ -85,7 +85,7 @@ static void opened(struct worker *worker)
 		struct winst *inst = e->value;
 
 		if (inst->record.is_completed)
-			winst_set_state(inst, STATE_COMPLETED, "%s", inst->record.detail);
+			ending_tell_recorded(inst);
 	}
 	if (worker->subnets.n)
 		network_setup(worker);

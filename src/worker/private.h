@@ -6,6 +6,7 @@
 #include "model/message.h"
 #include "reconcile/reconcile.h"
 #include "worker/call.h"
+#include "worker/life/life.h"
 #include "worker/op.h"
 #include "worker/worker.h"
 
@@ -21,8 +22,9 @@ struct run_record {
 	bool is_wished;
 	char namespace_ip[IPV4_STR_MAX]; /* "" until it has one */
 	uint32_t incarnation;
-	bool is_completed;
-	char detail[DETAIL_MAX]; /* how a completed one ended */
+	bool is_completed;       /* the current spec ran to its end and stays ended */
+	bool is_failed;          /* meaningful then: that was a failure */
+	char detail[DETAIL_MAX]; /* how it ended then */
 };
 
 /* Somebody who waits for an image: an instance, or a question to the node. Embedded in what is the
@@ -88,7 +90,8 @@ struct winst {
 	uint64_t publish_after; /* RUNNING is told once this publication is done; 0: it is */
 	struct timer *retry;    /* back-off after an end or failed start */
 	struct timer *update_retry;
-	unsigned failures; /* in a row */
+	unsigned failures;    /* in a row */
+	struct ending ending; /* the last one */
 	unsigned update_failures;
 	enum instance_state state; /* what is told, with detail and the rest in `told` */
 	char detail[DETAIL_MAX];
@@ -175,6 +178,8 @@ void winst_fail(struct winst *inst, const struct err *err);
 void winst_save_fail(struct winst *inst, const struct err *err);
 /* The same as winst_fail() for the image of a newer spec: what runs goes on. */
 void winst_update_fail(struct winst *inst, const struct err *err);
+/* Begins the wait after a failure and counts it; returns how long. */
+uint64_t winst_back_off(struct winst *inst);
 void winst_set_state(struct winst *inst, enum instance_state state, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Facts from the runtime, found at start or after an exit. */

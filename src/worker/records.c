@@ -14,6 +14,7 @@ static const struct field record_fields[] = {
 	  .size = IPV4_STR_MAX },
 	{ "incarnation", F_U32, 0, offsetof(struct run_record, incarnation) },
 	{ "is_completed", F_BOOL, 0, offsetof(struct run_record, is_completed) },
+	{ "is_failed", F_BOOL, 0, offsetof(struct run_record, is_failed) },
 	{ "detail", F_CHARS, 0, offsetof(struct run_record, detail), .size = DETAIL_MAX },
 };
 static FIELD_TABLE(record_table, struct run_record, "record", record_fields);

@@ -11,12 +11,15 @@ struct run_op {
 	char id[ID_SIZE];
 	uint32_t grace_ms;
 	bool is_found;
+	bool is_after_end; /* stop: of one that ended by itself */
 	struct runtime_status status;
+	char *log_path;
+	uint64_t since_ms;               /* begin of the run whose output counts */
+	char output[LAST_WORDS_MAX + 1]; /* of one that ended, at its end */
 	/* start */
 	struct runtime_spec spec;
 	struct msg_deploy deploy;
 	char *image;
-	char *log_path;
 	char *name;
 	char *search;
 	struct runtime_mount *mounts;
@@ -47,6 +50,8 @@ static struct run_op *run_op_new(struct winst *inst, void (*run)(struct op *op),
 	r->inst = inst;
 	r->slot = inst->slot;
 	STR_COPY(r->id, inst->id);
+	r->log_path = logs_path(inst->worker, inst->id);
+	r->since_ms = inst->status.started_ms;
 	return r;
 }
 
@@ -56,6 +61,8 @@ static void start_run(struct op *op)
 	struct runtime_ctx ctx = { .cancel = &op->cancel };
 
 	op->result = r->slot->driver->start(r->slot->state, &r->spec, &ctx, &r->status, &op->err);
+	if (op->result == 0 && r->status.phase == RUNTIME_ENDED)
+		last_words_read(r->log_path, r->status.started_ms, r->output);
 }
 
 static void start_done(struct op *op)
@@ -70,9 +77,10 @@ static void start_done(struct op *op)
 		winst_step_done(inst);
 		return;
 	}
-	winst_saw_run(inst, r->slot, &r->status);
 	log_info("instance %s of %s started: %s, pid %d", inst->id, inst->current.sname,
-		 inst->status.kind, (int)inst->status.proc.pid);
+		 r->status.kind, (int)r->status.proc.pid);
+	STR_COPY(inst->ending.output, r->output);
+	winst_saw_run(inst, r->slot, &r->status);
 	if (inst->run == RUN_ALIVE) { /* it may have ended as soon as it was started */
 		/* Told as RUNNING only when its addresses lead to it. */
 		inst->state = STATE_CREATED;
@@ -162,7 +170,6 @@ static void start(struct winst *inst)
 	fields_copy(&msg_deploy_table, &inst->current, &r->deploy);
 	r->image = xstrdup(inst->image);
 	r->name = hostname_of(&r->deploy);
-	r->log_path = logs_path(inst->worker, inst->id);
 	r->search = search_domains(r->deploy.sname, inst->worker->config.overlay_config.domain);
 	r->link = inst->link;
 	STR_COPY(r->digest, inst->digest);
@@ -196,6 +203,8 @@ static void stop_run(struct op *op)
 	struct runtime_ctx ctx = { .cancel = &op->cancel, .grace_ms = r->grace_ms };
 
 	op->result = r->slot->driver->stop(r->slot->state, r->id, &ctx, &r->status, &op->err);
+	if (r->is_after_end) /* now all of its output is written */
+		last_words_read(r->log_path, r->since_ms, r->output);
 }
 
 static void stop_done(struct op *op)
@@ -217,6 +226,8 @@ static void stop_done(struct op *op)
 	inst->memory_bytes = 0;
 	inst->status = (struct runtime_status){ 0 };
 	network_publish(inst->worker);
+	if (r->is_after_end)
+		ending_output(inst, r->output);
 	winst_step_done(inst);
 }
 
@@ -225,6 +236,7 @@ static void stop_begin(struct winst *inst, uint32_t grace_ms)
 	struct run_op *r = run_op_new(inst, stop_run, stop_done);
 
 	r->grace_ms = grace_ms;
+	r->is_after_end = inst->run == RUN_ENDED;
 	op_begin(inst->worker, EXECUTOR_RUNTIME, &r->op);
 }
 
@@ -292,8 +304,11 @@ static void inspect_run(struct op *op)
 
 	op->result = r->slot->driver->list(r->slot->state, r->id, &list, &op->err);
 	r->is_found = op->result == 0 && list.n > 0;
-	if (r->is_found)
+	if (r->is_found) {
 		r->status = list.items[0];
+		if (r->status.phase == RUNTIME_ENDED)
+			last_words_read(r->log_path, r->since_ms, r->output);
+	}
 	if (op->result == 0)
 		runtime_list_fini(&list);
 }
@@ -334,6 +349,7 @@ static void inspect_done(struct op *op)
 		STR_COPY(r->status.detail, "ended, and its runtime knows nothing of it any more");
 	}
 	inst->needs_inspect = false;
+	STR_COPY(inst->ending.output, r->output);
 	winst_saw_run(inst, r->slot, &r->status);
 	if (inst->needs_inspect)
 		look_again_later(inst);

@@ -14,8 +14,9 @@ class Bootstrap(fixture.ToolTest):
         super().setUp()
         self.tree = self.root / "tree"
         self.write("tree/meson.build", "project('holm', 'c')\nsubdir('src')\n")
-        for folder, name in (("daemon", "holm"), ("helper", "holm-helper")):
-            self.write(f"tree/src/{folder}/meson.build", f"executable('{name}', 'main.c')\n")
+        for folder, names in (("daemon", ("holm", "holmd")), ("helper", ("holm-helper",))):
+            self.write(f"tree/src/{folder}/meson.build",
+                       "".join(f"executable('{name}', 'main.c')\n" for name in names))
             self.write(f"tree/src/{folder}/main.c", "int main(void)\n{\n\treturn 0;\n}\n")
         self.write("tree/src/meson.build", "subdir('daemon')\nsubdir('helper')\n")
         shutil.copy(TOP / "bootstrap", self.tree)
@@ -51,6 +52,7 @@ class Bootstrap(fixture.ToolTest):
         self.run_bootstrap("install", "--prefix", "/opt/holm")
         files = self.files()
         self.assertIn("opt/holm/bin/holm", files)
+        self.assertIn("opt/holm/libexec/holmd", files)
         self.assertIn("opt/holm/libexec/holm-helper", files)
         unit = self.target / "opt/holm/lib/systemd/system/holm.service"
         self.assertIn("ExecStart=/opt/holm/bin/holm up\n", unit.read_text())

@@ -183,3 +183,47 @@ def test_connections_do_not_stick_to_the_dead(host, images):
     host.holm("scale", "box", 1, "--wait")
     for _ in range(20):
         assert value(host.page(zero["service_address"]), "host") == "box-0"
+
+
+def test_a_failure_without_restarts_stays_over_restarts_of_holm(host, images):
+    done = host.apply(box(images, restart="never", cmd=[
+        "/bin/sh", "-c", "echo step 1; echo cannot go on >&2; exit 3"]))
+    assert done.returncode != OK and "exit code 3" in done.stderr
+    view = host.wait_instance("box", lambda v: "last output" in v["reason"], "tells its output")
+    assert view["state"] == "FAILED" and view["pid"] == 0
+    assert view["reason"] == ("exit code 3, not started again (restart: never); "
+                              "last output: step 1 | cannot go on")
+    host.kill()
+    host.up()
+    again = host.wait_instance("box", lambda v: v["state"] == "FAILED", "is still FAILED")
+    assert again["incarnation"] == view["incarnation"] and again["reason"] == view["reason"]
+
+
+def test_on_failure_starts_failures_again_only(host, images):
+    before = host.deploy(box(images, restart="on-failure"))[0]
+    with host.events() as events:
+        host.end_instance(before["address"], "exit?code=3")
+        events.wait_state("DEAD", "box")
+        view = events.wait_state("RUNNING", "box")
+        host.end_instance(view["address"], "exit?code=0")
+        assert events.wait_state("COMPLETED", "box")["reason"] == "exit code 0"
+    host.kill()
+    host.up()
+    view = host.wait_instance("box", lambda v: v["state"] == "COMPLETED", "is still COMPLETED")
+    assert view["incarnation"] == before["incarnation"] + 1
+
+
+def test_a_crash_loop_tells_its_last_output(host, images):
+    host.apply(box(images, cmd=["/bin/sh", "-c", "echo no database; exit 3"]), wait=False)
+    view = host.wait_instance(
+        "box", lambda v: "crash loop" in v["reason"] and "output" in v["reason"], "loops")
+    assert re.fullmatch(r"exit code 3, crash loop: \d+ ends in a row, next start in [\d.]+ s; "
+                        r"last output: no database", view["reason"])
+
+
+def test_out_of_memory_is_told(host, images):
+    before = host.deploy(box(images, memory=64, cmd=["/bin/httpd"]))[0]
+    with host.events() as events:
+        host.end_instance(before["address"], "alloc?mib=200")
+        told = events.wait_state("DEAD", "box")["reason"]
+    assert told.startswith("killed: out of memory, limit 64 MiB, next start in"), told

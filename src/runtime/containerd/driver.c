@@ -2,6 +2,8 @@
 #include "base/base.h"
 #include "loop/loop.h"
 #include "runtime/containerd/driver.h"
+#include "runtime/containerd/exec/exec.h"
+#include "runtime/containerd/image_store.h"
 #include "wire/grpc/grpc.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
@@ -113,6 +115,7 @@ static int driver_open(const struct runtime_config *config, void **ret, struct e
 		return r;
 	}
 	d->has_swap_limit = has_swap_limit(&d->cgroups);
+	exec_sweep(d);
 	*ret = d;
 	return 0;
 }
@@ -129,6 +132,7 @@ const struct runtime_driver containerd_driver = {
 	.close = driver_close,
 	.shutdown = driver_shutdown,
 	.probe = caps_probe,
+	.images = &image_store_ops,
 	.has_image = image_has,
 	.fetch = image_fetch,
 	.start = container_start,
@@ -136,4 +140,5 @@ const struct runtime_driver containerd_driver = {
 	.stop = container_stop,
 	.list = container_list,
 	.stats = container_stats,
+	.exec = &containerd_exec_ops,
 };

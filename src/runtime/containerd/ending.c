@@ -8,27 +8,28 @@
 #define SIGNAL_BASE 128
 #define SIGNAL_MAX  64
 
-/* "signal 9 (SIGKILL)" */
-static const char *signal_words(uint32_t sig, char out[40])
+/* "killed by SIGKILL (exit 137)" */
+static void write_signal(uint32_t exit_code, char *detail, size_t size)
 {
+	uint32_t sig = exit_code - SIGNAL_BASE;
 	const char *name = oci_signal_name((int)sig);
 
-	snprintf(out, 40, name ? "signal %u (%s)" : "signal %u", sig, name);
-	return out;
+	if (name)
+		snprintf(detail, size, "killed by %s (exit %u)", name, exit_code);
+	else
+		snprintf(detail, size, "killed by signal %u (exit %u)", sig, exit_code);
 }
 
 enum runtime_end ending_of(uint32_t exit_code, uint64_t oom_kills, char *detail, size_t size)
 {
 	bool is_signal = exit_code > SIGNAL_BASE && exit_code <= SIGNAL_BASE + SIGNAL_MAX;
-	char words[40];
 
 	if (oom_kills && exit_code == SIGNAL_BASE + SIGKILL) {
 		snprintf(detail, size, "out of memory: killed by the kernel at its memory limit");
 		return RUNTIME_END_OOM;
 	}
 	if (is_signal) {
-		snprintf(detail, size, "killed by %s",
-			 signal_words(exit_code - SIGNAL_BASE, words));
+		write_signal(exit_code, detail, size);
 		return RUNTIME_END_CRASH;
 	}
 	snprintf(detail, size,

@@ -5,6 +5,7 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "runtime/containerd/driver.h"
+#include "runtime/containerd/image_store.h"
 
 #define LEASE_HOURS   2
 #define LOCK_RETRY_MS 200
@@ -43,17 +44,14 @@ static void random_id(char out[ID_SIZE])
 	id_format(bytes, out);
 }
 
-int image_load(struct client *client, const char *name, struct oci_image *ret, char **ret_chain,
+int image_load(struct client *client, const char *digest, struct oci_image *ret, char **ret_chain,
 	       struct err *err)
 {
 	auto_free char *manifest = NULL;
-	auto_free char *digest = NULL;
 	auto_free char *config = NULL;
 	auto_free char *text = NULL;
-	int r = containerd_image_find(&client->api, name, &digest, err);
+	int r = containerd_blob_read(&client->api, digest, OCI_MANIFEST_MAX, &manifest, err);
 
-	if (r == 0)
-		r = containerd_blob_read(&client->api, digest, OCI_MANIFEST_MAX, &manifest, err);
 	if (r == 0)
 		r = oci_manifest_config(manifest, &config, err);
 	if (r == 0)
@@ -61,7 +59,7 @@ int image_load(struct client *client, const char *name, struct oci_image *ret, c
 	if (r == 0)
 		r = oci_image_parse(text, ret, err);
 	if (r < 0)
-		return err_wrap(err, "find image %s", name);
+		return err_wrap(err, "read image %s", digest);
 	*ret_chain = oci_chain_id(&ret->diff_ids, ret->diff_ids.n);
 	return 0;
 }
@@ -70,17 +68,19 @@ int image_has(void *state, const char *name, char digest[DIGEST_SIZE], struct er
 {
 	auto_client struct client client = client_open(state, NULL);
 	auto_oci_image struct oci_image image = { 0 };
+	auto_containerd_image struct containerd_image found = { 0 };
 	auto_free char *chain = NULL;
-	auto_free char *found = NULL;
-	int r = image_load(&client, name, &image, &chain, err);
+	int r = containerd_image_get(&client.api, name, &found, err);
 
+	if (r == 0)
+		r = image_load(&client, found.digest, &image, &chain, err);
 	if (r == 0)
 		r = containerd_snapshot_find(&client.api, chain, err);
 	if (r == 0)
-		r = containerd_image_find(&client.api, name, &found, err);
+		r = image_store_claim(state, &client.api, &found, err);
 	if (r < 0)
 		return r;
-	str_copy(digest, DIGEST_SIZE, found);
+	str_copy(digest, DIGEST_SIZE, found.digest);
 	return 0;
 }
 
@@ -322,7 +322,7 @@ static int fetch_leased(struct fetch *f, struct err *err)
 	if (r == 0)
 		r = label_blobs(f, chain, err);
 	if (r == 0)
-		r = containerd_image_put(&f->api, f->source->name, &target, NULL, err);
+		r = image_store_put(f->client.driver, &f->api, f->source->name, &target, err);
 	return r;
 }
 

@@ -105,13 +105,29 @@ static uint64_t files_max(void)
 	return limit.rlim_max;
 }
 
+/* By digest: its name may lead to a newer image by now. */
+static int load_image(struct start *s, struct err *err)
+{
+	auto_containerd_image struct containerd_image image = { 0 };
+	const char *digest = s->spec->digest;
+	int r = 0;
+
+	if (str_is_empty(digest)) {
+		r = containerd_image_get(&s->client->api, s->spec->image, &image, err);
+		digest = image.digest;
+	}
+	if (r == 0)
+		r = image_load(s->client, digest, &s->image, &s->chain, err);
+	return r < 0 ? err_wrap(err, "use image %s", s->spec->image) : 0;
+}
+
 static int prepare(struct start *s, struct err *err)
 {
 	struct driver *d = s->client->driver;
 	int r = caps_binary(d, s->spec->runtime, &s->binary, err);
 
 	if (r == 0)
-		r = image_load(s->client, s->spec->image, &s->image, &s->chain, err);
+		r = load_image(s, err);
 	if (r == 0)
 		r = write_files(s, err);
 	if (r == 0)

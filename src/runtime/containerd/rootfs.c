@@ -7,14 +7,28 @@
 #include "base/base.h"
 #include "runtime/containerd/driver.h"
 
+/* What a container has written lies above its image; NULL if there is no such layer. */
+static const char *upper_dir(const struct containerd_mount *m)
+{
+	static const char name[] = "upperdir=";
+
+	for (size_t k = 0; k < m->options.n; k++)
+		if (str_starts(m->options.items[k], name))
+			return m->options.items[k] + strlen(name);
+	return NULL;
+}
+
 /* Folders of the layers, top first. */
 static void layer_dirs(const struct containerd_mounts *mounts, struct strv *ret)
 {
 	for (size_t i = 0; i < mounts->n; i++) {
 		const struct containerd_mount *m = &mounts->items[i];
+		const char *upper = upper_dir(m);
 
 		if (str_eq(m->type, "bind"))
 			strv_add(ret, m->source);
+		if (upper)
+			strv_add(ret, upper);
 		for (size_t k = 0; k < m->options.n; k++) {
 			const char *option = m->options.items[k];
 

@@ -36,6 +36,10 @@ struct containerd_descriptor {
 };
 
 int containerd_version(const struct containerd *c, char **ret, struct err *err);
+/* The folder of a plug-in, by its type ("io.containerd.content.v1") and id; the caller's. -ENOENT if
+ * there is no such plug-in, or it names none. */
+int containerd_plugin_root(const struct containerd *c, const char *type, const char *id, char **ret,
+			   struct err *err);
 
 /* `expire` (RFC 3339) bounds a lease that nobody deletes. */
 int containerd_lease_create(const struct containerd *c, const char *id, const char *expire,
@@ -44,6 +48,8 @@ int containerd_lease_delete(const struct containerd *c, const char *id, struct e
 
 /* Content store. */
 int containerd_blob_find(const struct containerd *c, const char *digest, struct err *err);
+int containerd_blob_size(const struct containerd *c, const char *digest, uint64_t *ret,
+			 struct err *err);
 int containerd_blob_read(const struct containerd *c, const char *digest, size_t max, char **ret,
 			 struct err *err);
 /* Adds labels to those it has. */
@@ -74,7 +80,37 @@ int containerd_image_find(const struct containerd *c, const char *name, char **r
 int containerd_image_put(const struct containerd *c, const char *name,
 			 const struct containerd_descriptor *target,
 			 const struct containerd_labels *labels, struct err *err);
-int containerd_image_delete(const struct containerd *c, const char *name, struct err *err);
+
+/* An image as it is recorded. */
+struct containerd_image {
+	char *name;
+	char *digest; /* of its target */
+	char *media_type;
+	uint64_t size;      /* of the target */
+	struct strv labels; /* "key=value" */
+	uint64_t created_ms;
+	uint64_t updated_ms;
+};
+void containerd_image_fini(struct containerd_image *image);
+#define auto_containerd_image __attribute__((cleanup(containerd_image_fini)))
+/* The value of a label, or "". */
+const char *containerd_image_value(const struct containerd_image *image, const char *key);
+int containerd_image_get(const struct containerd *c, const char *name, struct containerd_image *ret,
+			 struct err *err);
+struct containerd_images {
+	struct containerd_image *items;
+	size_t n;
+};
+void containerd_images_fini(struct containerd_images *images);
+#define auto_containerd_images __attribute__((cleanup(containerd_images_fini)))
+int containerd_image_list(const struct containerd *c, struct containerd_images *ret,
+			  struct err *err);
+/* Sets labels beside those it has; an empty value takes the label away. -ENOENT. */
+int containerd_image_label(const struct containerd *c, const char *name,
+			   const struct containerd_labels *labels, struct err *err);
+/* Gone is success. `is_synced`: returns when the collector has removed what nothing refers to. */
+int containerd_image_delete(const struct containerd *c, const char *name, bool is_synced,
+			    struct err *err);
 
 /* Snapshots. */
 struct containerd_mount {
@@ -97,9 +133,15 @@ struct containerd_snapshot {
 int containerd_snapshot_prepare(const struct containerd *c,
 				const struct containerd_snapshot *snapshot,
 				struct containerd_mounts *ret, struct err *err);
+/* Of a snapshot that is there; -ENOENT. */
+int containerd_snapshot_mounts(const struct containerd *c, const char *key,
+			       struct containerd_mounts *ret, struct err *err);
 int containerd_snapshot_commit(const struct containerd *c, const char *name, const char *key,
 			       const struct containerd_labels *labels, struct err *err);
 int containerd_snapshot_find(const struct containerd *c, const char *key, struct err *err);
+/* Bytes on disk of this layer alone. */
+int containerd_snapshot_usage(const struct containerd *c, const char *key, uint64_t *ret,
+			      struct err *err);
 int containerd_snapshot_remove(const struct containerd *c, const char *key, struct err *err);
 /* Unpacks a layer into the mounts; `ret_diff_id` (the caller's) is its digest uncompressed. */
 int containerd_diff_apply(const struct containerd *c, const struct containerd_descriptor *layer,
@@ -126,6 +168,9 @@ int containerd_container_create(const struct containerd *c,
 /* Before its task is created. */
 int containerd_container_set_spec(const struct containerd *c, const char *id, const char *spec,
 				  struct err *err);
+/* Its OCI spec; the caller's. -ENOENT. */
+int containerd_container_spec(const struct containerd *c, const char *id, char **ret,
+			      struct err *err);
 int containerd_container_delete(const struct containerd *c, const char *id, struct err *err);
 
 /* A record as listed. */
@@ -188,5 +233,40 @@ int containerd_task_get(const struct containerd *c, const char *id, struct conta
 void containerd_process_fini(struct containerd_process *process);
 int containerd_task_list(const struct containerd *c, struct containerd_processes *ret,
 			 struct err *err);
+
+/* Further processes in a container, each with an id of its own there. */
+struct containerd_exec {
+	const char *container_id;
+	const char *id;
+	const char *input; /* paths of FIFOs, "": none */
+	const char *output;
+	const char *error;
+	bool is_terminal;
+	const char *process; /* OCI process, JSON text */
+};
+struct containerd_exec_ref {
+	const char *container_id;
+	const char *id; /* "": the container's first process */
+};
+struct containerd_size {
+	uint32_t columns;
+	uint32_t rows;
+};
+int containerd_exec_add(const struct containerd *c, const struct containerd_exec *exec,
+			struct err *err);
+int containerd_exec_start(const struct containerd *c, struct containerd_exec_ref ref,
+			  pid_t *ret_pid, struct err *err);
+int containerd_exec_get(const struct containerd *c, struct containerd_exec_ref ref,
+			struct containerd_process *ret, struct err *err);
+int containerd_exec_kill(const struct containerd *c, struct containerd_exec_ref ref, int sig,
+			 struct err *err);
+int containerd_exec_wait(const struct containerd *c, struct containerd_exec_ref ref,
+			 uint32_t *ret_exit_code, struct err *err);
+int containerd_exec_delete(const struct containerd *c, struct containerd_exec_ref ref,
+			   uint32_t *ret_exit_code, struct err *err);
+int containerd_exec_close_input(const struct containerd *c, struct containerd_exec_ref ref,
+				struct err *err);
+int containerd_exec_resize(const struct containerd *c, struct containerd_exec_ref ref,
+			   const struct containerd_size *size, struct err *err);
 
 #endif

@@ -33,6 +33,25 @@ int containerd_container_create(const struct containerd *c,
 	return rpc_call(c, RPC("containers.v1.Containers/Create", NULL), &request, NULL, err);
 }
 
+int containerd_container_spec(const struct containerd *c, const char *id, char **ret,
+			      struct err *err)
+{
+	auto_message Ctd__ContainerMessage *answer = NULL;
+	Ctd__IdRequest request = CTD__ID_REQUEST__INIT;
+
+	request.id = rpc_str(id);
+	int r = rpc_call(c,
+			 RPC("containers.v1.Containers/Get", &ctd__container_message__descriptor),
+			 &request, &answer, err);
+	if (r < 0)
+		return r;
+	if (!answer->container || !answer->container->spec)
+		return err_set(err, -EBADMSG, "read container %s: it has no spec", id);
+	*ret = xstrndup((const char *)answer->container->spec->value.data,
+			answer->container->spec->value.len);
+	return 0;
+}
+
 int containerd_container_delete(const struct containerd *c, const char *id, struct err *err)
 {
 	Ctd__IdRequest request = CTD__ID_REQUEST__INIT;

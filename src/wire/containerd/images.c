@@ -40,15 +40,6 @@ int containerd_image_put(const struct containerd *c, const char *name,
 	return r;
 }
 
-int containerd_image_delete(const struct containerd *c, const char *name, struct err *err)
-{
-	Ctd__NameRequest request = CTD__NAME_REQUEST__INIT;
-
-	request.name = rpc_str(name);
-	int r = rpc_call(c, RPC("images.v1.Images/Delete", NULL), &request, NULL, err);
-	return r == -ENOENT ? 0 : r;
-}
-
 void containerd_mounts_fini(struct containerd_mounts *mounts)
 {
 	for (size_t i = 0; i < mounts->n; i++) {
@@ -88,6 +79,21 @@ int containerd_snapshot_prepare(const struct containerd *c,
 	request.labels = pairs;
 	int r = rpc_call(c,
 			 RPC("snapshots.v1.Snapshots/Prepare", &ctd__snapshot_mounts__descriptor),
+			 &request, &answer, err);
+	if (r == 0)
+		take_mounts(answer, ret);
+	return r;
+}
+
+int containerd_snapshot_mounts(const struct containerd *c, const char *key,
+			       struct containerd_mounts *ret, struct err *err)
+{
+	auto_message Ctd__SnapshotMounts *answer = NULL;
+	Ctd__SnapshotKeyRequest request = CTD__SNAPSHOT_KEY_REQUEST__INIT;
+
+	request.snapshotter = rpc_str(c->snapshotter);
+	request.key = rpc_str(key);
+	int r = rpc_call(c, RPC("snapshots.v1.Snapshots/Mounts", &ctd__snapshot_mounts__descriptor),
 			 &request, &answer, err);
 	if (r == 0)
 		take_mounts(answer, ret);

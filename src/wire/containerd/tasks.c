@@ -101,16 +101,23 @@ static struct containerd_process process_of(const Ctd__Process *from)
 int containerd_task_get(const struct containerd *c, const char *id, struct containerd_process *ret,
 			struct err *err)
 {
+	return containerd_exec_get(c, (struct containerd_exec_ref){ id, "" }, ret, err);
+}
+
+int containerd_exec_get(const struct containerd *c, struct containerd_exec_ref ref,
+			struct containerd_process *ret, struct err *err)
+{
 	auto_message Ctd__TaskGetResponse *answer = NULL;
 	Ctd__TaskRequest request = CTD__TASK_REQUEST__INIT;
 
-	request.container_id = rpc_str(id);
+	request.container_id = rpc_str(ref.container_id);
+	request.exec_id = rpc_str(ref.id);
 	int r = rpc_call(c, RPC("tasks.v1.Tasks/Get", &ctd__task_get_response__descriptor),
 			 &request, &answer, err);
 	if (r < 0)
 		return r;
 	if (!answer->process)
-		return err_set(err, -EBADMSG, "read task %s: empty answer", id);
+		return err_set(err, -EBADMSG, "read task %s: empty answer", ref.container_id);
 	*ret = process_of(answer->process);
 	return 0;
 }

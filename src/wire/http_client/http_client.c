@@ -4,15 +4,8 @@
 
 #include <curl/curl.h>
 
-#include "base/base.h"
 #include "loop/loop.h"
-#include "wire/http_client/http_client.h"
-
-#define HEADERS_MAX        (64u << 10)
-#define BODY_MAX           (1u << 20)
-#define CONNECT_TIMEOUT_MS 10000
-#define STALL_TIMEOUT_MS   30000
-#define TOTAL_TIMEOUT_MS   60000
+#include "wire/http_client/internal.h"
 
 struct transfer {
 	const struct http_client_request *request;
@@ -35,26 +28,6 @@ static unsigned status_of(struct transfer *t)
 
 	curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
 	return (unsigned)status;
-}
-
-static const char *header_value(const char *line, const char *name)
-{
-	size_t n = strlen(name);
-
-	if (strncasecmp(line, name, n) != 0 || line[n] != ':')
-		return NULL;
-	return line + n + 1 + strspn(line + n + 1, " \t");
-}
-
-static const char *find_header(const struct strv *headers, const char *name)
-{
-	for (size_t i = 0; i < headers->n; i++) {
-		const char *value = header_value(headers->items[i], name);
-
-		if (value)
-			return value;
-	}
-	return NULL;
 }
 
 static size_t on_header(char *data, size_t size, size_t n, void *arg)
@@ -84,7 +57,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 /* "bytes 100-199/200" must begin where we asked for (RFC 9110 section 14.4). */
 static int check_range(struct transfer *t)
 {
-	const char *range = find_header(&t->received, "Content-Range");
+	const char *range = header_find(&t->received, "Content-Range");
 	uint64_t start;
 
 	if (range && str_starts(range, "bytes ")) {
@@ -194,7 +167,7 @@ static void add_header(struct transfer *t, const char *line)
 static void set_headers(struct transfer *t)
 {
 	const struct http_client_request *r = t->request;
-	bool has_type = r->headers && find_header(r->headers, "Content-Type");
+	bool has_type = r->headers && header_find(r->headers, "Content-Type");
 
 	for (size_t i = 0; r->headers && i < r->headers->n; i++)
 		add_header(t, r->headers->items[i]);
@@ -326,22 +299,9 @@ static int code_of(CURLcode curl_code, int os_code)
 	return -EIO;
 }
 
-/* "method url", without what may be secret in a URL: user, password, query. */
-static char *describe(const struct http_client_request *r)
-{
-	const char *host = strstr(r->url, "://");
-	const char *rest = host ? host + 3 : r->url;
-	size_t to_at = strcspn(rest, "@/?#");
-	const char *shown = rest[to_at] == '@' ? rest + to_at + 1 : rest;
-
-	return xasprintf("%s %.*s%.*s%s%s", r->method ? r->method : "GET", (int)(rest - r->url),
-			 r->url, (int)strcspn(shown, "?#"), shown, r->unix_path ? " over " : "",
-			 r->unix_path ? r->unix_path : "");
-}
-
 static int failed(struct transfer *t, CURLcode curl_code, struct err *err)
 {
-	auto_free char *what = describe(t->request);
+	auto_free char *what = request_describe(t->request);
 	const char *cause = t->curl_error[0] ? t->curl_error : curl_easy_strerror(curl_code);
 	char text[CURL_ERROR_SIZE];
 	long os_code = 0;
@@ -376,16 +336,4 @@ int http_client_perform(const struct http_client_request *request, struct http_c
 	}
 	transfer_fini(&t);
 	return r;
-}
-
-void http_client_response_fini(struct http_client_response *response)
-{
-	strv_fini(&response->headers);
-	free(response->body);
-	*response = (struct http_client_response){ 0 };
-}
-
-const char *http_client_header(const struct http_client_response *response, const char *name)
-{
-	return find_header(&response->headers, name);
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -59,10 +60,35 @@ struct http_client_response {
  * -EPROTO (TLS, not HTTP), -ELOOP (redirects), -E2BIG (body), -EINVAL (URL), -ECANCELED do not. */
 int http_client_perform(const struct http_client_request *request, struct http_client_response *ret,
 			struct err *err);
+/* The same over `unix_path`, without a library to load, for our own server: no authorization, TLS,
+ * redirects, resuming or cancelling. */
+int http_client_perform_local(const struct http_client_request *request,
+			      struct http_client_response *ret, struct err *err);
 void http_client_response_fini(struct http_client_response *response);
 
 /* Value of the first header of that name, or NULL. */
 const char *http_client_header(const struct http_client_response *response, const char *name);
+
+/* A connection that is no longer HTTP (RFC 9110 section 7.8), non-blocking. */
+struct http_client_session;
+struct http_client_upgrade {
+	struct http_client_session *session; /* NULL: refused; the caller's */
+	struct http_client_response response;
+};
+/* Asks to go on with another protocol. Of the request sink, redirects, user and progress are not
+ * looked at. Errors as above. */
+int http_client_upgrade(const struct http_client_request *request, const char *protocol,
+			struct http_client_upgrade *ret, struct err *err);
+/* The same over a unix socket, without libcurl. */
+int http_client_upgrade_local(const struct http_client_request *request, const char *protocol,
+			      struct http_client_upgrade *ret, struct err *err);
+/* To poll() for readiness; what is readable may be less than is there: read until -EAGAIN. */
+int http_client_session_fd(const struct http_client_session *session);
+/* Bytes, 0 at the end, -EAGAIN or -ECONNRESET. */
+ssize_t http_client_session_read(struct http_client_session *session, void *out, size_t size);
+ssize_t http_client_session_write(struct http_client_session *session, const void *data,
+				  size_t len);
+struct http_client_session *http_client_session_free(struct http_client_session *session);
 
 #define auto_http_client_response __attribute__((cleanup(http_client_response_fini)))
 

@@ -121,6 +121,10 @@ int http_stream_write(struct http_request *r, const void *data, size_t len)
 		r->is_starved = true;
 		return -EAGAIN;
 	}
+	if (r->is_upgraded) {
+		upgrade_flush(r);
+		return 0;
+	}
 	if (r->is_suspended)
 		connection_set_deadline(r->conn, r->conn->server->config.stall_timeout_ms);
 	resume(r);
@@ -140,6 +144,11 @@ void http_stream_end(struct http_request *r)
 	r->is_ended = true;
 	if (!r->conn) {
 		request_free(r);
+		return;
+	}
+	if (r->is_upgraded) {
+		connection_set_deadline(r->conn, r->conn->server->config.stall_timeout_ms);
+		upgrade_flush(r);
 		return;
 	}
 	if (r->is_suspended)

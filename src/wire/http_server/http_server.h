@@ -79,4 +79,14 @@ void http_stream_on_room(struct http_request *request, void (*fn)(void *arg), vo
 /* Sends what is left and is done with the request. */
 void http_stream_end(struct http_request *request);
 
+/* Answers with 101 and `protocol` (RFC 9110 section 7.8), which the client has to have asked for, see
+ * http_request_asks_upgrade(). From then on bytes go both ways: to the client as with a stream, by
+ * http_stream_write(), _on_room() and _end(); from it to `take`, in pieces of at most 64 KiB. A
+ * client that closes its end has gone. It is not cut off for taking nothing. */
+void http_upgrade_begin(struct http_request *request, const char *protocol,
+			void (*take)(void *arg, const char *data, size_t len), void *arg);
+/* Whether more of the client's bytes are wanted; at first they are. */
+void http_upgrade_want(struct http_request *request, bool is_wanted);
+bool http_request_asks_upgrade(const struct http_request *request, const char *protocol);
+
 #endif

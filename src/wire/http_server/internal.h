@@ -54,7 +54,7 @@ struct connection {
 	struct io *hangup; /* while the library does not look at the socket */
 };
 
-enum notice { NOTICE_HANDLE = 1, NOTICE_GONE = 2, NOTICE_ROOM = 4 };
+enum notice { NOTICE_HANDLE = 1, NOTICE_GONE = 2, NOTICE_ROOM = 4, NOTICE_EARLY = 8 };
 
 struct http_request {
 	struct list node; /* on the server's `due` */
@@ -87,6 +87,16 @@ struct http_request {
 	bool is_starved; /* a write was refused */
 	bool is_ended;   /* the answer is whole */
 	bool is_cut;
+
+	/* After an upgrade; is_stream is set, too. */
+	bool is_upgraded;
+	struct MHD_UpgradeResponseHandle *upgrade; /* NULL: not yet, or given back */
+	struct io *io;
+	unsigned io_events;
+	struct buf early; /* came with the request */
+	bool is_unwanted; /* what the client sends */
+	void (*take)(void *arg, const char *data, size_t len);
+	void *take_arg;
 };
 
 /* request.c */
@@ -111,6 +121,13 @@ void connection_set_deadline(struct connection *conn, uint64_t delay_ms);
 
 /* answer.c */
 int answer_now(struct http_request *r, unsigned status);
+
+/* upgrade.c */
+/* Something was written, or the end. */
+void upgrade_flush(struct http_request *r);
+void upgrade_take_early(struct http_request *r);
+/* Gives the connection back to the library, which ends it. */
+void upgrade_close(struct http_request *r);
 
 /* linger.c */
 void linger_begin(struct http_server *server, int fd);

@@ -14,6 +14,7 @@ struct http_request *request_new(struct connection *conn, const char *target)
 	r->target = xstrdup(target);
 	buf_init(&r->body, conn->server->config.max_body);
 	buf_init(&r->stream, conn->server->config.max_stream);
+	buf_init(&r->early, conn->server->config.max_body);
 	return r;
 }
 
@@ -28,6 +29,7 @@ void request_free(struct http_request *r)
 	strv_fini(&r->answer_headers);
 	free(r->reply);
 	buf_fini(&r->stream);
+	buf_fini(&r->early);
 	free(r);
 }
 

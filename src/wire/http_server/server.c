@@ -31,6 +31,11 @@ static void act(struct http_server *server, struct http_request *r)
 		server->config.handler(server->config.arg, r);
 		return;
 	}
+	if (r->notices & NOTICE_EARLY) {
+		r->notices &= ~NOTICE_EARLY;
+		upgrade_take_early(r);
+		return;
+	}
 	bool is_gone = r->notices & NOTICE_GONE;
 	void (*fn)(void *) = is_gone ? r->gone : r->room;
 	void *arg = is_gone ? r->gone_arg : r->room_arg;
@@ -243,6 +248,7 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
 		return;
 	struct connection *conn = r->conn;
 	conn->request = NULL;
+	r->io = io_cancel(r->io);
 	conn->hangup = io_cancel(conn->hangup);
 	connection_set_deadline(conn, conn->server->config.idle_timeout_ms);
 	if (!r->is_owned) {
@@ -288,7 +294,7 @@ struct http_server *http_server_new(struct loop *loop, const struct http_server_
 	list_init(&server->due);
 	server->mhd = MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
-			MHD_USE_ERROR_LOG,
+			MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG,
 		0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, server,
 		MHD_OPTION_URI_LOG_CALLBACK, on_target, server, MHD_OPTION_NOTIFY_CONNECTION,
 		on_connection, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
@@ -304,7 +310,7 @@ struct http_server *http_server_new(struct loop *loop, const struct http_server_
 	return server;
 }
 
-/* The library refuses to stop while a connection is suspended. */
+/* The library refuses to stop while a connection is suspended or upgraded. */
 static void resume_all(struct http_server *server)
 {
 	struct list *pos;
@@ -313,7 +319,9 @@ static void resume_all(struct http_server *server)
 	list_for_each(pos, tmp, &server->connections) {
 		struct connection *conn = container_of(pos, struct connection, node);
 
-		if (conn->request)
+		if (conn->request && conn->request->upgrade)
+			upgrade_close(conn->request);
+		else if (conn->request)
 			resume(conn->request);
 	}
 }

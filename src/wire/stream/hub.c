@@ -15,8 +15,7 @@ struct stream_hub {
 struct stream {
 	struct list node;
 	struct stream_reader reader;
-	void (*gone)(void *arg);
-	void *gone_arg;
+	struct stream_server server;
 };
 
 struct stream_hub *stream_hub_new(void)
@@ -78,15 +77,42 @@ static void stream_free(struct stream *stream)
 
 void stream_close(struct stream *stream)
 {
-	if (stream->gone)
-		stream->gone(stream->gone_arg);
+	if (stream->server.gone)
+		stream->server.gone(stream->server.arg);
 	stream_free(stream);
 }
 
 void stream_serve(struct stream *stream, void (*gone)(void *arg), void *arg)
 {
-	stream->gone = gone;
-	stream->gone_arg = arg;
+	stream->server = (struct stream_server){ .gone = gone, .arg = arg };
+}
+
+void stream_serve_both(struct stream *stream, const struct stream_server *server)
+{
+	stream->server = *server;
+}
+
+void stream_write(struct stream *stream, const char *data, size_t len)
+{
+	if (stream->server.take)
+		stream->server.take(stream->server.arg, data, len);
+}
+
+bool stream_is_clogged(const struct stream *stream)
+{
+	return stream->server.is_full && stream->server.is_full(stream->server.arg);
+}
+
+void stream_drained(struct stream *stream)
+{
+	if (stream->server.room)
+		stream->server.room(stream->server.arg);
+}
+
+void stream_accept(struct stream *stream)
+{
+	if (stream->reader.room)
+		stream->reader.room(stream->reader.arg);
 }
 
 void stream_send(struct stream *stream, const char *data, size_t len)

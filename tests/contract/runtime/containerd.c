@@ -9,8 +9,10 @@
 #include <cmocka.h>
 
 #include "base/cgroup.h"
+#include "exec.h"
 #include "fetch.h"
 #include "image/image.h"
+#include "images.h"
 #include "loop/child.h"
 #include "suite.h"
 #include "wire/containerd/containerd.h"
@@ -270,11 +272,24 @@ static int run_all(struct subject *s)
 		cmocka_unit_test_prestate(starts_over_a_stale_record, s),
 		cmocka_unit_test_prestate(leaves_other_nodes_alone, s),
 		cmocka_unit_test_prestate(survives_a_killed_containerd, s),
+		cmocka_unit_test_prestate(exec_tells_output_and_exit_code, s),
+		cmocka_unit_test_prestate(exec_tells_what_cannot_be_run, s),
+		cmocka_unit_test_prestate(exec_has_user_folder_and_environment, s),
+		cmocka_unit_test_prestate(exec_ends_in_time, s),
+		cmocka_unit_test_prestate(exec_takes_input_and_its_end, s),
+		cmocka_unit_test_prestate(exec_has_a_terminal, s),
+		cmocka_unit_test_prestate(exec_left_over_is_ended, s),
 		cmocka_unit_test_prestate(fetch_continues_after_a_break, s),
 		cmocka_unit_test_prestate(fetch_refuses_damaged_blobs, s),
 		cmocka_unit_test_prestate(fetch_refuses_another_content, s),
 		cmocka_unit_test_prestate(fetch_can_be_cancelled, s),
 		cmocka_unit_test_prestate(fetch_serves_several_threads, s),
+		cmocka_unit_test_prestate(images_are_listed, s),
+		cmocka_unit_test_prestate(images_keep_what_runs, s),
+		cmocka_unit_test_prestate(images_share_content, s),
+		cmocka_unit_test_prestate(images_keep_earlier_ones, s),
+		cmocka_unit_test_prestate(images_belong_to_nodes, s),
+		cmocka_unit_test_prestate(images_note_their_use, s),
 	};
 
 	return suite_run(s, tests, ARRAY_LEN(tests));
@@ -325,7 +340,7 @@ static int make_image(const char *dir, struct err *err)
 
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(steps); i++)
 		r = run_tool(dir, steps[i], err);
-	for (int tag = 1; r == 0 && tag <= FETCH_TAGS; tag++)
+	for (int tag = 1; r == 0 && tag <= FETCH_TAGS + IMAGES_TAGS; tag++)
 		r = make_big_image(dir, tag, err);
 	return r;
 }
@@ -336,7 +351,7 @@ static int fetch(struct subject *s, const char *dir, struct err *err)
 	auto_free char *ref = xasprintf("oci:%s/layout:main", dir);
 	struct image_request request = { .ref = ref };
 	struct image_source *source = NULL;
-	char digest[DIGEST_SIZE];
+	char digest[DIGEST_SIZE] = "";
 	int r = image_source_open(&config, &request, NULL, &source, err);
 
 	if (r == 0) {
@@ -349,6 +364,7 @@ static int fetch(struct subject *s, const char *dir, struct err *err)
 		r = s->driver->fetch(s->state, source, NULL, err);
 	if (r == 0)
 		r = s->driver->has_image(s->state, IMAGE, digest, err);
+	STR_COPY(s->digest, digest);
 	if (r == 0 && !str_eq(digest, source->manifest.digest))
 		r = err_set(err, -EIO, "the image has digest %s, not %s", digest,
 			    source->manifest.digest);

@@ -95,6 +95,7 @@ int main(void)
 			    .cgroup_parent = cgroup,
 			    .log_max_bytes = 1 << 20 },
 		.image = image,
+		.digest = "sha256:test",
 		.command = command,
 		.check_gone = check_gone,
 		.has_no_stop_signal = true,

@@ -39,7 +39,7 @@ void instance_init(struct instance *i, const struct subject *subject, enum progr
 		.name = "shop.test.web.prod.instance.0",
 		.runtime = "docker",
 		.image = subject->image,
-		.digest = "sha256:test",
+		.digest = subject->digest,
 		.cmd = &i->cmd,
 		.env = &i->env,
 		.incarnation = 7,
@@ -139,7 +139,7 @@ static void starts_once_and_stops_once(void **state)
 	assert_true(proc_is_alive(&status.watch));
 	assert_int_equal(status.incarnation, 7);
 	assert_int_equal(status.generation, 3);
-	assert_string_equal(status.digest, "sha256:test");
+	assert_string_equal(status.digest, s->digest);
 	assert_true(status.started_ms > 1500000000000);
 	start(s, &i, &again);
 	assert_int_equal(again.proc.pid, status.proc.pid);
@@ -315,6 +315,8 @@ static void kills_what_does_not_listen(void **state)
 	instance_fini(&i);
 }
 
+#define ABSENT "sha256:00000000000000000000000000000000000000000000000000000000000000ff"
+
 static void leaves_nothing_of_a_failed_start(void **state)
 {
 	const struct subject *s = *state;
@@ -324,6 +326,7 @@ static void leaves_nothing_of_a_failed_start(void **state)
 
 	instance_init(&i, s, PROGRAM_IDLE);
 	i.spec.image = "registry.invalid/absent:1";
+	i.spec.digest = ABSENT;
 	assert_int_equal(s->driver->start(s->state, &i.spec, NULL, &status, &err), -ENOENT);
 	assert_non_null(strstr(err.msg, "registry.invalid/absent:1"));
 	s->check_gone(s, i.id);

@@ -24,6 +24,7 @@ struct subject {
 	const struct runtime_driver *driver;
 	struct runtime_config config;
 	const char *image;
+	char digest[DIGEST_SIZE]; /* of the image; "sha256:test" where the driver does not look */
 	/* Fills the command for a program; false if the driver has no such thing. */
 	bool (*command)(enum program program, struct strv *ret);
 	/* Fails the test if the host still has something of an instance that was removed. */

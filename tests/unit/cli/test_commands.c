@@ -53,7 +53,8 @@ static int tear_down(void **state)
 static void run_line(void *arg)
 {
 	struct fixture *f = arg;
-	struct cli_call call = { 0 };
+	static const struct cli_extension extension = { .perform = http_client_perform };
+	struct cli_call call = { .extension = &extension };
 	char *argv[WORDS_MAX];
 	size_t n_out;
 	size_t n_err;

@@ -256,6 +256,17 @@ static void refuses_wrong_values(void **state)
 	refuses("{" NAME "'virtualization':'docker'}", "0].code: required, but missing");
 }
 
+static void refuses_wrong_restarts(void **state)
+{
+	refuses("{" NAME CODE ",'restart':'sometimes'}",
+		"0].restart: expected one of always, on-failure, never, got \"sometimes\"");
+	refuses("{" NAME CODE ",'one_shot':true,'restart':'always'}",
+		"0].restart: expected on-failure or never, since one_shot ends at exit code 0, got "
+		"\"always\"");
+	accepts("{" NAME CODE ",'one_shot':true,'restart':'never'}");
+	accepts("{" NAME CODE ",'one_shot':true}");
+}
+
 static void refuses_wrong_ports(void **state)
 {
 	refuses("{" NAME CODE ",'port':'80:x'}",
@@ -403,6 +414,7 @@ int main(void)
 		cmocka_unit_test(refuses_wrong_documents),
 		cmocka_unit_test(refuses_wrong_names),
 		cmocka_unit_test(refuses_wrong_values),
+		cmocka_unit_test(refuses_wrong_restarts),
 		cmocka_unit_test(refuses_wrong_ports),
 		cmocka_unit_test(refuses_wrong_addresses),
 		cmocka_unit_test(refuses_wrong_code),

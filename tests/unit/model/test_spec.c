@@ -47,8 +47,27 @@ static void what_replaces(void **state)
 	assert_false(replaces("\"replicas\":3"));
 	assert_false(replaces("\"grace_s\":3"));
 	assert_false(replaces("\"pull\":\"always\""));
+	assert_false(replaces("\"restart\":\"never\""));
 	assert_false(replaces("\"constraints\":[{\"type\":\"direct\",\"node\":\"n\"}]"));
 	assert_false(replaces("\"addresses\":{\"rr_ip\":\"10.30.0.9\"}"));
+}
+
+static enum sla_restart restart_of(const char *with)
+{
+	auto_free char *text = xasprintf("{" SPEC "%s}", with);
+	struct service_spec spec = parse(text);
+	enum sla_restart restart = spec_restart(&spec);
+
+	fields_fini(&service_spec_table, &spec);
+	return restart;
+}
+
+static void what_starts_again(void **state)
+{
+	assert_int_equal(restart_of(""), RESTART_ALWAYS);
+	assert_int_equal(restart_of(",\"one_shot\":true"), RESTART_ON_FAILURE);
+	assert_int_equal(restart_of(",\"one_shot\":true,\"restart\":\"never\""), RESTART_NEVER);
+	assert_int_equal(restart_of(",\"restart\":\"on-failure\""), RESTART_ON_FAILURE);
 }
 
 static void code_of_an_architecture(void **state)
@@ -80,6 +99,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_replaces),
+		cmocka_unit_test(what_starts_again),
 		cmocka_unit_test(code_of_an_architecture),
 		cmocka_unit_test(name_parts),
 	};

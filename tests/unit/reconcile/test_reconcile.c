@@ -200,6 +200,26 @@ static void unwished_instance_leaves_nothing(void **state)
 	follow(f, "stop detach none");
 }
 
+static void ends_by_policy(void **state)
+{
+	static const struct {
+		enum sla_restart policy;
+		bool is_clean;
+		enum reconcile_ending expected;
+	} cases[] = {
+		{ RESTART_ALWAYS, true, ENDING_RESTART },
+		{ RESTART_ALWAYS, false, ENDING_RESTART },
+		{ RESTART_ON_FAILURE, true, ENDING_COMPLETED },
+		{ RESTART_ON_FAILURE, false, ENDING_RESTART },
+		{ RESTART_NEVER, true, ENDING_COMPLETED },
+		{ RESTART_NEVER, false, ENDING_FAILED },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(reconcile_ending(cases[i].policy, cases[i].is_clean),
+				 cases[i].expected);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +233,7 @@ int main(void)
 		cmocka_unit_test(completed_instance_stays_ended_until_its_spec_changes),
 		cmocka_unit_test(leftover_of_another_generation_is_stopped),
 		cmocka_unit_test(unwished_instance_leaves_nothing),
+		cmocka_unit_test(ends_by_policy),
 	};
 
 	return cmocka_run_group_tests_name("reconcile", tests, NULL, NULL);

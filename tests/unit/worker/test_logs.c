@@ -115,7 +115,10 @@ static bool is_full(void *arg)
 
 static void open_log(struct fixture *f, struct reader *r, const char *request)
 {
-	const struct stream_reader reader = { on_data, on_end, is_full, r };
+	const struct stream_reader reader = { .data = on_data,
+					      .end = on_end,
+					      .is_full = is_full,
+					      .arg = r };
 	struct err err = { 0 };
 
 	*r = (struct reader){ .f = f };

@@ -111,8 +111,10 @@ static void what_ends_is_started_again(void **state)
 		assert_int_equal(kit_status(kit, ID_1)->incarnation, n);
 		fake_host_end(kit->host, ID_1, RUNTIME_END_ERROR);
 		kit_await(kit, ID_1, STATE_DEAD);
-		auto_free char *words = xasprintf("exit code 1 (end %u in a row, next start in ",
-						  n);
+		auto_free char *words = n == 1 ? xstrdup("exit code 1, next start in ")
+					       : xasprintf("exit code 1, %s%u ends in a row, next "
+							   "start in ",
+							   n == 3 ? "crash loop: " : "", n);
 		assert_non_null(strstr(kit_status(kit, ID_1)->detail, words));
 		assert_false(kit_status(kit, ID_1)->is_ready);
 	}
@@ -295,7 +297,8 @@ static void what_runs_is_adopted(void **state)
 	assert_int_equal(s->incarnation, 1);
 	assert_string_equal(s->namespace_ip, ip);
 	/* What ended meanwhile is seen to have ended, and runs again. */
-	assert_true(kit_has_told(kit, ID_2, "exit code 1 (end 1 in a row"));
+	assert_true(
+		kit_has_told(kit, ID_2, "killed: out of memory, without a limit of its own, next"));
 	assert_int_equal(kit_status(kit, ID_2)->state, STATE_RUNNING);
 	assert_int_equal(kit_status(kit, ID_2)->incarnation, 2);
 }

@@ -18,6 +18,10 @@ struct side {
 	struct err err;
 	char got[64];
 	bool is_full;
+	char taken[64]; /* by the serving side */
+	bool is_clogged;
+	unsigned n_room;
+	unsigned n_server_room;
 };
 
 static void on_gone(void *arg)
@@ -59,9 +63,32 @@ static bool is_full(void *arg)
 	return ((struct side *)arg)->is_full;
 }
 
+static void on_room(void *arg)
+{
+	((struct side *)arg)->n_room++;
+}
+
+static void on_server_room(void *arg)
+{
+	((struct side *)arg)->n_server_room++;
+}
+
+static bool is_clogged(void *arg)
+{
+	return ((struct side *)arg)->is_clogged;
+}
+
+static void on_taken(void *arg, const char *data, size_t len)
+{
+	struct side *side = arg;
+
+	memcpy(side->taken, data, len);
+	side->taken[len] = '\0';
+}
+
 static struct stream *open_stream(struct stream_hub *hub, struct side *side, struct err *err)
 {
-	const struct stream_reader reader = { on_data, on_end, is_full, side };
+	const struct stream_reader reader = { on_data, on_end, is_full, on_room, side };
 
 	return stream_open(hub, "node", "{}", &reader, err);
 }
@@ -113,6 +140,35 @@ static void a_reader_that_closes(void **state)
 	free(side.request);
 }
 
+static void bytes_the_other_way(void **state)
+{
+	struct stream_hub *hub = stream_hub_new();
+	struct side side = { 0 };
+	const struct stream_server server = { on_taken, is_clogged, on_server_room, on_gone,
+					      &side };
+	struct err err = { 0 };
+
+	stream_hub_register(hub, "node", on_open, &side);
+	struct stream *stream = open_stream(hub, &side, &err);
+	stream_write(stream, "lost", 4); /* it takes none yet */
+	assert_false(stream_is_clogged(stream));
+	stream_drained(stream);
+	assert_int_equal(side.n_server_room, 0);
+	stream_serve_both(side.stream, &server);
+	stream_write(stream, "typed", 5);
+	assert_string_equal(side.taken, "typed");
+	side.is_clogged = true;
+	assert_true(stream_is_clogged(stream));
+	stream_accept(side.stream);
+	assert_int_equal(side.n_room, 1);
+	stream_drained(stream);
+	assert_int_equal(side.n_server_room, 1);
+	stream_close(stream);
+	assert_int_equal(side.n_gone, 1);
+	stream_hub_free(hub);
+	free(side.request);
+}
+
 static void a_node_that_comes_and_goes(void **state)
 {
 	struct stream_hub *hub = stream_hub_new();
@@ -141,6 +197,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_and_an_end),
 		cmocka_unit_test(a_reader_that_closes),
+		cmocka_unit_test(bytes_the_other_way),
 		cmocka_unit_test(a_node_that_comes_and_goes),
 	};
 

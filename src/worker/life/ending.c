@@ -1,0 +1,138 @@
+/* Ends: what the restart policy makes of them, and the words for it. */
+#include "worker/life/life.h"
+#include "worker/private.h"
+
+#define LOOP_FROM        3 /* ends in a row that are called a loop */
+#define HEALTHY_AFTER_MS 10000
+
+static void add_restart(const struct ending *ending, struct buf *text)
+{
+	if (ending->n > 1)
+		buf_addf(text, ", %s%u ends in a row", ending->n >= LOOP_FROM ? "crash loop: " : "",
+			 ending->n);
+	buf_addf(text, ", next start in %.1f s", (double)ending->delay_ms / 1000);
+}
+
+void ending_format(const struct ending *ending, char out[DETAIL_MAX])
+{
+	auto_buf struct buf text;
+
+	buf_init(&text, 2 * DETAIL_MAX);
+	buf_add_str(&text, ending->words);
+	if (ending->policy)
+		buf_addf(&text, ", not started again (restart: %s)", ending->policy);
+	else
+		add_restart(ending, &text);
+	if (ending->output[0])
+		buf_addf(&text, "; last output: %s", ending->output);
+	str_copy(out, DETAIL_MAX, text.data);
+}
+
+static void describe(struct winst *inst)
+{
+	const struct runtime_status *s = &inst->status;
+	uint32_t limit_mib = inst->current.spec.memory_mib;
+
+	if (s->end != RUNTIME_END_OOM)
+		STR_COPY(inst->ending.words, s->detail);
+	else if (limit_mib)
+		snprintf(inst->ending.words, sizeof(inst->ending.words),
+			 "killed: out of memory, limit %u MiB", limit_mib);
+	else
+		snprintf(inst->ending.words, sizeof(inst->ending.words),
+			 "killed: out of memory, without a limit of its own");
+}
+
+/* Nothing but a newer wish, or somebody's restart, starts it again; noted on disk. */
+static void note_over(struct winst *inst, bool is_failed)
+{
+	inst->record.is_completed = true;
+	inst->record.is_failed = is_failed;
+	if (is_failed)
+		ending_format(&inst->ending, inst->record.detail);
+	else
+		STR_COPY(inst->record.detail, inst->ending.words);
+	ending_tell_recorded(inst);
+	records_save(inst);
+}
+
+void ending_tell_recorded(struct winst *inst)
+{
+	winst_set_state(inst, inst->record.is_failed ? STATE_FAILED : STATE_COMPLETED, "%s",
+			inst->record.detail);
+}
+
+static void note_restart(struct winst *inst, bool was_healthy)
+{
+	char detail[DETAIL_MAX];
+
+	if (was_healthy)
+		inst->failures = 0;
+	inst->ending.delay_ms = winst_back_off(inst);
+	inst->ending.n = inst->failures;
+	ending_format(&inst->ending, detail);
+	winst_set_state(inst, STATE_DEAD, "%s", detail);
+}
+
+static void follow_policy(struct winst *inst, bool is_clean, bool was_healthy)
+{
+	enum sla_restart policy = spec_restart(&inst->current.spec);
+
+	log_info("instance %s of %s ended: %s", inst->id, inst->current.sname, inst->ending.words);
+	inst->ending.policy = NULL;
+	switch (reconcile_ending(policy, is_clean)) {
+	case ENDING_COMPLETED:
+		note_over(inst, false);
+		return;
+	case ENDING_FAILED:
+		inst->ending.policy = sla_restart_names[policy];
+		note_over(inst, true);
+		return;
+	case ENDING_RESTART:
+		note_restart(inst, was_healthy);
+	}
+}
+
+static bool has_run_for_long(const struct winst *inst)
+{
+	uint64_t started_ms = inst->status.started_ms;
+
+	return started_ms &&
+	       started_ms + HEALTHY_AFTER_MS <= loop_wall_ms(inst->worker->config.loop);
+}
+
+void ending_note(struct winst *inst)
+{
+	describe(inst);
+	follow_policy(inst, inst->status.end == RUNTIME_END_CLEAN, has_run_for_long(inst));
+}
+
+void ending_note_failure(struct winst *inst, const char *words)
+{
+	STR_COPY(inst->ending.words, words);
+	follow_policy(inst, false, false);
+}
+
+void ending_output(struct winst *inst, const char *output)
+{
+	if (!*output || str_eq(output, inst->ending.output))
+		return;
+	STR_COPY(inst->ending.output, output);
+	if (inst->state == STATE_DEAD) {
+		char detail[DETAIL_MAX];
+
+		ending_format(&inst->ending, detail);
+		winst_set_state(inst, STATE_DEAD, "%s", detail);
+	} else if (inst->state == STATE_FAILED && inst->record.is_failed) {
+		note_over(inst, true);
+	}
+}
+
+void ending_reconsider(struct winst *inst)
+{
+	enum sla_restart policy = spec_restart(&inst->current.spec);
+	bool is_clean = !inst->record.is_failed;
+
+	if (inst->record.is_completed && reconcile_ending(policy, is_clean) == ENDING_RESTART)
+		inst->record.is_completed = inst->record.is_failed = false;
+}

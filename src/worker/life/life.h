@@ -1,0 +1,44 @@
+/* What happens to an instance while it runs and when it ends by itself. */
+#ifndef HOLM_WORKER_LIFE_LIFE_H
+#define HOLM_WORKER_LIFE_LIFE_H
+
+#include "base/base.h"
+#include "model/object.h"
+
+struct winst;
+
+/* Last lines of an instance's output, as they stand in a reason. */
+#define LAST_WORDS_MAX   300 /* bytes */
+#define LAST_WORDS_LINES 3
+
+/* From a log in the format of the container runtime interface (it may begin inside a record): the
+ * last lines that were written at `since_ms` (unix time) or later, oldest first, joined by " | ",
+ * without control characters. "" if there are none. */
+void last_words(const char *log, size_t len, uint64_t since_ms, char out[LAST_WORDS_MAX + 1]);
+/* The same of the files of a log; blocks. Files that are not there are empty. */
+void last_words_read(const char *path, uint64_t since_ms, char out[LAST_WORDS_MAX + 1]);
+
+/* How an instance ended and what follows, as it is told. */
+struct ending {
+	char words[256];                 /* "exit code 3" */
+	char output[LAST_WORDS_MAX + 1]; /* last lines, or "" */
+	const char *policy;              /* why it is not started again, or NULL: it is */
+	unsigned n;                      /* ends in a row, this one counted */
+	uint64_t delay_ms;               /* to the next start */
+};
+/* "exit code 3, crash loop: 7 ends in a row, next start in 12.8 s; last output: …" */
+void ending_format(const struct ending *ending, char out[DETAIL_MAX]);
+
+/* An end by itself, with its facts in inst->status and last output in inst->ending: DEAD with another
+ * start, or, by the restart policy, COMPLETED or FAILED for good. */
+void ending_note(struct winst *inst);
+/* The same for an end that we brought about because of a failure (a probe's): `words` say why. */
+void ending_note_failure(struct winst *inst, const char *words);
+/* More of its output than was known at first. */
+void ending_output(struct winst *inst, const char *output);
+/* The restart policy may be another now: one that ended for good may be started again. */
+void ending_reconsider(struct winst *inst);
+/* An end for good, as it was recorded, is told again. */
+void ending_tell_recorded(struct winst *inst);
+
+#endif
