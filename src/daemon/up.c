@@ -101,7 +101,10 @@ static void build_argv(struct strv *argv, const struct cli_call *call, const cha
 					      "service-pool", "log-level",
 					      "volume-root",  "csi" };
 
-	strv_add(argv, "/proc/self/exe");
+	/* So that its command line tells what it is. */
+	char *program = realpath("/proc/self/exe", NULL);
+
+	strv_take(argv, program ? program : xstrdup("/proc/self/exe"));
 	strv_add(argv, "up");
 	strv_addf(argv, "--data-dir=%s", data_dir);
 	if (call->api)

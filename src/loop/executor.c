@@ -17,9 +17,9 @@ static const struct {
 } kinds[] = {
 	[EXECUTOR_STORE] = { 1, 1 },
 	[EXECUTOR_NETWORK] = { 2, 1 },
-	[EXECUTOR_RUNTIME] = { 3, 4 },
-	[EXECUTOR_TRANSFER] = { 7, 8 }, /* servers that hang hold theirs for half a minute */
-	[EXECUTOR_VOLUME] = { 15, 4 },  /* storage drivers that hang hold theirs for a minute */
+	[EXECUTOR_RUNTIME] = { 3, 8 },
+	[EXECUTOR_TRANSFER] = { 11, 8 }, /* servers that hang hold theirs for half a minute */
+	[EXECUTOR_VOLUME] = { 19, 4 },   /* storage drivers that hang hold theirs for a minute */
 };
 static_assert(ARRAY_LEN(kinds) == EXECUTOR_N, "an entry per executor");
 

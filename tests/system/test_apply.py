@@ -178,3 +178,15 @@ def test_gvisor(host, images):
     view = host.deploy(service("box", "runsc", images.container(), memory=256))[0]
     assert (view["runtime"], view["state"]) == ("runsc", "RUNNING")
     assert value(host.page(view["service_address"]), "host") == "box-0"
+
+
+def test_another_runtime_by_one_word(host, images):
+    """The descriptor's `virtualization` changes and nothing else: number and addresses stay."""
+    if "runsc" not in host.list("nodes")[0]["virtualization"]:
+        pytest.skip(f"no runsc on this node: {host.list('nodes')[0]['problems']}")
+    before = host.deploy(service("box", "runc", images.container(), memory=256, port="9080:80"))[0]
+    after = host.deploy(service("box", "runsc", images.container(), memory=256, port="9080:80"))[0]
+    assert (before["runtime"], after["runtime"]) == ("container", "runsc")
+    for kept in ("id", "number", "address", "instance_address", "service_address"):
+        assert before[kept] == after[kept], kept
+    assert value(host.page(after["service_address"]), "host") == "box-0"
