@@ -6,6 +6,7 @@
 #define HOLM_MODEL_SLA_H
 
 #include "json/json.h"
+#include "model/sla_container.h"
 
 #define SLA_TEXT_MAX     (1u << 20) /* bytes of a descriptor */
 #define SLA_APPS_MAX     100
@@ -67,6 +68,7 @@ struct service_spec {
 	struct strv args;
 	uint32_t memory_mib; /* 0: none declared */
 	uint32_t vcpus;      /* 0: none declared */
+	uint32_t cpu_millis; /* Holm: thousandths of a core, 0: as vcpus says */
 	uint32_t vgpus;
 	uint32_t vtpus;
 	uint32_t bandwidth_in;
@@ -94,6 +96,7 @@ struct service_spec {
 	uint32_t grace_s;         /* Holm: seconds from stop signal to kill; 0: 10 */
 	enum sla_restart restart; /* Holm: meaningful if has_restart; see spec_restart() */
 	bool has_restart;
+	struct sla_container container;
 };
 
 struct sla_app {
@@ -127,6 +130,8 @@ int sla_parse(const char *text, size_t len, struct sla *ret, struct strv *warnin
 void sla_fini(struct sla *sla);
 
 bool spec_is_unikernel(const struct service_spec *spec);
+/* Thousandths of a core that are its limit, 0: none. */
+uint32_t spec_cpu_millis(const struct service_spec *spec);
 /* What makes running instances be replaced differs (replicas, say, does not). */
 bool spec_needs_replacement(const struct service_spec *a, const struct service_spec *b);
 /* The policy in effect: without one, always; of a one_shot, on-failure. */

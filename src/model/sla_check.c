@@ -276,6 +276,18 @@ static bool is_nothing(const char *json)
 	return !json || str_eq(json, "[]") || str_eq(json, "{}") || str_eq(json, "\"\"");
 }
 
+static int check_container(struct check *c)
+{
+	const struct sla_container *container = &c->spec->container;
+	struct sla_flaw flaw;
+
+	if (sla_container_find_flaw(container, spec_is_unikernel(c->spec), &flaw))
+		return refuse(c, flaw.field, flaw.expected, flaw.value);
+	if (!sla_io_is_empty(&container->io))
+		warn(c, "io", "on nodes with control groups v1 only direct I/O is limited");
+	return 0;
+}
+
 /* Not refused, since the published descriptors carry most of them; said, since nobody acts. */
 static int warn_of_unused(struct check *c)
 {
@@ -306,7 +318,8 @@ static int check_service(struct check *c)
 	static const rule_fn rules[] = {
 		check_service_name, check_runtime,     check_code,    check_environment,
 		check_platform,     check_ports,       check_rr_ip,   check_rr_ip_v6,
-		check_volumes,      check_constraints, check_restart, warn_of_unused,
+		check_volumes,      check_constraints, check_restart, check_container,
+		warn_of_unused,
 	};
 	int r = 0;
 

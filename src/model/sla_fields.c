@@ -104,14 +104,16 @@ static const struct field service_spec_fields[] = {
 		  "`always`: asked for anew at creation and at every change, never for a restart; "
 		  "`never`: only what is on the node"),
 	S(cmd, "cmd", F_STRV, .max = WORDS_MAX,
-	  .help = "container: instead of the image's entrypoint and command; unikernel: arguments "
-		  "of the application"),
+	  .help = "container: instead of the image's entrypoint and command, or arguments of "
+		  "`entrypoint`; unikernel: arguments of the application"),
 	S(environment, "environment", F_STRV, .max = WORDS_MAX, .synonyms = "env",
 	  .flags = F_OMIT_EMPTY, .help = "`NAME=VALUE` each"),
 	S(args, "args", F_STRV, .max = WORDS_MAX, .flags = F_OMIT_EMPTY, .help = "no effect"),
 	S(memory_mib, "memory", F_U32, .max = MEMORY_MIB_MAX, .help = "MiB, enforced; 0: no limit"),
 	S(vcpus, "vcpus", F_U32, .max = CORES_MAX, .synonyms = "vcpu",
 	  .help = "cores, enforced; 0: no limit"),
+	S(cpu_millis, "cpu_millis", F_U32, .max = CORES_MAX * 1000, .flags = F_OMIT_EMPTY,
+	  .help = "Holm: thousandths of a core, enforced, instead of `vcpus`; 0: as `vcpus` says"),
 	S(vgpus, "vgpus", F_U32, .max = CORES_MAX, .synonyms = "vgpu",
 	  .help = "GPUs; no node offers any yet"),
 	S(vtpus, "vtpus", F_U32, .max = CORES_MAX, .help = "no effect"),
@@ -126,7 +128,8 @@ static const struct field service_spec_fields[] = {
 	S(one_shot, "one_shot", F_BOOL, .flags = F_OMIT_EMPTY,
 	  .help = "ends as COMPLETED on exit code 0; started again only after a failure"),
 	S(privileged, "privileged", F_BOOL, .flags = F_OMIT_EMPTY,
-	  .help = "container: may use /dev/fuse"),
+	  .help = "container: all capabilities, all devices of the node and /dev/fuse, no filter of "
+		  "system calls, no hidden paths, /sys and control groups writable"),
 	S(platform, "platform", F_STR, TEXT, .help = "container: such as `linux/arm64`"),
 	S(arch, "arch", F_STRV, .max = ARCH_MAX, .flags = F_OMIT_EMPTY,
 	  .help = "unikernel: `amd64`, `arm64`, in the order of the URLs in `code`"),
@@ -152,6 +155,58 @@ static const struct field service_spec_fields[] = {
 	S(restart, "restart", F_ENUM, .names = sla_restart_names, .flags = F_GIVEN,
 	  .given_offset = offsetof(struct service_spec, has_restart),
 	  .help = "Holm: what follows an end; without it `always`, with `one_shot` `on-failure`"),
+	S(container.entrypoint, "entrypoint", F_STRV, .max = WORDS_MAX, .flags = F_OMIT_EMPTY,
+	  .help = "Holm: container: instead of the image's, `cmd` being its arguments"),
+	S(container.user, "user", F_STR, TEXT,
+	  .help = "Holm: container: NAME[:GROUP] or UID[:GID] instead of the image's; names by the "
+		  "image's /etc/passwd and /etc/group"),
+	S(container.working_dir, "working_dir", F_STR, TEXT,
+	  .help = "Holm: container: instead of the image's; made if it is not there"),
+	S(container.stop_signal, "stop_signal", F_STR, TEXT,
+	  .help = "Holm: container: such as `SIGINT`, instead of the image's or SIGTERM"),
+	S(container.hostname, "hostname", F_STR, TEXT,
+	  .help = "Holm: container: its own name; absent: SERVICE-NUMBER"),
+	S(container.is_read_only, "read_only", F_BOOL, .flags = F_OMIT_EMPTY,
+	  .help = "Holm: container: only mounts can be written to; what the image declares as "
+		  "volumes become tmpfs with the image's files in them"),
+	FIELD_ARRAY(struct service_spec, container.tmpfs, container.n_tmpfs, "tmpfs",
+		    &sla_tmpfs_table, .max = ITEMS_MAX, .flags = F_OMIT_EMPTY,
+		    .help = "Holm: container: empty file systems in memory"),
+	S(container.shm_size_mib, "shm_size", F_U32, .max = MEMORY_MIB_MAX, .flags = F_OMIT_EMPTY,
+	  .help = "Holm: container: MiB of /dev/shm; 0: 64"),
+	FIELD_ARRAY(struct service_spec, container.ulimits, container.n_ulimits, "ulimits",
+		    &sla_ulimit_table, .max = ITEMS_MAX, .flags = F_OMIT_EMPTY,
+		    .help = "Holm: container: limits of each process"),
+	S(container.sysctls, "sysctls", F_STRV, .max = ITEMS_MAX, .flags = F_OMIT_EMPTY,
+	  .help = "Holm: container: `NAME=VALUE` each, of net.*, kernel.shm*, kernel.msg*, "
+		  "kernel.sem and fs.mqueue.*"),
+	FIELD_ARRAY(struct service_spec, container.devices, container.n_devices, "devices",
+		    &sla_device_table, .max = ITEMS_MAX, .flags = F_OMIT_EMPTY,
+		    .help = "Holm: container: devices of the node that it may use"),
+	S(container.cap_add, "cap_add", F_STRV, .max = ITEMS_MAX, .flags = F_OMIT_EMPTY,
+	  .help = "Holm: container: capabilities beside the usual ones, such as `NET_ADMIN`; "
+		  "`ALL`"),
+	S(container.cap_drop, "cap_drop", F_STRV, .max = ITEMS_MAX, .flags = F_OMIT_EMPTY,
+	  .help = "Holm: container: capabilities that it has not; `ALL`: none but those of "
+		  "`cap_add`"),
+	S(container.seccomp, "seccomp", F_ENUM, .names = sla_seccomp_names, .flags = F_OMIT_EMPTY,
+	  .help = "Holm: container: `default`: the usual filter of system calls; `unconfined`: "
+		  "none"),
+	S(container.no_new_privileges, "no_new_privileges", F_BOOL, .flags = F_GIVEN,
+	  .given_offset = offsetof(struct service_spec, container.has_no_new_privileges),
+	  .help = "Holm: container: set-uid programs and file capabilities give nothing; absent: "
+		  "true, with `privileged` false"),
+	S(container.extra_hosts, "extra_hosts", F_STRV, .max = ITEMS_MAX, .flags = F_OMIT_EMPTY,
+	  .help = "Holm: container: `NAME:ADDRESS` each, for its /etc/hosts; the address "
+		  "`host-gateway` is the node"),
+	S(container.oom_score_adj, "oom_score_adj", F_I64, .flags = F_OMIT_EMPTY,
+	  .help = "Holm: container: -1000 to 1000, who ends first when the node has no memory "
+		  "left"),
+	S(container.cpuset, "cpuset", F_STR, TEXT,
+	  .help = "Holm: container: processors it may run on, such as `0-1,3`"),
+	S(container.io, "io", F_OBJECT, .table = &sla_io_table, .flags = F_OMIT_EMPTY,
+	  .help = "Holm: container: limits of the device that holds what it writes; with control "
+		  "groups v1 they bind direct I/O only"),
 };
 #undef STRUCT
 FIELD_TABLE(service_spec_table, struct service_spec, "microservice", service_spec_fields);

@@ -24,6 +24,11 @@ enum sla_restart spec_restart(const struct service_spec *spec)
 	return spec->one_shot ? RESTART_ON_FAILURE : RESTART_ALWAYS;
 }
 
+uint32_t spec_cpu_millis(const struct service_spec *spec)
+{
+	return spec->cpu_millis ? spec->cpu_millis : spec->vcpus * 1000;
+}
+
 /* Only these may differ between what runs and what is asked for: they tell how many, where, under
  * which address and how to stop, or nobody acts on them. */
 static bool is_kept_over_change(const char *name)

@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/proc.h"
 #include "model/image_source.h"
+#include "model/sla_container.h"
 #include "runtime/exec.h"
 
 struct cancel; /* loop/loop.h */
@@ -69,7 +70,8 @@ struct runtime_spec {
 	uint32_t vcpus;         /* of a virtual machine; 0: 1 */
 	uint32_t pids;          /* 0: no limit */
 	bool is_privileged;
-	const struct runtime_mount *mounts; /* containers only; any order */
+	const struct sla_container *container; /* checked; NULL: nothing out of the usual */
+	const struct runtime_mount *mounts;    /* containers only; any order */
 	size_t n_mounts;
 	uint32_t incarnation; /* kept as a label: tells an old run from a new one */
 	uint32_t generation;  /* the same */

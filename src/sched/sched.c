@@ -89,9 +89,12 @@ static bool has_memory(const struct ask *ask, const struct sched_node *node, str
 
 static bool has_cores(const struct ask *ask, const struct sched_node *node, struct buf *why)
 {
-	if (ask->spec->vcpus <= node->facts->cpus)
+	uint32_t limited = (ask->spec->cpu_millis + 999) / 1000;
+	uint32_t cores = ask->spec->vcpus > limited ? ask->spec->vcpus : limited;
+
+	if (cores <= node->facts->cpus)
 		return true;
-	buf_addf(why, "needs %u cores, has %u", ask->spec->vcpus, node->facts->cpus);
+	buf_addf(why, "needs %u cores, has %u", cores, node->facts->cpus);
 	return false;
 }
 
@@ -238,7 +241,7 @@ static int64_t share_left(uint64_t has, uint64_t promised)
 
 static int64_t score(const struct ask *ask, const struct sched_node *node)
 {
-	uint64_t cpu_millis = node->cpu_millis + 1000 * (uint64_t)ask->spec->vcpus;
+	uint64_t cpu_millis = node->cpu_millis + spec_cpu_millis(ask->spec);
 	uint64_t memory_mib = node->memory_mib + ask->spec->memory_mib;
 	int64_t left = share_left(node->facts->memory_mib, memory_mib) +
 		       share_left(1000 * (uint64_t)node->facts->cpus, cpu_millis);

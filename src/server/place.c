@@ -165,11 +165,11 @@ int place_resize(struct server *server, const struct service *service, struct er
 
 		if (!str_eq(inst->service_id, service->id) || inst->is_removed ||
 		    (inst->memory_mib == spec->memory_mib &&
-		     inst->cpu_millis == spec->vcpus * 1000))
+		     inst->cpu_millis == spec_cpu_millis(spec)))
 			continue;
 		struct instance *resized = object_copy(KIND_INSTANCE, inst);
 		resized->memory_mib = spec->memory_mib;
-		resized->cpu_millis = spec->vcpus * 1000;
+		resized->cpu_millis = spec_cpu_millis(spec);
 		next_put(server, KIND_INSTANCE, resized->id, resized);
 		if (is_growing && node && check_node(server, node, err) < 0)
 			return err->code;

@@ -51,7 +51,7 @@ static void add_instance(struct server *server, const struct service *service)
 	inst->sname = xstrdup(service->name);
 	inst->number = numbered->next_number++;
 	inst->memory_mib = service->spec.memory_mib;
-	inst->cpu_millis = service->spec.vcpus * 1000;
+	inst->cpu_millis = spec_cpu_millis(&service->spec);
 	inst->created_ms = loop_wall_ms(server->config.loop);
 	/* Without an own address it can still be reached by its service's. */
 	if (address_take(server, NULL, NULL, &inst->instance_ip, &err) < 0)

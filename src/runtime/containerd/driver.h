@@ -89,6 +89,11 @@ int image_load(struct client *client, const char *digest, struct oci_image *ret,
 /* rootfs.c: a user of an image, by files in a container's layers. */
 int rootfs_user(const struct containerd_mounts *mounts, const char *user, struct oci_user *ret,
 		struct err *err);
+/* A folder of an image, wherever its links lead; false if there is none. */
+struct stat;
+bool rootfs_find_folder(const struct containerd_mounts *mounts, const char *path, struct stat *ret);
+/* Where a container's own files are written; the caller's, NULL if it has no such layer. */
+char *rootfs_upper_dir(const struct containerd_mounts *mounts);
 
 /* caps.c */
 int caps_probe(void *state, struct runtime_info *ret, struct err *err);

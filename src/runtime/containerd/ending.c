@@ -2,8 +2,8 @@
 #include <signal.h>
 
 #include "base/base.h"
+#include "base/signals.h"
 #include "runtime/containerd/ending.h"
-#include "runtime/oci/oci.h"
 
 #define SIGNAL_BASE 128
 #define SIGNAL_MAX  64
@@ -12,7 +12,7 @@
 static void write_signal(uint32_t exit_code, char *detail, size_t size)
 {
 	uint32_t sig = exit_code - SIGNAL_BASE;
-	const char *name = oci_signal_name((int)sig);
+	const char *name = signal_name((int)sig);
 
 	if (name)
 		snprintf(detail, size, "killed by %s (exit %u)", name, exit_code);

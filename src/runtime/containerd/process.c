@@ -1,10 +1,12 @@
 /* Starting an instance: record, snapshot, task; all of it or nothing. */
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/base.h"
+#include "base/disk.h"
+#include "base/signals.h"
 #include "runtime/containerd/driver.h"
+#include "runtime/containerd/host.h"
 
 #define SHIM "io.containerd.runc.v2"
 
@@ -15,6 +17,8 @@ struct start {
 	const struct runtime_ctx *ctx;
 	struct oci_image image;
 	struct spec_host host;
+	struct host_devices devices;
+	struct spec_volume *volumes;
 	struct containerd_mounts rootfs;
 	char *chain;  /* snapshot of the image's layers */
 	char *dir;    /* files of the instance */
@@ -25,6 +29,8 @@ struct start {
 static void start_fini(struct start *s)
 {
 	oci_image_fini(&s->image);
+	host_devices_fini(&s->devices);
+	free(s->volumes);
 	containerd_mounts_fini(&s->rootfs);
 	free(s->chain);
 	free(s->dir);
@@ -72,10 +78,9 @@ static int write_file(const char *dir, const char *name, const char *text, struc
 
 static int write_files(struct start *s, struct err *err)
 {
-	const char *hostname = spec_hostname(s->spec);
 	auto_free char *resolv = spec_resolv_conf(&s->spec->net);
-	auto_free char *hosts = spec_hosts(&s->spec->net, hostname);
-	auto_free char *name = xasprintf("%s\n", hostname);
+	auto_free char *hosts = spec_hosts(s->spec);
+	auto_free char *name = xasprintf("%s\n", spec_hostname(s->spec));
 	int r = dir_make(s->dir, 0711, err);
 
 	if (r == 0)
@@ -95,14 +100,20 @@ static int make_log_dir(const char *log_path, struct err *err)
 	return dir_make(dir, 0755, err);
 }
 
-/* Raising the hard limit takes CAP_SYS_RESOURCE, which root lacks in many containers. */
-static uint64_t files_max(void)
+static int look_at_host(struct start *s, struct err *err)
 {
-	struct rlimit limit;
+	int r = host_find_devices(s->spec->container, &s->devices, err);
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max == RLIM_INFINITY)
-		return 0;
-	return limit.rlim_max;
+	if (r == 0 && s->spec->is_privileged)
+		r = host_list_devices("/dev", &s->devices, err);
+	if (r < 0)
+		return r;
+	host_fill(s->client->driver, &s->host);
+	s->host.instance_dir = s->dir;
+	s->host.devices = s->devices.items;
+	s->host.n_devices = s->devices.n;
+	user_needs_files(spec_user(s->spec, &s->image), &s->host.user);
+	return 0;
 }
 
 /* By digest: its name may lead to a newer image by now. */
@@ -132,15 +143,9 @@ static int prepare(struct start *s, struct err *err)
 		r = write_files(s, err);
 	if (r == 0)
 		r = make_log_dir(s->spec->log_path, err);
-	if (r < 0)
-		return r;
-	s->host = (struct spec_host){ .instance_dir = s->dir,
-				      .cgroup_parent = d->cgroup_parent,
-				      .has_cgroup_v2 = d->cgroups.layout == CGROUP_V2,
-				      .has_swap_limit = d->has_swap_limit,
-				      .files_max = files_max() };
-	user_needs_files(s->image.user, &s->host.user);
-	return spec_build(s->spec, &s->image, &s->host, &s->text, err);
+	if (r == 0)
+		r = look_at_host(s, err);
+	return r < 0 ? r : spec_build(s->spec, &s->image, &s->host, &s->text, err);
 }
 
 static int create_record(struct start *s, struct err *err)
@@ -151,7 +156,7 @@ static int create_record(struct start *s, struct err *err)
 	char stop_signal[16];
 	int sig = SIGTERM;
 
-	oci_signal_parse(s->image.stop_signal, &sig);
+	signal_parse(spec_stop_signal(spec, &s->image), &sig);
 	snprintf(incarnation, sizeof(incarnation), "%u", spec->incarnation);
 	snprintf(generation, sizeof(generation), "%u", spec->generation);
 	snprintf(stop_signal, sizeof(stop_signal), "%d", sig);
@@ -186,12 +191,69 @@ static int create_snapshot(struct start *s, struct err *err)
 	return r;
 }
 
-/* Names in USER are known to the image's files alone, which exist as mounts only now. */
-static int resolve_user(struct start *s, struct err *err)
+/* Names are known to the image's files alone, which exist as mounts only now. */
+static int find_user(struct start *s, const char *user, struct err *err)
 {
-	if (!user_needs_files(s->image.user, &s->host.user))
+	return user_needs_files(user, &s->host.user)
+		       ? rootfs_user(&s->rootfs, user, &s->host.user, err)
+		       : 0;
+}
+
+/* The device under the container's writable layer. */
+static int find_disk(struct start *s, struct err *err)
+{
+	auto_free char *dir = rootfs_upper_dir(&s->rootfs);
+	struct disk disk;
+
+	if (!dir)
+		return err_set(err, -ENOTSUP, "limit i/o: the container has no layer of its own");
+	int r = disk_find("/sys", "/proc/self/mountinfo", dir, &disk, err);
+	if (r < 0)
+		return err_wrap(err, "limit i/o");
+	s->host.disk_major = disk.major;
+	s->host.disk_minor = disk.minor;
+	return 0;
+}
+
+static bool is_read_only(const struct start *s)
+{
+	return s->spec->container && s->spec->container->is_read_only;
+}
+
+/* Owner and mode of the folders that are writable in a container that else is not. */
+static void find_volumes(struct start *s)
+{
+	const struct strv *paths = &s->image.volumes;
+	size_t n = 0;
+
+	if (!is_read_only(s) || !paths->n)
+		return;
+	s->volumes = xcalloc(paths->n, sizeof(*s->volumes));
+	for (size_t i = 0; i < paths->n; i++) {
+		struct stat st;
+
+		if (rootfs_find_folder(&s->rootfs, paths->items[i], &st))
+			s->volumes[n++] = (struct spec_volume){ paths->items[i], st.st_mode & 07777,
+								st.st_uid, st.st_gid };
+	}
+	s->host.volumes = s->volumes;
+	s->host.n_volumes = n;
+}
+
+/* What only the snapshot shows: the record, which protects it from containerd's collector, came first. */
+static int complete_spec(struct start *s, struct err *err)
+{
+	const char *user = spec_user(s->spec, &s->image);
+	bool has_io = s->spec->container && !sla_io_is_empty(&s->spec->container->io);
+	struct oci_user ignored;
+	int r = 0;
+
+	if (!has_io && !user_needs_files(user, &ignored) && !is_read_only(s))
 		return 0;
-	int r = rootfs_user(&s->rootfs, s->image.user, &s->host.user, err);
+	find_volumes(s);
+	r = find_user(s, user, err);
+	if (r == 0 && has_io)
+		r = find_disk(s, err);
 	if (r < 0)
 		return r;
 	free(TAKE(s->text));
@@ -258,7 +320,7 @@ static int start_steps(struct start *s, struct err *err)
 	if (r == 0)
 		r = create_snapshot(s, err);
 	if (r == 0)
-		r = resolve_user(s, err);
+		r = complete_spec(s, err);
 	if (r == 0)
 		r = check_cancel(s->ctx, err);
 	if (r < 0)

@@ -1,6 +1,4 @@
-/* Reading image manifests and configs, chain ids, signal names. */
-#include <signal.h>
-
+/* Reading image manifests and configs, chain ids. */
 #include "base/base.h"
 #include "json/json.h"
 #include "runtime/oci/image.h"
@@ -24,6 +22,20 @@ static int take_words(const struct json *object, const char *key, struct strv *r
 				       key, i);
 		strv_add(ret, word);
 	}
+	return 0;
+}
+
+/* An object whose keys are the paths. */
+static int take_volumes(const struct json *config, struct strv *ret, struct err *err)
+{
+	const struct json *volumes = json_get(config, "Volumes");
+
+	if (json_count(volumes) > WORDS_MAX)
+		return err_set(err, -EBADMSG,
+			       "read image config: Volumes has %zu entries, at most %d",
+			       json_count(volumes), WORDS_MAX);
+	for (const char *key = json_key_next(volumes, NULL); key; key = json_key_next(volumes, key))
+		strv_add(ret, key);
 	return 0;
 }
 
@@ -67,6 +79,8 @@ int oci_image_parse(const char *text, struct oci_image *ret, struct err *err)
 	if (r == 0)
 		r = take_words(config, "Env", &image.env, err);
 	if (r == 0)
+		r = take_volumes(config, &image.volumes, err);
+	if (r == 0)
 		r = take_diff_ids(root, &image, err);
 	if (r < 0)
 		return r;
@@ -83,6 +97,7 @@ void oci_image_fini(struct oci_image *image)
 	strv_fini(&image->entrypoint);
 	strv_fini(&image->cmd);
 	strv_fini(&image->env);
+	strv_fini(&image->volumes);
 	strv_fini(&image->diff_ids);
 	free(image->user);
 	free(image->dir);
@@ -118,51 +133,4 @@ char *oci_chain_id(const struct strv *diff_ids, size_t n)
 		digest_of(pair, strlen(pair), chain);
 	}
 	return xstrdup(chain);
-}
-
-static const char *const signal_names[] = {
-	[SIGHUP] = "SIGHUP",   [SIGINT] = "SIGINT",     [SIGQUIT] = "SIGQUIT",
-	[SIGILL] = "SIGILL",   [SIGTRAP] = "SIGTRAP",   [SIGABRT] = "SIGABRT",
-	[SIGBUS] = "SIGBUS",   [SIGFPE] = "SIGFPE",     [SIGKILL] = "SIGKILL",
-	[SIGUSR1] = "SIGUSR1", [SIGSEGV] = "SIGSEGV",   [SIGUSR2] = "SIGUSR2",
-	[SIGPIPE] = "SIGPIPE", [SIGALRM] = "SIGALRM",   [SIGTERM] = "SIGTERM",
-	[SIGCONT] = "SIGCONT", [SIGSTOP] = "SIGSTOP",   [SIGXCPU] = "SIGXCPU",
-	[SIGXFSZ] = "SIGXFSZ", [SIGWINCH] = "SIGWINCH", [SIGPWR] = "SIGPWR",
-	[SIGSYS] = "SIGSYS",
-};
-
-const char *oci_signal_name(int sig)
-{
-	return sig > 0 && (size_t)sig < ARRAY_LEN(signal_names) ? signal_names[sig] : NULL;
-}
-
-static int parse_realtime(const char *text, int *ret)
-{
-	uint32_t offset = 0;
-
-	if (!str_starts(text, "SIGRTMIN"))
-		return -EINVAL;
-	if (text[8] && (text[8] != '+' || parse_u32(text + 9, 0, 30, &offset) < 0))
-		return -EINVAL;
-	/* The kernel's number, which is not this process's SIGRTMIN: libc keeps two for itself. */
-	*ret = 34 + (int)offset;
-	return 0;
-}
-
-int oci_signal_parse(const char *text, int *ret)
-{
-	auto_free char *name = xasprintf("%s%s", str_starts(text, "SIG") ? "" : "SIG", text);
-	uint32_t number;
-
-	if (parse_u32(text, 1, 64, &number) == 0) {
-		*ret = (int)number;
-		return 0;
-	}
-	for (int sig = 1; sig < (int)ARRAY_LEN(signal_names); sig++) {
-		if (signal_names[sig] && str_eq(signal_names[sig], name)) {
-			*ret = sig;
-			return 0;
-		}
-	}
-	return parse_realtime(name, ret);
 }

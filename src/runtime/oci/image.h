@@ -11,7 +11,8 @@ struct oci_image {
 	struct strv entrypoint;
 	struct strv cmd;
 	struct strv env;
-	char *user; /* "" if not set */
+	struct strv volumes; /* paths that it means to write to */
+	char *user;          /* "" if not set */
 	char *dir;
 	char *stop_signal;
 	struct strv diff_ids; /* digests of the unpacked layers, bottom first */
@@ -27,10 +28,5 @@ int oci_manifest_config(const char *text, char **ret_digest, struct err *err);
 
 /* Name of the snapshot of layers 0..n-1 (image spec, "Layer ChainID"); the caller's. */
 char *oci_chain_id(const struct strv *diff_ids, size_t n);
-
-/* "SIGTERM", "TERM", "15" → 15; -EINVAL. */
-int oci_signal_parse(const char *text, int *ret);
-/* "SIGKILL", or NULL for a number without a name here. */
-const char *oci_signal_name(int sig);
 
 #endif

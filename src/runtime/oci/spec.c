@@ -62,13 +62,16 @@ static void add_all(struct strv *to, const struct strv *from)
 		strv_add(to, from->items[i]);
 }
 
+/* With an entrypoint of its own, cmd are its arguments; without one, all of it, as Oakestra has it. */
 static int put_args(const struct spec_ctx *ctx, struct err *err)
 {
+	const struct strv *entrypoint = &ctx->container->entrypoint;
 	auto_strv struct strv args = { 0 };
 
-	if (ctx->spec->cmd && ctx->spec->cmd->n) {
+	add_all(&args, entrypoint);
+	if (ctx->spec->cmd)
 		add_all(&args, ctx->spec->cmd);
-	} else {
+	if (!args.n) {
 		add_all(&args, &ctx->image->entrypoint);
 		add_all(&args, &ctx->image->cmd);
 	}
@@ -79,24 +82,26 @@ static int put_args(const struct spec_ctx *ctx, struct err *err)
 	return 0;
 }
 
+/* The main group is one of the others, too: else a process that gives it up would gain what is denied
+ * to that group (CVE-2023-25173). */
 static void put_user(struct json_out *out, const struct oci_user *user)
 {
 	json_out_object(out, "user");
 	json_out_int(out, "uid", user->uid);
 	json_out_int(out, "gid", user->gid);
-	if (user->n_groups) {
-		json_out_array(out, "additionalGids");
-		for (size_t i = 0; i < user->n_groups; i++)
-			json_out_int(out, NULL, user->groups[i]);
-		json_out_array_end(out);
-	}
+	json_out_array(out, "additionalGids");
+	json_out_int(out, NULL, user->gid);
+	for (size_t i = 0; i < user->n_groups; i++)
+		json_out_int(out, NULL, user->groups[i]);
+	json_out_array_end(out);
 	json_out_object_end(out);
 }
 
 static int put_process(const struct spec_ctx *ctx, struct err *err)
 {
 	struct json_out *out = ctx->out;
-	const char *dir = ctx->image->dir;
+	const char *own_dir = ctx->container->working_dir;
+	const char *dir = own_dir ? own_dir : ctx->image->dir;
 
 	json_out_object(out, "process");
 	json_out_bool(out, "terminal", false);
@@ -114,7 +119,7 @@ static void put_root(const struct spec_ctx *ctx)
 {
 	json_out_object(ctx->out, "root");
 	json_out_str(ctx->out, "path", "rootfs");
-	json_out_bool(ctx->out, "readonly", false);
+	json_out_bool(ctx->out, "readonly", ctx->container->is_read_only);
 	json_out_object_end(ctx->out);
 }
 
@@ -145,10 +150,8 @@ static void put_linux(const struct spec_ctx *ctx)
 	json_out_str(out, "cgroupsPath", cgroup);
 	put_namespaces(out, ctx->spec->net.netns_path, ctx->host->has_cgroup_v2);
 	spec_put_resources(ctx);
-	/* The namespace is the container's own, so low ports are nobody's privilege. */
-	json_out_object(out, "sysctl");
-	json_out_str(out, "net.ipv4.ip_unprivileged_port_start", "0");
-	json_out_object_end(out);
+	spec_put_sysctls(ctx);
+	spec_put_seccomp(ctx);
 	spec_put_hidden_paths(ctx);
 	json_out_object_end(out);
 }
@@ -156,13 +159,21 @@ static void put_linux(const struct spec_ctx *ctx)
 int spec_build(const struct runtime_spec *spec, const struct oci_image *image,
 	       const struct spec_host *host, char **ret, struct err *err)
 {
+	static const struct sla_container usual;
 	auto_json_out struct json_out out;
-	struct spec_ctx ctx = { spec, image, host, &out };
+	struct spec_ctx ctx = { .spec = spec,
+				.container = spec->container ? spec->container : &usual,
+				.image = image,
+				.host = host,
+				.out = &out };
 
 	json_out_init(&out, SPEC_MAX);
+	int r = spec_pick_capabilities(&ctx, err);
+	if (r < 0)
+		return r;
 	json_out_object(&out, NULL);
 	json_out_str(&out, "ociVersion", "1.0.2");
-	int r = put_process(&ctx, err);
+	r = put_process(&ctx, err);
 	if (r < 0)
 		return r;
 	put_root(&ctx);

@@ -60,7 +60,7 @@ class Images:
         return f"oci:{self.layout}:{tag}"
 
     def _make_containers(self):
-        for program in ("httpd", "fetch"):
+        for program in ("httpd", "fetch", "euid"):
             compile_app(program, self.root / program)
         run("umoci", "init", "--layout", self.layout)
         for tag in ("v1", "v2", "v3"):
@@ -84,6 +84,43 @@ class Images:
         run("umoci", "config", "--image", image, "--config.entrypoint", "/bin/httpd",
             "--config.cmd", f"name={tag}", "--config.env", f"VERSION={tag}")
         shutil.rmtree(bundle)
+
+    @property
+    def users(self):
+        """A container with users: of its two layers the upper one has /etc/passwd as a link into the
+        lower one. It runs as web, in a folder that is not there, and writes to /srv/data."""
+        image = f"{self.layout}:users"
+        bundle = self.root / "bundle-users"
+        if not (self.root / "users").exists():
+            run("umoci", "tag", "--image", self.container().removeprefix("oci:"), "users")
+            self._add_layer(image, bundle, self._write_users)
+            self._add_layer(image, bundle, self._link_users)
+            run("umoci", "config", "--image", image, "--config.user", "web:log",
+                "--config.workingdir", "/not/there/yet", "--config.volume", "/srv/data")
+            (self.root / "users").touch()
+        return f"oci:{image}"
+
+    @staticmethod
+    def _add_layer(image, bundle, change):
+        run("umoci", "unpack", "--image", image, bundle)
+        change(bundle / "rootfs")
+        run("umoci", "repack", "--image", image, bundle)
+        shutil.rmtree(bundle)
+
+    def _write_users(self, root):
+        (root / "usr/lib").mkdir(parents=True)
+        (root / "usr/lib/passwd").write_text("root:x:0:0::/:/bin/sh\nweb:x:101:102::/srv:/bin/sh\n")
+        (root / "etc/group").write_text("root:x:0:\nweb:x:102:\nlog:x:7:web\n")
+        (root / "srv/data").mkdir(parents=True)
+        (root / "srv/data/seed").write_text("of the image\n")
+        for path in (root / "srv/data", root / "srv/data/seed"):
+            os.chown(path, 101, 102)
+        shutil.copy2(self.root / "euid", root / "bin/euid")
+        (root / "bin/euid").chmod(0o4755)
+
+    @staticmethod
+    def _link_users(root):
+        (root / "etc/passwd").symlink_to("../usr/lib/passwd")
 
     def _archive(self, name, members):
         path = self._archives / name

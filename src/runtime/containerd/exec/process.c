@@ -55,6 +55,7 @@ static void put_user(struct json_out *out, const struct oci_user *user)
 	json_out_int(out, "uid", user->uid);
 	json_out_int(out, "gid", user->gid);
 	json_out_array(out, "additionalGids");
+	json_out_int(out, NULL, user->gid); /* see put_user() of runtime/oci/spec.c */
 	for (size_t i = 0; i < user->n_groups; i++)
 		json_out_int(out, NULL, user->groups[i]);
 	json_out_array_end(out);

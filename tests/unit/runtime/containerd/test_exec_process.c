@@ -52,7 +52,7 @@ static void has_what_was_asked_for(void **state)
 	assert_string_equal(text, "{\"terminal\":true,\"consoleSize\":{\"height\":24,\"width\":80},"
 				  "\"args\":[\"sh\"],"
 				  "\"env\":[\"PATH=/bin\",\"MODE=b\",\"TERM=xterm\"],"
-				  "\"user\":{\"uid\":7,\"gid\":8,\"additionalGids\":[9]},"
+				  "\"user\":{\"uid\":7,\"gid\":8,\"additionalGids\":[8,9]},"
 				  "\"cwd\":\"/tmp\",\"noNewPrivileges\":true,\"oomScoreAdj\":0}");
 }
 
