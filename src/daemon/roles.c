@@ -264,6 +264,8 @@ static void stop(struct roles *roles)
 	api_free(roles->api);
 	if (roles->bus)
 		bus_free(roles->bus);
+	if (roles->worker)
+		worker_leave(roles->worker);
 	if (roles->loop)
 		loop_free(roles->loop);
 	worker_free(roles->worker);

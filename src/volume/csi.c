@@ -25,12 +25,14 @@ struct stage {
 	char boot_id[BOOT_ID_SIZE]; /* in which it was staged; "" while it may or may not be */
 	char *driver;
 	char *volume_id;
+	bool is_mount; /* it is a mount, which may have gone since */
 };
 
 static const struct field stage_fields[] = {
 	FIELD(struct stage, boot_id, "boot_id", F_CHARS, ),
 	FIELD(struct stage, driver, "csi_driver", F_STR, ),
 	FIELD(struct stage, volume_id, "volume_id", F_STR, ),
+	FIELD(struct stage, is_mount, "is_mount", F_BOOL, ),
 };
 static FIELD_TABLE(stage_table, struct stage, "stage", stage_fields);
 
@@ -165,8 +167,10 @@ static int write_stage(const struct use *use, bool is_staged, struct err *err)
 {
 	struct stage stage = { .driver = use->entry->driver, .volume_id = use->entry->volume_id };
 
-	if (is_staged)
+	if (is_staged) {
 		STR_COPY(stage.boot_id, use->job->volumes->boot_id);
+		stage.is_mount = is_mount_point(use->stage_path);
+	}
 	auto_free char *text = fields_format(&stage_table, &stage);
 	return file_write_atomic(use->stage_record, text, strlen(text), 0600, err);
 }
@@ -180,9 +184,10 @@ static bool is_staged_now(const struct use *use)
 	if (file_read(use->stage_record, STAGE_MAX, &text, NULL, &err) < 0 ||
 	    fields_parse_text(&stage_table, text, &stage, FIELD_UNKNOWN_IGNORE, &err) < 0)
 		return false;
-	bool is_ours = str_eq(stage.boot_id, use->job->volumes->boot_id);
+	bool is_there = str_eq(stage.boot_id, use->job->volumes->boot_id) &&
+			(!stage.is_mount || is_mount_point(use->stage_path));
 	fields_fini(&stage_table, &stage);
-	return is_ours;
+	return is_there;
 }
 
 static int stage(const struct use *use, struct err *err)
@@ -223,6 +228,7 @@ static int publish(const struct use *use, struct err *err)
 	if (r < 0)
 		return r;
 	entry->is_published = true;
+	entry->is_mount = is_mount_point(use->target);
 	return record_write(use->job, err);
 }
 
@@ -256,12 +262,20 @@ int driver_describe(const struct job *job, const struct sla_volume *wish, struct
 	return 0;
 }
 
+/* Somebody may have unmounted it. */
+static bool is_there(const struct job *job, const struct entry *entry)
+{
+	auto_free char *target = job_target(job, entry);
+
+	return entry->is_mount ? is_mount_point(target) : path_exists(target);
+}
+
 int driver_publish(const struct job *job, struct entry *entry, struct err *err)
 {
 	struct plugin plugin;
 	struct use use;
 
-	if (entry->is_published)
+	if (entry->is_published && is_there(job, entry))
 		return 0;
 	find_socket(job, entry);
 	int r = plugin_find(job->volumes, entry->driver, job->cancel, &plugin, err);

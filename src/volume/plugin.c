@@ -56,6 +56,7 @@ static bool ask(struct plugin *plugin, const struct cancel *cancel)
 		STR_COPY(plugin->problem, "it says that it is not ready");
 	else
 		plugin->problem[0] = '\0';
+	STR_COPY(plugin->node_id, found.node_id);
 	plugin->has_stage = found.has_stage;
 	plugin->has_multi_writer = found.has_multi_writer;
 	plugin->is_ok = !plugin->problem[0];
@@ -76,21 +77,21 @@ static void note(struct volumes *volumes, const struct plugin *asked)
 
 	pthread_mutex_lock(&volumes->lock);
 	if (plugin->is_ok != asked->is_ok && asked->is_ok)
-		log_info("CSI driver %s answers at %s%s", plugin->name, plugin->socket,
-			 asked->has_stage ? ", and stages volumes" : "");
+		log_info("CSI driver %s answers at %s, and calls this node \"%s\"", plugin->name,
+			 plugin->socket, asked->node_id);
 	else if (!str_eq(plugin->problem, asked->problem))
 		log_warning("CSI driver %s: %s", plugin->name, asked->problem);
 	*plugin = *asked;
 	pthread_mutex_unlock(&volumes->lock);
 }
 
-void plugins_probe(struct volumes *volumes, struct volume_info *ret)
+void plugins_probe(struct volumes *volumes, const struct cancel *cancel, struct volume_info *ret)
 {
 	for (size_t i = 0; i < volumes->n_plugins; i++) {
 		struct plugin plugin = { .name = volumes->plugins[i].name,
 					 .socket = volumes->plugins[i].socket };
 
-		if (ask(&plugin, NULL))
+		if (ask(&plugin, cancel))
 			strv_add(&ret->drivers, plugin.name);
 		else
 			strv_addf(&ret->problems, "csi %s: %s", plugin.name, plugin.problem);

@@ -21,6 +21,7 @@ struct entry {
 	bool is_read_only;
 	bool is_staged;    /* CSI: the driver stages: what it shares has to go with the last user */
 	bool is_published; /* CSI: in the boot of the record */
+	bool is_mount;     /* CSI: published as a mount, which may have gone since */
 	uint32_t slot;     /* its folder below targets/ID */
 };
 
@@ -35,6 +36,7 @@ struct plugin {
 	const char *name;
 	const char *socket;
 	bool is_ok;
+	char node_id[257];
 	bool has_stage;
 	bool has_multi_writer;
 	char problem[ERR_MSG_MAX]; /* "" or why it is not ok */
@@ -105,7 +107,7 @@ bool is_mount_point(const char *path);
 /* plugin.c: drivers as configured. */
 int plugins_open(struct volumes *volumes, struct err *err);
 void plugins_close(struct volumes *volumes);
-void plugins_probe(struct volumes *volumes, struct volume_info *ret);
+void plugins_probe(struct volumes *volumes, const struct cancel *cancel, struct volume_info *ret);
 /* A copy of what is known of a driver that works, asked now unless it has answered before. */
 int plugin_find(struct volumes *volumes, const char *name, const struct cancel *cancel,
 		struct plugin *ret, struct err *err);

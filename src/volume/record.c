@@ -20,6 +20,7 @@ static const struct field entry_fields[] = {
 	S(is_read_only, "is_read_only", F_BOOL, .flags = F_OMIT_EMPTY),
 	S(is_staged, "is_staged", F_BOOL, .flags = F_OMIT_EMPTY),
 	S(is_published, "is_published", F_BOOL, .flags = F_OMIT_EMPTY),
+	S(is_mount, "is_mount", F_BOOL, .flags = F_OMIT_EMPTY),
 	S(slot, "slot", F_U32),
 };
 #undef STRUCT

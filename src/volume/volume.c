@@ -106,13 +106,13 @@ void volume_info_fini(struct volume_info *info)
 	strv_fini(&info->names);
 }
 
-void volume_probe(struct volumes *volumes, struct volume_info *ret)
+void volume_probe(struct volumes *volumes, const struct cancel *cancel, struct volume_info *ret)
 {
 	pthread_mutex_lock(&volumes->lock);
 	named_clean(volumes);
 	named_names(volumes, &ret->names);
 	pthread_mutex_unlock(&volumes->lock);
-	plugins_probe(volumes, ret);
+	plugins_probe(volumes, cancel, ret);
 }
 
 /* The same volume in the same way: the entry of an earlier call serves. */

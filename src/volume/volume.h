@@ -76,7 +76,7 @@ struct volume_info {
 };
 void volume_info_fini(struct volume_info *info);
 /* Asks every driver. */
-void volume_probe(struct volumes *volumes, struct volume_info *ret);
+void volume_probe(struct volumes *volumes, const struct cancel *cancel, struct volume_info *ret);
 
 /* Named volumes. */
 struct volume_named {

@@ -273,7 +273,7 @@ void open_probe(struct worker *worker)
 		worker->n_opening++;
 		op_begin(worker, EXECUTOR_RUNTIME, &o->op);
 	}
-	if (!worker->is_volume_known && !worker->is_looking) {
+	if (!worker->is_volume_known && !worker->look_op) {
 		worker->n_opening++;
 		volumes_look(worker);
 	}

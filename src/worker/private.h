@@ -119,7 +119,7 @@ struct worker {
 	struct volumes *volumes;
 	struct volume_info volume_info; /* by the last look */
 	bool is_volume_known;           /* there was one */
-	bool is_looking;                /* one is under way */
+	struct op *look_op;             /* one is under way */
 	bool needs_look;                /* afterwards another */
 	unsigned volume_failures;       /* looks in a row that found a broken driver */
 	struct timer *volume_timer;
@@ -229,6 +229,7 @@ void volumes_mount(struct winst *inst);
 void volumes_unmount(struct winst *inst);
 /* Ends a step under way soon, whatever the driver does. */
 void volumes_cancel(struct winst *inst);
+void volumes_cancel_all(struct worker *worker);
 bool volumes_are_mounted(const struct winst *inst);
 /* What the node offers now; the server is told what is new. */
 void volumes_look(struct worker *worker);

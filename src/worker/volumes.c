@@ -102,7 +102,7 @@ static void unmount_run(struct op *op)
 {
 	struct volume_op *v = container_of(op, struct volume_op, op);
 
-	op->result = volume_release(v->volumes, v->id, NULL, &op->err);
+	op->result = volume_release(v->volumes, v->id, &op->cancel, &op->err);
 }
 
 static void unmount_done(struct op *op)
@@ -111,6 +111,10 @@ static void unmount_done(struct op *op)
 	struct winst *inst = v->inst;
 
 	inst->volume_op = NULL;
+	if (op->result == -ECANCELED) {
+		winst_step_done(inst);
+		return;
+	}
 	if (op->result < 0) {
 		winst_fail(inst, &op->err);
 		inst->is_busy = false; /* there is no other way out than trying again */
@@ -135,6 +139,14 @@ void volumes_cancel(struct winst *inst)
 {
 	if (inst->volume_op)
 		cancel_set(&inst->volume_op->cancel);
+}
+
+void volumes_cancel_all(struct worker *worker)
+{
+	map_for_each(&worker->instances, i, e)
+		volumes_cancel(e->value);
+	if (worker->look_op)
+		cancel_set(&worker->look_op->cancel);
 }
 
 bool volumes_are_mounted(const struct winst *inst)
@@ -181,7 +193,7 @@ static void look_run(struct op *op)
 {
 	struct look_op *look = container_of(op, struct look_op, op);
 
-	volume_probe(look->volumes, &look->info);
+	volume_probe(look->volumes, &op->cancel, &look->info);
 }
 
 static void on_look_again(void *arg)
@@ -242,7 +254,7 @@ static void look_done(struct op *op)
 	bool is_first = !worker->is_volume_known;
 	bool is_news = take_info(worker, &look->info);
 
-	worker->is_looking = false;
+	worker->look_op = NULL;
 	worker->is_volume_known = true;
 	look_later(worker);
 	if (is_first) {
@@ -259,12 +271,12 @@ static void look_done(struct op *op)
 
 void volumes_look(struct worker *worker)
 {
-	worker->needs_look = worker->is_looking;
-	if (worker->is_looking)
+	worker->needs_look = worker->look_op;
+	if (worker->look_op)
 		return;
 	struct look_op *look = NEW(struct look_op);
 	look->op = (struct op){ .run = look_run, .done = look_done, .fini = look_fini };
 	look->volumes = worker->volumes;
-	worker->is_looking = true;
+	worker->look_op = &look->op;
 	op_begin(worker, EXECUTOR_VOLUME, &look->op);
 }

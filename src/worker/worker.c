@@ -73,6 +73,11 @@ static void close_drivers(struct worker *worker)
 		worker->config.overlay->close(worker->overlay);
 }
 
+void worker_leave(struct worker *worker)
+{
+	volumes_cancel_all(worker);
+}
+
 struct worker *worker_free(struct worker *worker)
 {
 	if (!worker)

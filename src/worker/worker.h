@@ -58,6 +58,9 @@ struct worker *worker_new(const struct worker_config *config, struct err *err);
 void worker_down_begin(struct worker *worker, void (*done)(void *arg, const struct err *err),
 		       void *arg);
 
+/* Before the loop is freed: ends calls to storage drivers, which may hang. */
+void worker_leave(struct worker *worker);
+
 /* Memory only, after the loop has been freed: what runs goes on. */
 struct worker *worker_free(struct worker *worker);
 

@@ -1,8 +1,7 @@
 """Volumes of containers: named ones, paths of the host, and those of a CSI driver."""
-import pathlib
-
 import pytest
 
+from harness import leftovers
 from harness.deadline import until
 from harness.descriptor import service
 from harness.host import FAILED
@@ -30,12 +29,7 @@ def files_of(host, name):
 
 
 def mounts(host):
-    """What is left of instances' volumes, on disk and in the kernel."""
-    folder = host.data_dir / "worker" / "mounts"
-    left = [str(p) for name in ("records", "targets", "stages") if (folder / name).exists()
-            for p in (folder / name).iterdir()]
-    return left + [p for p in pathlib.Path("/proc/self/mountinfo").read_text().split()
-                   if p.startswith(str(folder))]
+    return leftovers.volumes(host.data_dir)
 
 
 @pytest.fixture

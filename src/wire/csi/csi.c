@@ -115,6 +115,18 @@ static int ask_capabilities(const struct csi *csi, struct csi_plugin *ret, struc
 	return 0;
 }
 
+static int ask_node(const struct csi *csi, struct csi_plugin *ret, struct err *err)
+{
+	Csi__Empty request = CSI__EMPTY__INIT;
+	auto_message Csi__GetInfoResponse *info = NULL;
+	int r = call(csi, METHOD("Node/NodeGetInfo", &csi__get_info_response__descriptor), &request,
+		     &info, err);
+
+	if (r == 0)
+		STR_COPY(ret->node_id, info->node_id);
+	return r == -ENOSYS ? 0 : r;
+}
+
 int csi_ask(const struct csi *csi, struct csi_plugin *ret, struct err *err)
 {
 	struct csi_plugin plugin = { 0 };
@@ -125,19 +137,9 @@ int csi_ask(const struct csi *csi, struct csi_plugin *ret, struct err *err)
 	if (r == 0)
 		r = ask_capabilities(csi, &plugin, err);
 	if (r == 0)
-		*ret = plugin;
-	return r;
-}
-
-int csi_node_id(const struct csi *csi, char **ret, struct err *err)
-{
-	Csi__Empty request = CSI__EMPTY__INIT;
-	auto_message Csi__GetInfoResponse *info = NULL;
-	int r = call(csi, METHOD("Node/NodeGetInfo", &csi__get_info_response__descriptor), &request,
-		     &info, err);
-
+		r = ask_node(csi, &plugin, err);
 	if (r == 0)
-		*ret = xstrdup(info->node_id);
+		*ret = plugin;
 	return r;
 }
 

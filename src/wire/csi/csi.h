@@ -21,14 +21,13 @@ struct csi {
 struct csi_plugin {
 	char name[CSI_NAME_MAX];
 	char version[64];
+	char node_id[257]; /* what the plugin calls this node, "" if it does not say */
 	bool is_ready;
 	bool has_stage;        /* STAGE_UNSTAGE_VOLUME */
 	bool has_multi_writer; /* SINGLE_NODE_MULTI_WRITER */
 };
 /* Name, readiness and what it can do. -EBADMSG for a name that is none. */
 int csi_ask(const struct csi *csi, struct csi_plugin *ret, struct err *err);
-/* What the plugin calls this node (NodeGetInfo). */
-int csi_node_id(const struct csi *csi, char **ret, struct err *err);
 
 struct csi_volume {
 	const char *id;

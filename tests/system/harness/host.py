@@ -245,6 +245,8 @@ class Host:
         for app in self.list("apps"):
             self.holm("delete", "app", app["name"], "--wait", "--timeout", PATIENCE_S)
         until(lambda: not self.list("instances"), "no instance is left", 20)
+        left = leftovers.volumes(self.data_dir)
+        assert not left, f"left of the instances' volumes: {left}"
 
     def page(self, address, path="", port=80):
         """A page, asked for by the host itself. Without a probe RUNNING does not mean that the

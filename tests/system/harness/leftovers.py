@@ -48,6 +48,14 @@ def mounts(words):
     return [p for p in points if any(w in p for w in words)]
 
 
+def volumes(data_dir):
+    """What instances have of volumes, on disk and in the kernel."""
+    folder = pathlib.Path(data_dir) / "worker" / "mounts"
+    kept = [str(p) for name in ("records", "targets", "stages") if (folder / name).exists()
+            for p in (folder / name).iterdir()]
+    return kept + [f"mount {p}" for p in mounts([str(folder)])]
+
+
 def cgroups(node):
     return [p for p in (*CGROUP.glob(f"*/holm-{node}*"), *CGROUP.glob(f"holm-{node}*"))
             if p.is_dir()]

@@ -77,7 +77,7 @@ static void a_removal_that_was_cut_off_is_finished(void **state)
 	assert_int_equal(dir_make(gone, 0755, &err), 0);
 	kit_put(gone, "file");
 	assert_int_equal(volume_create(kit->volumes, "a", &kit->err), 0);
-	volume_probe(kit->volumes, &info);
+	volume_probe(kit->volumes, NULL, &info);
 	assert_int_equal(info.names.n, 1);
 	assert_int_equal(kit_count(kit, "volumes"), 2);
 	volume_info_fini(&info);
