@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -71,38 +72,58 @@ static int sync_parent(const char *path)
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
+static bool is_same_file(int fd, const char *path)
+{
+	struct stat ours;
+	struct stat there;
+
+	return fstat(fd, &ours) == 0 && lstat(path, &there) == 0 && ours.st_dev == there.st_dev &&
+	       ours.st_ino == there.st_ino;
+}
+
+/* The file that is written before it takes the place of another. Its name is always the same, so that
+ * the next writer uses up what a killed one left; of two at once, one waits for the other. */
+static int open_new(const char *path, mode_t mode)
+{
+	for (;;) {
+		auto_close int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode);
+
+		if (fd < 0 || flock(fd, LOCK_EX) < 0)
+			return -errno;
+		if (!is_same_file(fd, path)) /* the other has just put it in its place */
+			continue;
+		return ftruncate(fd, 0) < 0 || fchmod(fd, mode) < 0 ? -errno : TAKE_FD(fd);
+	}
+}
+
+static int replace(const char *path, const void *data, size_t len, mode_t mode, bool is_durable)
+{
+	auto_free char *new = xasprintf("%s.new", path);
+	auto_close int fd = open_new(new, mode);
+	int r = fd < 0 ? fd : write_all(fd, data, len);
+
+	if (r == 0 && ((is_durable && fsync(fd) < 0) || rename(new, path) < 0))
+		r = -errno;
+	if (r < 0 && fd >= 0)
+		unlink(new);
+	return r;
+}
+
 int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
 {
-	auto_free char *tmp = xasprintf("%s.XXXXXX", path);
-	auto_close int fd = mkostemp(tmp, O_CLOEXEC);
+	int r = replace(path, data, len, mode, true);
 
-	if (fd < 0)
-		return err_errno(err, "create %s", tmp);
-	int r = write_all(fd, data, len);
-	if (r == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0 || rename(tmp, path) < 0))
-		r = -errno;
-	if (r < 0) {
-		unlink(tmp);
+	if (r < 0)
 		return err_set(err, r, "write %s: %s", path, strerror(-r));
-	}
 	r = sync_parent(path);
 	return r < 0 ? err_set(err, r, "sync %s: %s", path, strerror(-r)) : 0;
 }
 
 int file_replace(const char *path, const char *text, struct err *err)
 {
-	auto_free char *tmp = xasprintf("%s.XXXXXX", path);
-	auto_close int fd = mkostemp(tmp, O_CLOEXEC);
+	int r = replace(path, text, strlen(text), 0600, false);
 
-	if (fd < 0)
-		return err_errno(err, "create %s", tmp);
-	int r = write_all(fd, text, strlen(text));
-	if (r == 0 && rename(tmp, path) < 0)
-		r = -errno;
-	if (r == 0)
-		return 0;
-	unlink(tmp);
-	return err_set(err, r, "write %s: %s", path, strerror(-r));
+	return r < 0 ? err_set(err, r, "write %s: %s", path, strerror(-r)) : 0;
 }
 
 int file_write_value(const char *path, const char *value, struct err *err)

@@ -15,8 +15,8 @@ char *path_join(const char *a, const char *b);
  * /sys too. `ret_len` may be NULL. */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct err *err);
 
-/* Replaces a file as a whole: temporary file in the same folder, fsync, rename, fsync of the
- * folder. Afterwards the old or the new content is there, never a part. */
+/* Replaces a file as a whole: PATH.new, fsync, rename, fsync of the folder. Afterwards the old or the
+ * new content is there, never a part. */
 int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *err);
 
 /* The same for a text that means nothing after a power failure (mode 0600): as atomic for every

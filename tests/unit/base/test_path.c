@@ -1,11 +1,14 @@
 /* Files and folders. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -74,6 +77,76 @@ static void a_failed_write_leaves_the_old(void **state)
 	assert_int_equal(rmdir(file), 0);
 	assert_int_equal(rmdir(dir), 0); /* the temporary file is gone too */
 	assert_int_equal(file_write_atomic(file, "x", 1, 0600, &err), -ENOENT);
+}
+
+static void what_a_killed_writer_left_is_used_up(void **state)
+{
+	auto_free char *path = path_join(*state, "f");
+	auto_free char *text = NULL;
+	struct err err = { 0 };
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		const struct rlimit limit = { 4096, 4096 };
+		static char data[8192];
+
+		setrlimit(RLIMIT_FSIZE, &limit);
+		signal(SIGXFSZ, SIG_DFL); /* kills it in the middle */
+		file_write_atomic(path, data, sizeof(data), 0600, &err);
+		_exit(0);
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	write_text(path, "whole");
+	assert_int_equal(file_read(path, 100, &text, NULL, &err), 0);
+	assert_string_equal(text, "whole");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(*state), 0); /* nothing else is there */
+	assert_int_equal(mkdir(*state, 0700), 0);
+}
+
+#define N_WRITERS 4
+#define N_ROUNDS  200
+
+static void *write_often(void *path)
+{
+	char text[8192];
+	struct err err = { 0 };
+
+	for (int i = 0; i < N_ROUNDS; i++) {
+		size_t len = 1 + (size_t)i * 37 % sizeof(text);
+
+		memset(text, 'a' + i % 26, len);
+		if (file_write_atomic(path, text, len, 0600, &err) < 0)
+			return xstrdup(err.msg);
+	}
+	return NULL;
+}
+
+static void writers_at_once_leave_one_s_text_whole(void **state)
+{
+	auto_free char *path = path_join(*state, "f");
+	pthread_t threads[N_WRITERS];
+	struct err err = { 0 };
+
+	write_text(path, "first");
+	for (int i = 0; i < N_WRITERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, write_often, path), 0);
+	for (int i = 0; i < N_ROUNDS; i++) {
+		auto_free char *text = NULL;
+
+		assert_int_equal(file_read(path, 8192, &text, NULL, &err), 0);
+		if (!str_eq(text, "first") && strspn(text, (char[]){ *text, '\0' }) != strlen(text))
+			fail_msg("a mixture: %.100s", text);
+	}
+	for (int i = 0; i < N_WRITERS; i++) {
+		void *failure;
+
+		assert_int_equal(pthread_join(threads[i], &failure), 0);
+		if (failure)
+			fail_msg("%s", (char *)failure);
+	}
 }
 
 static void the_kernel_s_files_are_read(void **state)
@@ -198,10 +271,16 @@ static void below_means_below(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_file_is_replaced_whole),    TEST(a_failed_write_leaves_the_old),
-		TEST(the_kernel_s_files_are_read), TEST(a_value_is_for_an_existing_file),
-		TEST(folders_are_made_on_the_way), TEST(links_are_removed_not_followed),
-		TEST(mounts_are_not_entered),      TEST(below_means_below),
+		TEST(a_file_is_replaced_whole),
+		TEST(a_failed_write_leaves_the_old),
+		TEST(what_a_killed_writer_left_is_used_up),
+		TEST(writers_at_once_leave_one_s_text_whole),
+		TEST(the_kernel_s_files_are_read),
+		TEST(a_value_is_for_an_existing_file),
+		TEST(folders_are_made_on_the_way),
+		TEST(links_are_removed_not_followed),
+		TEST(mounts_are_not_entered),
+		TEST(below_means_below),
 	};
 
 	return cmocka_run_group_tests_name("base/path", tests, NULL, NULL);
