@@ -40,7 +40,7 @@ static void down_done(struct op *op)
 static bool is_idle(const struct winst *inst)
 {
 	return !inst->is_busy && !inst->n_saving && inst->run == RUN_ABSENT &&
-	       !inst->may_have_link && !inst->may_have_volumes;
+	       !inst->may_have_run && !inst->may_have_link && !inst->may_have_volumes;
 }
 
 /* The last step: network and supporting processes. */

@@ -154,8 +154,9 @@ static struct reconcile_facts facts_of(const struct winst *inst)
 		.current_generation = inst->current.generation,
 		.fetched_generation = inst->fetched_generation,
 		.run_generation = inst->status.generation,
-		.run = inst->run,
 		/* What is to go may be there without our knowing. */
+		.run = !is_wished && inst->run == RUN_ABSENT && inst->may_have_run ? RUN_ENDED
+										   : inst->run,
 		.is_attached = is_wished && !inst->record.is_completed ? inst->is_attached
 								       : inst->may_have_link,
 		.needs_mounts = !volumes_are_mounted(inst),

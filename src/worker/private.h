@@ -71,6 +71,7 @@ struct winst {
 	char digest[DIGEST_SIZE];
 	bool is_attached;   /* its link is known to be right */
 	bool may_have_link; /* one may be there, right or not */
+	bool may_have_run;  /* its runtime may have something of it, listed or not */
 	struct overlay_link link;
 	bool may_have_volumes;       /* some may be mounted, or be recorded as such */
 	uint32_t mounted_generation; /* whose volumes are mounted, 0: none known */

@@ -33,6 +33,8 @@ static int load_instance(struct worker *worker, const char *kind, const char *id
 		inst->may_have_link = inst->record.namespace_ip[0] != '\0';
 		return r;
 	}
+	if (str_eq(kind, KIND_CURRENT)) /* a start or stop of it may have been broken off */
+		inst->may_have_run = true;
 	return fields_parse_text(&msg_deploy_table, body,
 				 str_eq(kind, KIND_WISH) ? &inst->wish : &inst->current,
 				 FIELD_UNKNOWN_IGNORE, err);
@@ -142,8 +144,6 @@ static void on_forgotten(void *arg, const struct err *err)
 		winst_fail(inst, err);
 		return;
 	}
-	auto_free char *log = logs_path(worker, inst->id);
-	logs_remove(log);
 	map_remove(&worker->instances, inst->id);
 	timer_cancel(inst->retry);
 	timer_cancel(inst->update_retry);
@@ -153,9 +153,13 @@ static void on_forgotten(void *arg, const struct err *err)
 		down_check(worker);
 }
 
+/* The log goes first: once the record is gone nobody knows of it. */
 void records_forget(struct winst *inst)
 {
+	auto_free char *log = logs_path(inst->worker, inst->id);
 	struct store_batch batch = { 0 };
+
+	logs_remove(log);
 
 	store_batch_delete(&batch, KIND_WISH, inst->id);
 	store_batch_delete(&batch, KIND_RECORD, inst->id);

@@ -195,6 +195,7 @@ void run_start(struct winst *inst)
 	/* A new number per start, so that one run's end is never taken for another's. It need not be
 	 * saved first: a start repeated after a crash of ours finds its own number running. */
 	inst->record.incarnation++;
+	inst->may_have_run = true;
 	start(inst);
 }
 
@@ -222,6 +223,7 @@ static void stop_done(struct op *op)
 	}
 	run_unwatch(inst);
 	inst->run = RUN_ABSENT;
+	inst->may_have_run = false;
 	inst->is_draining = false;
 	inst->needs_inspect = false;
 	inst->memory_bytes = 0;
@@ -279,11 +281,31 @@ static void drain(struct winst *inst)
 		winst_set_state(inst, STATE_CREATING, "stopping the earlier version");
 }
 
+/* One that holds nothing of it as far as it tells, and so need not be probed. */
+static struct runtime_slot *slot_of_kind(struct worker *worker, const struct service_spec *spec)
+{
+	for (size_t i = 0; i < worker->config.n_runtimes; i++) {
+		struct runtime_slot *slot = &worker->slots[i];
+
+		if (slot->state &&
+		    !(slot->driver->caps & RUNTIME_CAP_NETNS) == spec_is_unikernel(spec))
+			return slot;
+	}
+	return NULL;
+}
+
 void run_stop(struct winst *inst)
 {
 	uint32_t grace_s = inst->current.spec.grace_s ? inst->current.spec.grace_s
 						      : GRACE_DEFAULT_S;
 
+	if (!inst->slot)
+		inst->slot = slot_of_kind(inst->worker, &inst->current.spec);
+	if (!inst->slot) { /* its runtime could not be opened: what is there is not to be found */
+		inst->may_have_run = false;
+		winst_step_done(inst);
+		return;
+	}
 	if (inst->run != RUN_ALIVE) {
 		stop_begin(inst, 0);
 		return;

@@ -79,6 +79,7 @@ class Host:
         self.socket = self.data_dir / "holm.sock"
         self.ns.sysctl("net/ipv4/ip_forward", 0)
         self.settings = self._settings()
+        self.environment = {}  # of `holm up`, beside our own
 
     def _settings(self):
         return {name: self.ns.sysctl(name) for name in SETTINGS}
@@ -86,7 +87,9 @@ class Host:
     ## Commands
 
     def command(self, *words):
-        return self.ns.command(HOLM, *words, "--data-dir", self.data_dir)
+        own = [f"{key}={value}" for key, value in self.environment.items()]
+        prefix = ["env", *own] if own and words[0] == "up" else []
+        return self.ns.command(*prefix, HOLM, *words, "--data-dir", self.data_dir)
 
     def run(self, *words, stdin="", seconds=180):
         """A finished `holm …`, whatever its exit code."""

@@ -122,6 +122,15 @@ class Images:
     def _link_users(root):
         (root / "etc/passwd").symlink_to("../usr/lib/passwd")
 
+    @property
+    def meddle(self):
+        """The library of harness/meddle.py. Outside the image root, which is the users'."""
+        path = self.outer / "meddle.so"
+        if not path.exists():
+            run("gcc", "-std=gnu17", "-O2", "-Wall", "-fPIC", "-shared", "-fvisibility=hidden",
+                "-o", path, SYSTEM / "apps" / "meddle.c")
+        return path
+
     def _archive(self, name, members):
         path = self._archives / name
         if not path.exists():

@@ -25,6 +25,10 @@ def is_zombie(pid):
     return read(PROC / str(pid) / "stat").rpartition(")")[2].split()[:1] == ["Z"]
 
 
+def is_running(pid):
+    return (PROC / str(pid)).exists() and not is_zombie(pid)
+
+
 def command_line(pid):
     return read(PROC / str(pid) / "cmdline").replace("\0", " ").strip()
 
