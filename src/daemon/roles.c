@@ -28,6 +28,8 @@ struct roles {
 	char *overlay_dir;
 	char *image_dir;
 	char *image_root;
+	char *registries_file;
+	char *credentials_file;
 	struct loop *loop;
 	struct bus *bus;
 	struct stream_hub *streams;
@@ -129,6 +131,8 @@ static int make_paths(struct roles *roles, struct err *err)
 	roles->overlay_dir = path_join(dir, "overlay");
 	roles->image_dir = path_join(dir, "unikernels");
 	roles->image_root = root ? xstrdup(root) : path_join(dir, "images");
+	roles->registries_file = path_join(dir, "registries.json");
+	roles->credentials_file = path_join(dir, "registry-credentials.json");
 	auto_free char *logs = path_join(roles->worker_dir, "logs");
 	const char *const dirs[] = { logs, roles->overlay_dir, roles->image_dir };
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
@@ -199,7 +203,9 @@ static int start_worker(struct roles *roles, struct err *err)
 		.images = { .store_dir = roles->image_dir,
 			    .local_root = roles->image_root,
 			    .insecure = o->insecure,
-			    .archive_max = ARCHIVE_MAX_BYTES },
+			    .archive_max = ARCHIVE_MAX_BYTES,
+			    .registries_file = roles->registries_file,
+			    .credentials_file = roles->credentials_file },
 		.volumes = { .host_root = o->volume_root, .csi = &o->csi },
 		.data_dir = roles->worker_dir,
 		.node_id = roles->node_id,
@@ -271,9 +277,10 @@ static void stop(struct roles *roles)
 	worker_free(roles->worker);
 	server_free(roles->server);
 	stream_hub_free(roles->streams);
-	char *const strings[] = { roles->token,       roles->helper_path, roles->socket,
-				  roles->server_db,   roles->worker_dir,  roles->worker_db,
-				  roles->overlay_dir, roles->image_dir,   roles->image_root };
+	char *const strings[] = { roles->token,           roles->helper_path,     roles->socket,
+				  roles->server_db,       roles->worker_dir,      roles->worker_db,
+				  roles->overlay_dir,     roles->image_dir,       roles->image_root,
+				  roles->registries_file, roles->credentials_file };
 	for (size_t i = 0; i < ARRAY_LEN(strings); i++)
 		free(strings[i]);
 }

@@ -37,6 +37,7 @@ static int copy_entry(struct archive *a, const char *path, const struct image_si
 	const void *data;
 	size_t len;
 	la_int64_t offset;
+	uint64_t skip = sink->have;
 
 	for (;;) {
 		int r = archive_read_data_block(a, &data, &len, &offset);
@@ -45,7 +46,11 @@ static int copy_entry(struct archive *a, const char *path, const struct image_si
 			return 0;
 		if (r < ARCHIVE_WARN)
 			return archive_failed(a, path, err);
-		r = sink->write(sink->arg, data, len, err);
+		size_t skipped = skip < len ? (size_t)skip : len;
+		skip -= skipped;
+		if (skipped == len)
+			continue;
+		r = sink->write(sink->arg, (const char *)data + skipped, len - skipped, err);
 		if (r < 0)
 			return r;
 	}

@@ -4,6 +4,7 @@
 #define HOLM_IMAGE_IMAGE_H
 
 #include "base/base.h"
+#include "base/secret.h"
 #include "model/image_source.h"
 
 struct image_config {
@@ -11,8 +12,16 @@ struct image_config {
 	char *local_root; /* oci:, oci-archive: and file: paths must lie below it */
 	struct strv
 		insecure; /* registries (host[:port]) spoken to by plain HTTP; loopback always is */
-	uint64_t archive_max; /* bytes of an unpacked unikernel archive */
+	uint64_t archive_max;        /* bytes of an unpacked unikernel archive */
+	char *registries_file;       /* docs/registries.md; NULL: nothing is said about any */
+	char *credentials_file;      /* written by image_registry_login(), mode 0600; NULL: none */
+	struct image_tokens *tokens; /* shared by all pulls; NULL: each one its own */
+	uint32_t retry_first_ms;     /* of the back-off; 0: 500 */
 };
+
+/* What token servers gave, until it expires. */
+struct image_tokens *image_tokens_new(void);
+struct image_tokens *image_tokens_free(struct image_tokens *tokens); /* NULL-safe */
 
 typedef void (*image_progress_fn)(void *arg, uint64_t done_bytes, uint64_t total_bytes);
 
@@ -40,6 +49,37 @@ struct image_request {
 int image_source_open(const struct image_config *config, const struct image_request *request,
 		      const struct cancel *cancel, struct image_source **ret, struct err *err);
 void image_source_close(struct image_source *source); /* NULL-safe */
+
+/* Who this node is to a registry. The password is sent to the registry and its token server. */
+struct image_login {
+	const char *host; /* host[:port] */
+	const char *user;
+	const struct secret *password;
+};
+/* Asks the registry: 0 if it takes them, -EACCES if not. `ret_is_asked`: false if the registry lets
+ * anybody in, so that nothing is proved. */
+int image_registry_check(const struct image_config *config, const struct image_login *login,
+			 const struct cancel *cancel, bool *ret_is_asked, struct err *err);
+/* Stores or replaces; one at a time, as image_registry_logout(). */
+int image_registry_login(const struct image_config *config, const struct image_login *login,
+			 struct err *err);
+/* -ENOENT: none are stored. */
+int image_registry_logout(const struct image_config *config, const char *host, struct err *err);
+/* Registries about which this node knows something. */
+struct image_registry {
+	char *host;
+	char *user; /* NULL: nobody is logged in */
+	char *ca_file;
+	bool is_plain; /* HTTP without TLS */
+	struct strv mirrors;
+};
+struct image_registries {
+	struct image_registry *items;
+	size_t n;
+};
+int image_registries_list(const struct image_config *config, struct image_registries *ret,
+			  struct err *err);
+void image_registries_fini(struct image_registries *registries);
 
 /* A unikernel on disk, unpacked and verified. */
 struct unikernel_image {

@@ -111,6 +111,8 @@ static int layout_blob(struct image_place *place, const struct image_descriptor 
 
 	if (fd < 0)
 		return fd;
+	if (lseek(fd, (off_t)sink->have, SEEK_SET) < 0)
+		return err_errno(err, "read %s", path);
 	for (;;) {
 		ssize_t n = read(fd, chunk, CHUNK);
 

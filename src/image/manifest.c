@@ -11,6 +11,9 @@ static const char *const index_types[] = {
 
 void image_manifest_fini(struct image_manifest *manifest)
 {
+	for (size_t i = 0; i < manifest->n_layers; i++)
+		strv_fini(&manifest->urls[i]);
+	free(manifest->urls);
 	free(manifest->layers);
 	*manifest = (struct image_manifest){ 0 };
 }
@@ -58,26 +61,46 @@ static int parse_descriptor(const struct json *json, struct image_descriptor *re
 	return 0;
 }
 
-/* "linux/arm64/v8": a variant counts only where both name one. */
-static bool platform_fits(const struct json *have, const char *platform)
+/* What an entry or a configuration says of itself; false if it says nothing. */
+static bool read_platform(const struct json *from, struct platform *ret)
 {
-	auto_strv struct strv want = { 0 };
+	const char *os = json_get_str(from, "os");
+	const char *arch = json_get_str(from, "architecture");
+	const char *variant = json_get_str(from, "variant");
 
-	strv_split(&want, platform, "/");
-	const char *variant = json_get_str(have, "variant");
-	return want.n >= 2 && str_eq(json_get_str(have, "os"), want.items[0]) &&
-	       str_eq(json_get_str(have, "architecture"), want.items[1]) &&
-	       (want.n < 3 || !variant || str_eq(variant, want.items[2]));
+	*ret = (struct platform){ 0 };
+	if (!os || !arch)
+		return false;
+	STR_COPY(ret->os, os);
+	STR_COPY(ret->arch, arch);
+	STR_COPY(ret->variant, variant ? variant : "");
+	platform_normalize(ret);
+	return true;
 }
 
-static void add_platform(struct strv *have, const struct json *entry)
+static void add_platform(struct strv *have, const struct platform *p)
 {
-	const struct json *p = json_get(entry, "platform");
-	const char *os = json_get_str(p, "os");
-	const char *arch = json_get_str(p, "architecture");
+	auto_free char *text = xasprintf("%s/%s%s%s", p->os, p->arch, p->variant[0] ? "/" : "",
+					 p->variant);
 
-	if (os && arch)
-		strv_addf(have, "%s/%s", os, arch);
+	/* Attestations stand beside the images as unknown/unknown. */
+	if (!str_eq(p->os, "unknown") && !strv_has(have, text))
+		strv_add(have, text);
+}
+
+/* A single-platform index may say nothing of its platform: better than nothing. */
+static unsigned score_entry(const struct json *entry, const struct platform *want,
+			    struct strv *have)
+{
+	const struct json *its = json_get(entry, "platform");
+	struct platform p;
+
+	if (!its)
+		return 1;
+	if (!read_platform(its, &p))
+		return 0;
+	add_platform(have, &p);
+	return platform_score(want, &p);
 }
 
 int manifest_pick(const struct json *index, const char *platform, struct image_descriptor *ret,
@@ -85,16 +108,23 @@ int manifest_pick(const struct json *index, const char *platform, struct image_d
 {
 	const struct json *manifests = json_get(index, "manifests");
 	auto_strv struct strv have = { 0 };
-
+	const struct json *best = NULL;
+	unsigned best_score = 0;
+	struct platform want;
+	bool is_known = platform_parse(platform, &want);
+	if (json_count(manifests) > INDEX_MAX)
+		return err_set(err, -E2BIG, "index: %zu entries, at most %d", json_count(manifests),
+			       INDEX_MAX);
 	for (size_t i = 0; i < json_count(manifests); i++) {
-		const struct json *entry = json_at(manifests, i);
-		const struct json *its = json_get(entry, "platform");
+		unsigned score = score_entry(json_at(manifests, i), &want, &have);
 
-		/* A single-platform index may say nothing. */
-		if (!its || platform_fits(its, platform))
-			return parse_descriptor(entry, ret, err);
-		add_platform(&have, entry);
+		if (is_known && score > best_score) {
+			best = json_at(manifests, i);
+			best_score = score;
+		}
 	}
+	if (best)
+		return parse_descriptor(best, ret, err);
 	auto_free char *list = strv_join(&have, ", ");
 	return err_set(err, -ENOTSUP, "no image for %s (there is %s)", platform,
 		       have.n ? list : "none");
@@ -102,12 +132,13 @@ int manifest_pick(const struct json *index, const char *platform, struct image_d
 
 int manifest_check_platform(const struct json *config, const char *platform, struct err *err)
 {
-	const char *os = json_get_str(config, "os");
-	const char *arch = json_get_str(config, "architecture");
+	struct platform want, have;
 
-	if (!os || !arch || platform_fits(config, platform))
+	if (!platform_parse(platform, &want) || !read_platform(config, &have) ||
+	    platform_score(&want, &have))
 		return 0;
-	return err_set(err, -ENOTSUP, "no image for %s (there is %.32s/%.32s)", platform, os, arch);
+	return err_set(err, -ENOTSUP, "no image for %s (there is %s/%s%s%s)", platform, have.os,
+		       have.arch, have.variant[0] ? "/" : "", have.variant);
 }
 
 int manifest_pick_named(const struct json *index, const char *name, struct image_descriptor *ret,
@@ -134,11 +165,34 @@ int manifest_pick_named(const struct json *index, const char *name, struct image
 		       have.n ? list : "none");
 }
 
+/* What was current until 2017, and carries signatures and no sizes. */
+static bool is_schema1(const struct json *json)
+{
+	return json_is_array(json_get(json, "fsLayers"));
+}
+
+static int parse_layer(const struct json *json, struct image_manifest *manifest, struct err *err)
+{
+	const struct json *urls = json_get(json, "urls");
+
+	manifest->urls = array_grow(manifest->urls, manifest->n_layers, sizeof(*manifest->urls));
+	struct strv *its = &manifest->urls[manifest->n_layers];
+	struct image_descriptor *layer = ARRAY_ADD(manifest->layers, manifest->n_layers);
+	for (size_t i = 0; i < json_count(urls) && i < URLS_MAX; i++)
+		if (json_str(json_at(urls, i)))
+			strv_add(its, json_str(json_at(urls, i)));
+	return parse_descriptor(json, layer, err);
+}
+
 int manifest_parse(const struct json *json, struct image_manifest *ret, struct err *err)
 {
 	const struct json *layers = json_get(json, "layers");
 	struct image_manifest manifest = { 0 };
 
+	if (is_schema1(json))
+		return err_set(err, -ENOTSUP,
+			       "manifest: Docker's schema 1, which is not supported: pull and push "
+			       "the image with a current docker to renew it");
 	if (json_get_int(json, "schemaVersion", 0) != 2 || !json_is_array(layers))
 		return err_set(err, -EBADMSG, "manifest: expected schema version 2 with layers");
 	if (json_count(layers) > LAYERS_MAX)
@@ -146,8 +200,7 @@ int manifest_parse(const struct json *json, struct image_manifest *ret, struct e
 			       LAYERS_MAX);
 	int r = parse_descriptor(json_get(json, "config"), &manifest.config, err);
 	for (size_t i = 0; r == 0 && i < json_count(layers); i++)
-		r = parse_descriptor(json_at(layers, i),
-				     ARRAY_ADD(manifest.layers, manifest.n_layers), err);
+		r = parse_layer(json_at(layers, i), &manifest, err);
 	if (r < 0) {
 		image_manifest_fini(&manifest);
 		return r;

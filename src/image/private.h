@@ -8,6 +8,8 @@
 
 #define MANIFEST_MAX (4u << 20)
 #define LAYERS_MAX   256
+#define INDEX_MAX    1000 /* of an index */
+#define URLS_MAX     8    /* of a layer */
 
 /* An index or manifest. */
 struct image_text {
@@ -22,8 +24,13 @@ struct image_place {
 	int (*root)(struct image_place *place, struct image_text *ret, struct err *err);
 	/* A manifest by digest, at most MANIFEST_MAX bytes. */
 	int (*manifest)(struct image_place *place, const char *digest, char **ret, struct err *err);
+	/* From sink->have on. 1: all of it came, but some of it from a place that may be replaced. */
 	int (*blob)(struct image_place *place, const struct image_descriptor *blob,
 		    const struct image_sink *sink, const struct cancel *cancel, struct err *err);
+	/* What came was wrong: such places are not asked any more. With 1 as answer only. */
+	void (*distrust)(struct image_place *place);
+	/* Optional: layers may be had from URLs that the manifest names. */
+	bool (*allows_urls)(struct image_place *place);
 	void (*close)(struct image_place *place);
 };
 
@@ -40,11 +47,12 @@ int manifest_read(const char *text, const char *digest, struct json **ret, struc
 struct image_manifest {
 	struct image_descriptor config;
 	struct image_descriptor *layers;
+	struct strv *urls; /* per layer: where else it may be had */
 	size_t n_layers;
 };
 void image_manifest_fini(struct image_manifest *manifest);
 bool manifest_is_index(const char *media_type, const struct json *json);
-/* The entry for the platform: -ENOTSUP names what there is. */
+/* The entry that fits the platform best, see platform.c: -ENOTSUP names what there is. */
 int manifest_pick(const struct json *index, const char *platform, struct image_descriptor *ret,
 		  struct err *err);
 /* The entry of a layout's index.json whose ref.name annotation is `name`; NULL: the only one. */
@@ -53,6 +61,26 @@ int manifest_pick_named(const struct json *index, const char *name, struct image
 /* The same for an image that no index leads to, by its configuration. */
 int manifest_check_platform(const struct json *config, const char *platform, struct err *err);
 int manifest_parse(const struct json *json, struct image_manifest *ret, struct err *err);
+
+/* foreign.c: a layer from one of the URLs that its manifest names. */
+int foreign_read(const struct strv *urls, const struct image_descriptor *blob,
+		 const struct image_sink *sink, const struct cancel *cancel, struct err *err);
+
+/* platform.c: pure but for platform_here() */
+/* "linux/arm64/v8" taken apart and written in one way: no variant is "" where that is the oldest or
+ * only one. */
+struct platform {
+	char os[32];
+	char arch[32];
+	char variant[32];
+};
+/* False if it is not of that form, or too long. */
+bool platform_parse(const char *text, struct platform *ret);
+void platform_normalize(struct platform *p);
+/* How well `have` serves who wants `want`: 0 not at all, more is better. */
+unsigned platform_score(const struct platform *want, const struct platform *have);
+/* This machine's, with the newest variant that its processor runs. */
+const char *platform_here(void);
 
 /* archive.c */
 struct archive;

@@ -1,17 +1,11 @@
-/* An OCI registry (distribution spec 1.0): manifests by tag or digest, blobs by digest, and the
- * token flow that public registries want even from anonymous clients. */
-#include <pthread.h>
-#include <strings.h>
+/* An OCI registry (distribution spec 1.0): manifests by tag or digest, blobs by digest; from its
+ * mirrors first, whose answers count only where a digest proves them. */
+#include <stdatomic.h>
 
 #include "image/private.h"
+#include "image/session.h"
 #include "loop/loop.h"
 #include "wire/digest/digest.h"
-#include "wire/http_client/http_client.h"
-
-#define REDIRECTS_MAX 5
-#define VAIN_MAX      2   /* attempts in a row at a blob that bring nothing */
-#define ATTEMPTS_MAX  100 /* at a blob, for servers that hand out crumbs */
-#define URL_MAX       8192
 
 static const char accept_manifests[] = "Accept: application/vnd.oci.image.index.v1+json, "
 				       "application/vnd.oci.image.manifest.v1+json, "
@@ -20,188 +14,76 @@ static const char accept_manifests[] = "Accept: application/vnd.oci.image.index.
 
 struct registry {
 	struct image_place place;
-	char *base; /* "https://host/v2/repository" */
 	char *reference;
+	bool allows_urls;
 	const struct cancel *cancel;
-	pthread_mutex_t lock; /* of the token: blobs are read on several threads at once */
-	char *token;          /* bearer, or NULL */
+	uint32_t retry_first_ms;
+	struct registry_session **sessions; /* mirrors, then the origin */
+	size_t n_sessions;
+	atomic_bool is_direct; /* a mirror has lied: none of them is asked any more */
 };
 
-static char *token_copy(struct registry *reg)
+static bool is_origin(const struct registry *reg, size_t i)
 {
-	pthread_mutex_lock(&reg->lock);
-	char *token = xstrdup(reg->token);
-	pthread_mutex_unlock(&reg->lock);
-	return token;
+	return i + 1 == reg->n_sessions;
 }
 
-static void token_set(struct registry *reg, const char *token)
-{
-	pthread_mutex_lock(&reg->lock);
-	free(reg->token);
-	reg->token = xstrdup(token);
-	pthread_mutex_unlock(&reg->lock);
-}
-
-/* "localhost.example.com" and "127.0.0.1.example.com" are not. */
-static bool is_loopback(const char *registry)
-{
-	auto_free char *host = xstrdup(registry);
-	char *port = strrchr(host, ':');
-	uint32_t addr;
-
-	if (port && !strchr(port, ']'))
-		*port = '\0';
-	return str_eq(host, "localhost") || str_eq(host, "[::1]") ||
-	       (parse_ipv4(host, &addr) == 0 && addr >> 24 == 127);
-}
-
-/* docker.io is a name; its registry answers elsewhere. */
-static const char *host_of(const char *registry)
-{
-	return str_eq(registry, "docker.io") ? "registry-1.docker.io" : registry;
-}
-
-/* The value of `key="…"` in a challenge; the caller's, NULL if absent. */
-static char *challenge_value(const char *challenge, const char *key)
-{
-	auto_free char *start = xasprintf("%s=\"", key);
-	const char *at = strstr(challenge, start);
-
-	if (!at)
-		return NULL;
-	at += strlen(start);
-	return xstrndup(at, strcspn(at, "\""));
-}
-
-static int status_error(const char *url, unsigned status, struct err *err)
-{
-	static const struct {
-		unsigned status;
-		int code;
-		const char *words;
-	} known[] = {
-		{ 401, -EACCES, "the registry refuses (credentials are missing or wrong)" },
-		{ 403, -EACCES, "the registry forbids it" },
-		{ 404, -ENOENT, "not found" },
-		{ 416, -EBADMSG, "it has fewer bytes than it should" },
-		{ 429, -EAGAIN, "the registry asks to come back later" },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(known); i++)
-		if (known[i].status == status)
-			return err_set(err, known[i].code, "GET %s: %s (HTTP %u)", url,
-				       known[i].words, status);
-	return err_set(err, status >= 500 ? -EAGAIN : -EPROTO, "GET %s: HTTP %u", url, status);
-}
-
-/* "&key=value" with what has a meaning in a query percent-encoded (RFC 3986). */
-static void add_param(struct buf *url, const char *key, const char *value)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "-._~:/,";
-
-	if (!value)
-		return;
-	buf_addf(url, "%c%s=", strchr(url->data, '?') ? '&' : '?', key);
-	for (; *value; value++)
-		if (strchr(plain, *value))
-			buf_add(url, value, 1);
-		else
-			buf_addf(url, "%%%02X", (unsigned char)*value);
-}
-
-/* The URL to ask for a token (distribution spec, token authentication); NULL if there is none. */
-static char *token_url(const char *challenge)
-{
-	auto_free char *realm = challenge_value(challenge, "realm");
-	auto_free char *service = challenge_value(challenge, "service");
-	auto_free char *scope = challenge_value(challenge, "scope");
-	auto_buf struct buf url;
-
-	if (!realm || strncasecmp(challenge, "Bearer ", 7) != 0)
-		return NULL;
-	buf_init(&url, URL_MAX);
-	if (buf_add_str(&url, realm) < 0)
-		return NULL;
-	add_param(&url, "service", service);
-	add_param(&url, "scope", scope);
-	return buf_take(&url);
-}
-
-static int get_token(struct registry *reg, const char *challenge, const struct cancel *cancel,
-		     struct err *err)
+static int get_manifest(struct registry *reg, struct registry_session *session,
+			const char *reference, struct image_text *ret, struct err *err)
 {
 	auto_http_client_response struct http_client_response response = { 0 };
-	auto_(json_free) struct json *json = NULL;
-	auto_free char *url = token_url(challenge);
-
-	if (!url)
-		return err_set(err, -EACCES, "the registry wants credentials (%.60s)", challenge);
-	struct http_client_request request = { .url = url, .cancel = cancel };
-	int r = http_client_perform(&request, &response, err);
-	if (r < 0)
-		return r;
-	if (response.status != 200)
-		return status_error(url, response.status, err);
-	r = json_parse(response.body, response.body_len, &json, err);
-	if (r < 0)
-		return err_wrap(err, "token of %s", url);
-	const char *token = json_get_str(json, "token");
-	if (!token)
-		token = json_get_str(json, "access_token");
-	if (!token)
-		return err_set(err, -EACCES, "GET %s: an answer without token", url);
-	token_set(reg, token);
-	return 0;
-}
-
-/* One request, again with a token if the registry asks for one. */
-static int get(struct registry *reg, struct http_client_request *request,
-	       struct http_client_response *response, struct err *err)
-{
-	for (int attempt = 0;; attempt++) {
-		auto_free char *token = token_copy(reg);
-
-		request->bearer = token;
-		request->max_redirects = REDIRECTS_MAX;
-		int r = http_client_perform(request, response, err);
-		request->bearer = NULL;
-		if (r < 0)
-			return r;
-		if (response->status == 200 || response->status == 206)
-			return 0;
-		const char *challenge = http_client_header(response, "WWW-Authenticate");
-		if (response->status != 401 || !challenge || attempt > 0)
-			return status_error(request->url, response->status, err);
-		r = get_token(reg, challenge, request->cancel, err);
-		if (r < 0)
-			return r;
-		http_client_response_fini(response);
-	}
-}
-
-static int get_manifest(struct registry *reg, const char *reference, struct image_text *ret,
-			struct err *err)
-{
-	auto_http_client_response struct http_client_response response = { 0 };
-	auto_free char *url = xasprintf("%s/manifests/%s", reg->base, reference);
+	auto_free char *path = xasprintf("manifests/%s", reference);
 	auto_strv struct strv headers = { 0 };
+	char have[DIGEST_TEXT_MAX];
 
 	strv_add(&headers, accept_manifests);
 	struct http_client_request request = {
-		.url = url,
 		.headers = &headers,
 		.max_body = MANIFEST_MAX,
 		.cancel = reg->cancel,
 	};
-	int r = get(reg, &request, &response, err);
+	int r = registry_session_get(session, path, &request, &response, err);
+	if (r == -E2BIG)
+		return err_wrap(err, "manifest %s", reference);
 	if (r < 0)
 		return r;
+	digest_of(response.body, response.body_len, have);
+	if (digest_is_valid(reference) && !str_eq(have, reference))
+		return err_set(err, -EBADMSG, "manifest %s: its content has digest %s", reference,
+			       have);
 	const char *type = http_client_header(&response, "Content-Type");
 	ret->media_type = type ? xstrndup(type, strcspn(type, "; ")) : xstrdup("");
 	ret->text = TAKE(response.body);
 	return 0;
+}
+
+/* "…; mirror a: reason; mirror b: reason" */
+static void add_failures(const struct strv *failures, struct err *err)
+{
+	auto_free char *list = failures->n ? strv_join(failures, "; ") : NULL;
+	struct err before = *err;
+
+	if (list)
+		err_set(err, before.code, "%s; %s", before.msg, list);
+}
+
+static int find_manifest(struct registry *reg, const char *reference, struct image_text *ret,
+			 struct err *err)
+{
+	auto_strv struct strv failures = { 0 };
+
+	for (size_t i = atomic_load(&reg->is_direct) ? reg->n_sessions - 1 : 0;; i++) {
+		int r = get_manifest(reg, reg->sessions[i], reference, ret, err);
+
+		if (r == 0 || r == -ECANCELED)
+			return r;
+		if (is_origin(reg, i)) {
+			add_failures(&failures, err);
+			return r;
+		}
+		strv_addf(&failures, "mirror %s: %s", registry_session_place(reg->sessions[i]),
+			  err->msg);
+	}
 }
 
 static int registry_root(struct image_place *place, struct image_text *ret, struct err *err)
@@ -210,7 +92,7 @@ static int registry_root(struct image_place *place, struct image_text *ret, stru
 
 	if (digest_is_valid(reg->reference))
 		STR_COPY(ret->digest, reg->reference);
-	return get_manifest(reg, reg->reference, ret, err);
+	return find_manifest(reg, reg->reference, ret, err);
 }
 
 static int registry_manifest(struct image_place *place, const char *digest, char **ret,
@@ -218,7 +100,7 @@ static int registry_manifest(struct image_place *place, const char *digest, char
 {
 	struct registry *reg = container_of(place, struct registry, place);
 	struct image_text text = { 0 };
-	int r = get_manifest(reg, digest, &text, err);
+	int r = find_manifest(reg, digest, &text, err);
 
 	free(text.media_type);
 	if (r == 0)
@@ -226,97 +108,136 @@ static int registry_manifest(struct image_place *place, const char *digest, char
 	return r;
 }
 
-struct blob_sink {
-	const struct image_sink *sink;
-	uint64_t done;
-	struct err err;
+struct blob_source {
+	struct registry_session *session;
+	const char *path;
 };
 
-/* A server that does not resume starts again at 0: what has been handed on is skipped. */
-static int on_blob(void *arg, uint64_t offset, const void *data, size_t len)
+static int get_blob(void *arg, struct http_client_request *request,
+		    struct http_client_response *response, struct err *err)
 {
-	struct blob_sink *blob = arg;
+	const struct blob_source *source = arg;
 
-	if (offset > blob->done)
-		return err_set(&blob->err, -EPROTO, "blob: bytes from %lu where %lu were due",
-			       offset, blob->done);
-	uint64_t known = blob->done - offset;
-	if (known >= len)
-		return 0;
-	data = (const char *)data + known;
-	len -= known;
-	blob->done += len;
-	return blob->sink->write(blob->sink->arg, data, len, &blob->err);
+	return registry_session_get(source->session, source->path, request, response, err);
 }
 
-static bool is_worth_another(int r)
-{
-	return r == 0 || r == -ECONNRESET || r == -ETIMEDOUT;
-}
-
-/* A connection that breaks off is taken up again where it broke. */
+/* What one has begun another one continues. */
 static int registry_blob(struct image_place *place, const struct image_descriptor *desc,
 			 const struct image_sink *sink, const struct cancel *cancel,
 			 struct err *err)
 {
 	struct registry *reg = container_of(place, struct registry, place);
-	auto_free char *url = xasprintf("%s/blobs/%s", reg->base, desc->digest);
-	struct blob_sink blob = { .sink = sink };
-	unsigned vain = 0; /* attempts in a row that brought nothing */
+	auto_free char *path = xasprintf("blobs/%s", desc->digest);
+	auto_strv struct strv failures = { 0 };
+	struct blob_source source = { .path = path };
+	struct blob_read read = {
+		.get = get_blob,
+		.arg = &source,
+		.size = desc->size,
+		.done = sink->have,
+		.sink = sink,
+		.cancel = cancel ? cancel : reg->cancel,
+		.retry_first_ms = reg->retry_first_ms,
+	};
+	bool is_mirrored = false;
 
-	for (unsigned attempt = 1;; attempt++) {
-		auto_http_client_response struct http_client_response response = { 0 };
-		uint64_t before = blob.done;
-		struct http_client_request request = {
-			.url = url,
-			.sink = on_blob,
-			.sink_arg = &blob,
-			.resume_from = blob.done,
-			.cancel = cancel ? cancel : reg->cancel,
-		};
-		int r = get(reg, &request, &response, err);
+	for (size_t i = atomic_load(&reg->is_direct) ? reg->n_sessions - 1 : 0;; i++) {
+		uint64_t before = read.done;
 
-		if (blob.err.code)
-			return err_copy(err, &blob.err);
-		/* A body that ended short: whoever checks the digest says so. */
-		if (r == 0 && (blob.done >= desc->size || vain == VAIN_MAX))
-			return 0;
-		vain = blob.done > before ? 0 : vain + 1;
-		if (r < 0 && (!is_worth_another(r) || vain > VAIN_MAX || attempt == ATTEMPTS_MAX))
+		source.session = reg->sessions[i];
+		int r = blob_read(&read, err);
+		is_mirrored = is_mirrored || (!is_origin(reg, i) && read.done > before);
+		if (r == 0)
+			return is_mirrored;
+		if (is_origin(reg, i) || read.is_sink_error || r == -ECANCELED) {
+			add_failures(&failures, err);
 			return r;
-		if (attempt == ATTEMPTS_MAX)
-			return 0;
+		}
+		strv_addf(&failures, "mirror %s: %s", registry_session_place(reg->sessions[i]),
+			  err->msg);
 	}
+}
+
+static void registry_distrust(struct image_place *place)
+{
+	struct registry *reg = container_of(place, struct registry, place);
+
+	atomic_store(&reg->is_direct, true);
+}
+
+static bool registry_allows_urls(struct image_place *place)
+{
+	return container_of(place, struct registry, place)->allows_urls;
 }
 
 static void registry_close(struct image_place *place)
 {
 	struct registry *reg = container_of(place, struct registry, place);
 
-	free(reg->base);
+	for (size_t i = 0; i < reg->n_sessions; i++)
+		registry_session_close(reg->sessions[i]);
+	free(reg->sessions);
 	free(reg->reference);
-	free(reg->token);
-	pthread_mutex_destroy(&reg->lock);
 	free(reg);
+}
+
+static int add_session(struct registry *reg, const struct registry_session_config *config,
+		       struct err *err)
+{
+	struct registry_session *session;
+	int r = registry_session_open(config, &session, err);
+
+	if (r == 0)
+		*ARRAY_ADD(reg->sessions, reg->n_sessions) = session;
+	return r;
+}
+
+static int open_sessions(struct registry *reg, const struct image_config *config,
+			 const struct image_ref *ref, struct err *err)
+{
+	auto_registry_hosts struct registry_hosts hosts = { 0 };
+	int r = registry_hosts_read(config, &hosts, err);
+
+	if (r < 0)
+		return r;
+	const struct registry_host *said = registry_hosts_find(&hosts, ref->registry);
+	struct registry_session_config session = {
+		.images = config,
+		.hosts = &hosts,
+		.repository = ref->repository,
+		.cancel = reg->cancel,
+	};
+	reg->allows_urls = said && said->allows_urls;
+	for (size_t i = 0; r == 0 && said && i < said->mirrors.n; i++) {
+		session.place = said->mirrors.items[i];
+		r = add_session(reg, &session, err);
+	}
+	session.place = ref->registry;
+	session.is_patient = true;
+	return r < 0 ? r : add_session(reg, &session, err);
 }
 
 int place_registry_open(const struct image_config *config, const struct image_ref *ref,
 			const struct cancel *cancel, struct image_place **ret, struct err *err)
 {
 	struct registry *reg = NEW(struct registry);
-	bool is_plain = is_loopback(ref->registry) || strv_has(&config->insecure, ref->registry);
 
 	reg->place = (struct image_place){
 		.root = registry_root,
 		.manifest = registry_manifest,
 		.blob = registry_blob,
+		.distrust = registry_distrust,
+		.allows_urls = registry_allows_urls,
 		.close = registry_close,
 	};
-	reg->base = xasprintf("%s://%s/v2/%s", is_plain ? "http" : "https", host_of(ref->registry),
-			      ref->repository);
 	reg->reference = xstrdup(ref->digest ? ref->digest : ref->tag);
 	reg->cancel = cancel;
-	pthread_mutex_init(&reg->lock, NULL);
+	reg->retry_first_ms = config->retry_first_ms;
+	int r = open_sessions(reg, config, ref, err);
+	if (r < 0) {
+		registry_close(&reg->place);
+		return r;
+	}
 	*ret = &reg->place;
 	return 0;
 }

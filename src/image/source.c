@@ -4,12 +4,6 @@
 #include "loop/loop.h"
 #include "wire/digest/digest.h"
 
-#if defined(__aarch64__)
-#define PLATFORM_HERE "linux/arm64"
-#else
-#define PLATFORM_HERE "linux/amd64"
-#endif
-
 #define INDEX_DEPTH_MAX 2
 #define MANIFEST_TYPE   "application/vnd.oci.image.manifest.v1+json"
 
@@ -47,40 +41,86 @@ static int check_write(void *arg, const void *data, size_t len, struct err *err)
 	return check->sink->write(check->sink->arg, data, len, err);
 }
 
+/* What a source keeps to itself. */
+struct origin {
+	struct image_place *place;
+	struct image_manifest manifest;
+};
+
+static const struct strv *urls_of(const struct image_manifest *manifest, const char *digest)
+{
+	for (size_t i = 0; i < manifest->n_layers; i++)
+		if (str_eq(manifest->layers[i].digest, digest))
+			return &manifest->urls[i];
+	return NULL;
+}
+
+/* A layer that is not where the image is may be where its manifest says. */
+static int read_elsewhere(const struct origin *origin, const struct image_descriptor *blob,
+			  const struct image_sink *sink, const struct cancel *cancel,
+			  struct err *err)
+{
+	struct image_place *place = origin->place;
+	const struct strv *urls = urls_of(&origin->manifest, blob->digest);
+
+	if (!urls || !urls->n)
+		return err->code;
+	if (!place->allows_urls || !place->allows_urls(place))
+		return err_set(err, -EPERM,
+			       "layer %s is not there but at %.200s, from where it is fetched only "
+			       "with allow_foreign_layers in registries.json",
+			       blob->digest, urls->items[0]);
+	return foreign_read(urls, blob, sink, cancel, err);
+}
+
+/* Length and digest of what has come; `is_replaceable`: some of it may be had from elsewhere. */
+static int check_end(const struct origin *origin, const struct image_descriptor *blob,
+		     struct check *check, bool is_replaceable, struct err *err)
+{
+	char have[DIGEST_TEXT_MAX];
+
+	if (check->left)
+		return err_set(err, -EBADMSG, "blob %s: %lu of %lu bytes are missing", blob->digest,
+			       check->left, blob->size);
+	if (check->sink->have)
+		return 0;
+	digest_finish(check->digest, have);
+	if (str_eq(have, blob->digest))
+		return 0;
+	if (is_replaceable)
+		origin->place->distrust(origin->place);
+	return err_set(err, is_replaceable ? -ESTALE : -EBADMSG,
+		       "blob %s: its content has digest %s", blob->digest, have);
+}
+
 static int source_read(struct image_source *source, const struct image_descriptor *blob,
 		       const struct image_sink *sink, const struct cancel *cancel, struct err *err)
 {
-	struct image_place *place = source->state;
+	const struct origin *origin = source->state;
 	auto_(digest_free) struct digest *digest = digest_new();
-	struct check check = { .sink = sink,
-			       .cancel = cancel,
-			       .digest = digest,
-			       .left = blob->size };
-	struct image_sink checked = { .write = check_write, .arg = &check };
-	char have[DIGEST_TEXT_MAX];
-	int r = place->blob(place, blob, &checked, cancel, err);
+	struct check check = { .sink = sink, .cancel = cancel, .digest = digest };
+	struct image_sink checked = { .write = check_write, .arg = &check, .have = sink->have };
 
-	if (r < 0)
-		return r;
-	if (check.left)
-		return err_set(err, -EBADMSG, "blob %s: %lu of %lu bytes are missing", blob->digest,
-			       check.left, blob->size);
-	digest_finish(digest, have);
-	if (!str_eq(have, blob->digest))
-		return err_set(err, -EBADMSG, "blob %s: its content has digest %s", blob->digest,
-			       have);
-	return 0;
+	if (sink->have > blob->size)
+		return err_set(err, -EBADMSG, "blob %s: %lu bytes are there, of %lu", blob->digest,
+			       sink->have, blob->size);
+	check.left = blob->size - sink->have;
+	int r = origin->place->blob(origin->place, blob, &checked, cancel, err);
+	if (r == -ENOENT && check.left == blob->size - sink->have)
+		r = read_elsewhere(origin, blob, &checked, cancel, err);
+	return r < 0 ? r : check_end(origin, blob, &check, r > 0, err);
 }
 
 static void source_close(struct image_source *source)
 {
-	struct image_place *place = source->state;
+	struct origin *origin = source->state;
 
-	if (place)
-		place->close(place);
+	if (origin->place)
+		origin->place->close(origin->place);
+	image_manifest_fini(&origin->manifest);
+	free(origin);
 	free(source->name);
 	free(source->manifest_text);
-	free(source->layers);
 	free(source);
 }
 
@@ -125,12 +165,12 @@ static int find_manifest(struct image_place *place, const char *platform, struct
 
 static int fill(struct image_source *source, const struct image_text *at, struct err *err)
 {
-	struct image_manifest manifest;
+	struct origin *origin = source->state;
 	auto_(json_free) struct json *json = NULL;
 	int r = manifest_read(at->text, NULL, &json, err);
 
 	if (r == 0)
-		r = manifest_parse(json, &manifest, err);
+		r = manifest_parse(json, &origin->manifest, err);
 	if (r < 0)
 		return r;
 	const char *type = json_get_str(json, "mediaType");
@@ -141,9 +181,9 @@ static int fill(struct image_source *source, const struct image_text *at, struct
 	source->manifest.size = strlen(at->text);
 	STR_COPY(source->manifest.media_type, type);
 	source->manifest_text = xstrdup(at->text);
-	source->config = manifest.config;
-	source->layers = manifest.layers;
-	source->n_layers = manifest.n_layers;
+	source->config = origin->manifest.config;
+	source->layers = origin->manifest.layers;
+	source->n_layers = origin->manifest.n_layers;
 	return 0;
 }
 
@@ -179,7 +219,7 @@ static int check_platform(struct image_source *source, const char *platform, str
 
 static int open_source(const char *platform, struct image_source *source, struct err *err)
 {
-	struct image_place *place = source->state;
+	struct image_place *place = ((struct origin *)source->state)->place;
 	struct image_text at = { 0 };
 	bool is_chosen = false;
 	int r = place->root(place, &at, err);
@@ -195,6 +235,19 @@ static int open_source(const char *platform, struct image_source *source, struct
 	return r;
 }
 
+/* This machine's own architecture means the newest variant that it runs. */
+static const char *platform_of(const char *given)
+{
+	const char *here = platform_here();
+	struct platform want, own;
+
+	if (!given)
+		return here;
+	bool is_own = platform_parse(given, &want) && platform_parse(here, &own) &&
+		      !want.variant[0] && str_eq(want.os, own.os) && str_eq(want.arch, own.arch);
+	return is_own ? here : given;
+}
+
 int image_source_open(const struct image_config *config, const struct image_request *request,
 		      const struct cancel *cancel, struct image_source **ret, struct err *err)
 {
@@ -208,11 +261,14 @@ int image_source_open(const struct image_config *config, const struct image_requ
 	if (r == 0) {
 		struct image_source *source = NEW(struct image_source);
 
-		source->state = place;
+		struct origin *origin = NEW(struct origin);
+
+		origin->place = place;
+		source->state = origin;
 		source->name = image_ref_format(&ref);
 		source->read = source_read;
 		source->close = source_close;
-		r = open_source(request->platform ? request->platform : PLATFORM_HERE, source, err);
+		r = open_source(platform_of(request->platform), source, err);
 		if (r == 0)
 			*ret = source;
 		else

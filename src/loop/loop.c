@@ -82,16 +82,6 @@ struct signal_watch *signal_cancel(struct signal_watch *watch)
 	return NULL;
 }
 
-void cancel_set(struct cancel *cancel)
-{
-	__atomic_store_n(&cancel->flag, 1, __ATOMIC_RELEASE);
-}
-
-bool cancel_is_set(const struct cancel *cancel)
-{
-	return cancel && __atomic_load_n(&cancel->flag, __ATOMIC_ACQUIRE);
-}
-
 void work_begin(struct loop *loop, enum executor executor, loop_fn run, loop_fn done, void *arg)
 {
 	const struct work work = { .run = run, .done = done, .arg = arg };
@@ -100,13 +90,19 @@ void work_begin(struct loop *loop, enum executor executor, loop_fn run, loop_fn 
 	loop->driver->work_begin(loop, executor, &work);
 }
 
-uint64_t retry_delay_ms(struct loop *loop, unsigned attempt, uint64_t first_ms, uint64_t cap_ms)
+uint64_t retry_delay_of(uint64_t random, unsigned attempt, uint64_t first_ms, uint64_t cap_ms)
 {
 	uint64_t delay = first_ms < cap_ms ? first_ms : cap_ms;
-	uint64_t random;
 
 	for (; attempt && delay < cap_ms; attempt--)
 		delay = delay > cap_ms / 2 ? cap_ms : 2 * delay;
-	loop_random(loop, &random, sizeof(random));
 	return delay - random % (delay / 2 + 1);
+}
+
+uint64_t retry_delay_ms(struct loop *loop, unsigned attempt, uint64_t first_ms, uint64_t cap_ms)
+{
+	uint64_t random;
+
+	loop_random(loop, &random, sizeof(random));
+	return retry_delay_of(random, attempt, first_ms, cap_ms);
 }

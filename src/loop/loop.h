@@ -78,10 +78,14 @@ enum executor {
 
 /* Cancel token: set by the owner, looked at by the work between its steps. */
 struct cancel {
-	int flag; /* atomic */
+	int flag;                    /* atomic */
+	const struct cancel *parent; /* set with it; may be NULL */
 };
 void cancel_set(struct cancel *cancel);
 bool cancel_is_set(const struct cancel *cancel); /* NULL: never */
+/* For work on a thread that has to let time pass, before another try say: true as soon as it is set,
+ * false after `ms`. */
+bool cancel_wait(const struct cancel *cancel, uint64_t ms);
 
 /* Runs `run(arg)` on a thread of the executor, then `done(arg)` once on the loop. `run` owns what
  * `arg` points at until `done`. Queued in order; never refused. */
@@ -95,5 +99,7 @@ unsigned executor_thread_index(void);
 /* Jittered back-off: doubles from `first_ms` (attempt 0) to `cap_ms`, each time a random value of
  * 50–100 % of that. */
 uint64_t retry_delay_ms(struct loop *loop, unsigned attempt, uint64_t first_ms, uint64_t cap_ms);
+/* The same with a random number of the caller's, for threads that have no loop. */
+uint64_t retry_delay_of(uint64_t random, unsigned attempt, uint64_t first_ms, uint64_t cap_ms);
 
 #endif

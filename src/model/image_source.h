@@ -23,6 +23,9 @@ struct image_descriptor {
 struct image_sink {
 	int (*write)(void *arg, const void *data, size_t len, struct err *err);
 	void *arg;
+	/* Bytes that are there from an earlier read: this one begins behind them, and the digest of
+	 * the whole is for whoever has them to check. */
+	uint64_t have;
 };
 
 struct image_source {
@@ -34,8 +37,9 @@ struct image_source {
 	size_t n_layers;
 
 	/* Streams one blob into the sink; -EBADMSG if length or digest do not
-	 * match, which is known only at the end. Safe to call for different blobs on
-	 * different threads. */
+	 * match, which is known only at the end; -ESTALE if the same is true of
+	 * something that another read will have from elsewhere. Safe to call for
+	 * different blobs on different threads. */
 	int (*read)(struct image_source *source, const struct image_descriptor *blob,
 		    const struct image_sink *sink, const struct cancel *cancel, struct err *err);
 	void (*close)(struct image_source *source);

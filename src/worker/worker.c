@@ -44,6 +44,7 @@ struct worker *worker_new(const struct worker_config *config, struct err *err)
 	struct worker *worker = NEW(struct worker);
 
 	worker->config = *config;
+	worker->config.images.tokens = image_tokens_new();
 	worker->nameserver_fd = -1;
 	list_init(&worker->ops);
 	list_init(&worker->saves);
@@ -94,6 +95,7 @@ struct worker *worker_free(struct worker *worker)
 	volume_info_fini(&worker->volume_info);
 	store_close(worker->store);
 	free(worker->leaving);
+	image_tokens_free(worker->config.images.tokens);
 	strv_fini(&worker->subnets);
 	strv_fini(&worker->problems);
 	if (worker->nameserver_fd >= 0)

@@ -173,7 +173,7 @@ static int store_blob(struct fetch *f, const struct image_descriptor *blob, cons
 		return err_wrap(err, "store %s", blob->digest);
 	r = transfer(f, blob, text, u, err);
 	u->writer = containerd_writer_close(u->writer);
-	if (r == -EBADMSG || r == -EBUSY) {
+	if (r == -EBADMSG || r == -EBUSY || r == -ESTALE) {
 		struct err ignored;
 
 		containerd_blob_abort(&f->api, ref, &ignored);

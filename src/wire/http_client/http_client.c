@@ -7,6 +7,8 @@
 #include "loop/loop.h"
 #include "wire/http_client/internal.h"
 
+#define SINK_BLOCK (256l << 10) /* of a large body, at once */
+
 struct transfer {
 	const struct http_client_request *request;
 	CURL *curl;
@@ -246,6 +248,8 @@ static void transfer_init(struct transfer *t, const struct http_client_request *
 	curl_easy_setopt(t->curl, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(t->curl, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(t->curl, CURLOPT_WRITEDATA, t);
+	if (request->sink)
+		curl_easy_setopt(t->curl, CURLOPT_BUFFERSIZE, SINK_BLOCK);
 	set_target(t);
 	set_method(t);
 	set_headers(t);
@@ -317,6 +321,15 @@ static int failed(struct transfer *t, CURLcode curl_code, struct err *err)
 	return err_set(err, code_of(curl_code, (int)os_code), "%s: %s", what, text);
 }
 
+/* A number or a date (RFC 9110 section 10.2.3). */
+static uint64_t retry_after(struct transfer *t)
+{
+	curl_off_t seconds = 0;
+
+	curl_easy_getinfo(t->curl, CURLINFO_RETRY_AFTER, &seconds);
+	return seconds > 0 ? (uint64_t)seconds : 0;
+}
+
 int http_client_perform(const struct http_client_request *request, struct http_client_response *ret,
 			struct err *err)
 {
@@ -330,7 +343,8 @@ int http_client_perform(const struct http_client_request *request, struct http_c
 	} else {
 		*ret = (struct http_client_response){ .status = status_of(&t),
 						      .headers = t.received,
-						      .body_len = t.body.len };
+						      .body_len = t.body.len,
+						      .retry_after_s = retry_after(&t) };
 		ret->body = buf_take(&t.body);
 		t.received = (struct strv){ 0 };
 	}

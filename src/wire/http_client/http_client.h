@@ -37,7 +37,7 @@ struct http_client_request {
 	size_t max_body;      /* most bytes in memory, 0: 1 MiB; the body of an error always is */
 
 	unsigned max_redirects; /* 0: a redirect is an answer; never from https to http */
-	const char *ca_file;    /* PEM; NULL: the system's */
+	const char *ca_file;    /* PEM, trusted beside the system's; may be NULL */
 	const char *cert_file;  /* PEM, of this client */
 	const char *key_file;
 
@@ -52,6 +52,7 @@ struct http_client_response {
 	struct strv headers; /* of the last answer, as received: "Name: value" */
 	char *body;          /* NUL-terminated */
 	size_t body_len;
+	uint64_t retry_after_s; /* what Retry-After asks for, as seconds from now; 0: nothing */
 };
 
 /* Any answer of the server is a success, whatever its status. Messages are sentences such as

@@ -24,6 +24,7 @@ int kit_setup(void **state)
 		.store_dir = kit->store,
 		.local_root = kit->root,
 		.archive_max = 1 << 20,
+		.retry_first_ms = 1,
 	};
 	*state = kit;
 	return 0;
@@ -37,6 +38,9 @@ int kit_teardown(void **state)
 	if (path_remove(kit->dir, &err) < 0)
 		fail_msg("%s", err.msg);
 	free(kit->root);
+	free(kit->config.registries_file);
+	free(kit->config.credentials_file);
+	image_tokens_free(kit->config.tokens);
 	free(kit->store);
 	free(kit);
 	return 0;

@@ -62,10 +62,11 @@ struct web_page {
 	unsigned status;     /* 0: 200 */
 	const char *headers; /* lines, each ended by \r\n; may be NULL */
 	const char *body;
-	size_t len;       /* 0: strlen(body) */
-	size_t cut;       /* the connection breaks after so many bytes of the body; 0: never */
-	unsigned times;   /* then the next page of that path answers; 0: always */
-	bool wants_token; /* 401 with the challenge unless "Bearer sesame" is given */
+	size_t len;          /* 0: strlen(body) */
+	size_t cut;          /* the connection breaks after so many bytes of the body; 0: never */
+	unsigned times;      /* then the next page of that path answers; 0: always */
+	bool wants_token;    /* 401 with the challenge unless "Bearer sesame" is given */
+	bool wants_password; /* the same for user "me" with the password "open up" */
 	bool ignores_range;
 };
 
@@ -76,5 +77,7 @@ struct web *web_free(struct web *web);
 int web_port(const struct web *web);
 /* Requests for paths that begin so. */
 unsigned web_count(struct web *web, const char *path);
+/* Requests that carried an authorization that begins so. */
+unsigned web_authorized(struct web *web, const char *start);
 
 #endif

@@ -40,8 +40,10 @@ static void the_platform_decides(void **state)
 		const char *digest; /* NULL: refused */
 	} cases[] = {
 		{ "linux/amd64", D("1") },   { "linux/amd64/v2", D("1") },
-		{ "linux/arm/v7", D("3") },  { "linux/arm", D("2") },
-		{ "windows/amd64", D("4") }, { "linux/arm64", NULL },
+		{ "linux/arm/v7", D("3") },  { "linux/arm/v6", D("2") },
+		{ "linux/arm", D("3") },     { "linux/arm/v8", D("3") },
+		{ "linux/arm64", D("3") },   { "linux/arm/v5", NULL },
+		{ "windows/amd64", D("4") }, { "linux/riscv64", NULL },
 		{ "linux", NULL },           { "", NULL },
 	};
 

@@ -6,7 +6,8 @@
 
 #include "kit.h"
 
-#define TOKEN "Bearer sesame"
+#define TOKEN    "Bearer sesame"
+#define PASSWORD "Basic bWU6b3BlbiB1cA==" /* me, "open up" */
 
 struct web {
 	struct web_page *pages;
@@ -17,6 +18,7 @@ struct web {
 	pthread_t thread;
 	pthread_mutex_t lock; /* of what follows */
 	struct strv asked;
+	struct strv authorizations; /* of each, "" if none */
 };
 
 struct asked {
@@ -132,10 +134,17 @@ static void answer(struct web *web, int fd, const struct asked *asked)
 			   "service=\"a registry\",scope=\"repository:web:pull\"\r\n",
 		.body = "no",
 	};
+	static const struct web_page basic = {
+		.status = 401,
+		.headers = "WWW-Authenticate: Basic realm=\"a \\\"registry\\\"\"\r\n",
+		.body = "no",
+	};
 	const struct web_page *page = find_page(web, asked->path);
 
 	if (page && page->wants_token && !str_eq(asked->authorization, TOKEN))
 		page = &challenge;
+	if (page && page->wants_password && !str_eq(asked->authorization, PASSWORD))
+		page = &basic;
 	send_page(web, fd, page ? page : &missing, asked->from);
 }
 
@@ -147,6 +156,7 @@ static void serve(struct web *web, int fd)
 		return;
 	pthread_mutex_lock(&web->lock);
 	strv_add(&web->asked, asked.path);
+	strv_add(&web->authorizations, asked.authorization);
 	pthread_mutex_unlock(&web->lock);
 	answer(web, fd, &asked);
 	shutdown(fd, SHUT_WR);
@@ -193,6 +203,7 @@ struct web *web_free(struct web *web)
 	close(web->fd);
 	pthread_mutex_destroy(&web->lock);
 	strv_fini(&web->asked);
+	strv_fini(&web->authorizations);
 	free(web->pages);
 	free(web->served);
 	free(web);
@@ -211,6 +222,18 @@ unsigned web_count(struct web *web, const char *path)
 	pthread_mutex_lock(&web->lock);
 	for (size_t i = 0; i < web->asked.n; i++)
 		n += str_starts(web->asked.items[i], path);
+	pthread_mutex_unlock(&web->lock);
+	return n;
+}
+
+unsigned web_authorized(struct web *web, const char *start)
+{
+	unsigned n = 0;
+
+	pthread_mutex_lock(&web->lock);
+	for (size_t i = 0; i < web->authorizations.n; i++)
+		n += web->authorizations.items[i][0] &&
+		     str_starts(web->authorizations.items[i], start);
 	pthread_mutex_unlock(&web->lock);
 	return n;
 }

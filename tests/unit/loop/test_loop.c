@@ -393,6 +393,35 @@ static void a_cancel_token_is_optional(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void a_token_has_a_parent(void **state)
+{
+	struct cancel parent = { 0 };
+	struct cancel child = { .parent = &parent };
+
+	assert_false(cancel_is_set(&child));
+	assert_false(cancel_wait(&child, 1));
+	cancel_set(&parent);
+	assert_true(cancel_is_set(&child));
+	assert_true(cancel_wait(&child, 60000));
+	assert_false(cancel_wait(NULL, 1));
+}
+
+static void *set_token(void *arg)
+{
+	cancel_set(arg);
+	return NULL;
+}
+
+static void setting_ends_the_wait(void **state)
+{
+	struct cancel cancel = { 0 };
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, set_token, &cancel), 0);
+	assert_true(cancel_wait(&cancel, 60000));
+	pthread_join(thread, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -412,6 +441,8 @@ int main(void)
 		TEST(an_idle_loop_does_not_wake_up),
 		TEST(delays_double_up_to_the_cap),
 		TEST(a_cancel_token_is_optional),
+		TEST(a_token_has_a_parent),
+		TEST(setting_ends_the_wait),
 	};
 
 	return cmocka_run_group_tests_name("loop/loop", tests, NULL, NULL);
