@@ -26,6 +26,9 @@ const struct route api_routes[] = {
 	  .summary = "sets the number of instances: {\"replicas\": N}" },
 	{ "GET", V1 "/instances/{name}/logs", api_get_logs, .query = "follow, tail, timestamps",
 	  .summary = "output of an instance as text" },
+	{ "POST", V1 "/instances/{name}/exec", api_post_exec, .has_body = true,
+	  .summary =
+		  "runs a command in an instance: {\"cmd\": [\"ls\"]}, by Upgrade: " API_UPGRADE },
 	{ "GET", V1 "/events", api_get_events, .query = "since",
 	  .summary = "changes as server-sent events, after a revision or from now on" },
 	{ "POST", V1 "/down", api_post_down, .has_body = true,

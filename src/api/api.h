@@ -31,6 +31,7 @@ struct api_config {
 	void *arg;
 };
 
+#define API_UPGRADE "holm-stream" /* what connections both ways go on with: wire/frame */
 #define API_ADDRESS "127.0.0.1"
 #define API_PORT    10000
 

@@ -12,6 +12,7 @@
 #define API_EVENTS_MAX  64                /* event streams at a time */
 #define API_LOGS_MAX    64                /* log streams at a time */
 #define API_CALLS_MAX   256               /* questions to nodes at a time */
+#define API_SPLICES_MAX 64                /* commands and copies at a time */
 #define API_REQUEST_MAX SLA_TEXT_MAX      /* bytes of a request's body */
 
 struct api {
@@ -22,6 +23,7 @@ struct api {
 	unsigned n_events;
 	unsigned n_logs;
 	unsigned n_calls;
+	unsigned n_splices;
 };
 
 /* A request until it is answered. Whoever handles it ends it by one of the replies below. */
@@ -53,6 +55,14 @@ bool api_param_is_set(const struct api_request *request, const char *name);
  * name in worker/call.c, `take_args` JSON text of an object, NULL: {}. */
 void api_call_node(struct api_request *request, const char *call, char *take_args);
 
+/* False if it does not ask for an upgrade, or too many go on: answered then. */
+bool api_may_splice(struct api_request *request);
+/* The instance that the path names, which has a node. */
+int api_find_running(const struct api_request *request, struct server_instance_ref *ret,
+		     struct err *err);
+/* Connects the client with a stream of the node both ways. */
+void api_splice(struct api_request *request, const char *node_id, const char *question);
+
 /* Handlers, by what they are about. */
 void api_get_document(struct api_request *request);
 void api_get_health(struct api_request *request);
@@ -65,6 +75,7 @@ void api_post_apply(struct api_request *request);
 void api_delete_app(struct api_request *request);
 void api_post_scale(struct api_request *request);
 void api_post_down(struct api_request *request);
+void api_post_exec(struct api_request *request);
 void api_get_logs(struct api_request *request);
 void api_get_events(struct api_request *request);
 void api_get_node_ping(struct api_request *request);

@@ -54,6 +54,13 @@ static int fail_unknown(struct parser *p, const char *name)
 	return err_set(p->err, -EINVAL, "unknown option --%s%s", name, of);
 }
 
+static void note(struct parser *p, const struct cli_option *option, const char *value)
+{
+	struct args *args = p->args;
+
+	*ARRAY_ADD(args->given, args->n_given) = (struct cli_given){ option, value };
+}
+
 /* `inline_value`: what followed the name in the same word, or NULL. */
 static int take_value(struct parser *p, const struct match *match, const char *inline_value)
 {
@@ -61,12 +68,14 @@ static int take_value(struct parser *p, const struct match *match, const char *i
 
 	if (!option->value) {
 		*match->slot = "";
+		note(p, option, "");
 		return 0;
 	}
 	if (!inline_value && p->next >= p->argc)
 		return err_set(p->err, -EINVAL, "option --%s needs a value: --%s %s", option->name,
 			       option->name, option->value);
 	*match->slot = inline_value ? inline_value : p->argv[p->next++];
+	note(p, option, *match->slot);
 	return 0;
 }
 
@@ -149,6 +158,12 @@ static int check_count(struct parser *p)
 	return 0;
 }
 
+/* "exec web.0 ls -l": the -l is not ours. */
+static bool is_verbatim(const struct args *args)
+{
+	return args->command && args->command->verbatim && args->n_words > args->command->verbatim;
+}
+
 int args_parse(int argc, char **argv, const struct cli_extension *extension, struct args *ret,
 	       struct err *err)
 {
@@ -160,6 +175,7 @@ int args_parse(int argc, char **argv, const struct cli_extension *extension, str
 	while (r == 0 && p.next < argc) {
 		const char *word = argv[p.next++];
 
+		is_over = is_over || is_verbatim(ret);
 		if (is_over || word[0] != '-' || !word[1])
 			r = parse_word(&p, word);
 		else if (word[1] != '-')
@@ -174,6 +190,7 @@ int args_parse(int argc, char **argv, const struct cli_extension *extension, str
 
 void args_fini(struct args *args)
 {
+	free(args->given);
 	free(args->words);
 	*args = (struct args){ 0 };
 }

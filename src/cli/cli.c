@@ -35,6 +35,17 @@ int cli_error(const struct cli_call *call, enum cli_exit code, const char *fmt, 
 	return code;
 }
 
+const char *cli_next(const struct cli_call *call, const char *name, size_t *at)
+{
+	while (*at < call->n_given) {
+		const struct cli_given *given = &call->given[(*at)++];
+
+		if (str_eq(given->option->name, name))
+			return given->value;
+	}
+	return NULL;
+}
+
 int cli_number(const struct cli_call *call, const char *name, uint32_t otherwise, uint32_t *ret)
 {
 	const char *text = cli_value(call, name);
@@ -112,6 +123,8 @@ int cli_run(int argc, char **argv, struct cli_call *call)
 
 	call->command = args.command;
 	call->values = args.values;
+	call->given = args.given;
+	call->n_given = args.n_given;
 	call->args = args.words;
 	call->n_args = args.n_words;
 	call->data_dir = first(args.globals[GLOBAL_DATA_DIR], from_env("HOLM_DATA_DIR"),

@@ -32,6 +32,7 @@ struct cli_command {
 	const struct cli_option *options;
 	size_t n_options;
 	size_t min_args, max_args;
+	size_t verbatim; /* words from this one on are taken as they are, options too; 0: none */
 	int (*run)(const struct cli_call *call); /* returns the exit code */
 	bool needs_whole;                        /* the small program cannot run it */
 	/* Instead of `run`: commands of two words ("image ls"), whose names begin with ours. */
@@ -39,10 +40,18 @@ struct cli_command {
 	size_t n_subs;
 };
 
+/* An option each time it was given. */
+struct cli_given {
+	const struct cli_option *option;
+	const char *value;
+};
+
 /* A command as it was called. Strings are borrowed from argv and the environment. */
 struct cli_call {
 	const struct cli_command *command;
-	const char *const *values; /* parallel to command->options, NULL: not given */
+	const char *const *values;     /* parallel to command->options, NULL: not given */
+	const struct cli_given *given; /* all of them, in order */
+	size_t n_given;
 	const char *const *args;
 	size_t n_args;
 	const char *data_dir;
@@ -79,6 +88,8 @@ struct cli_extension {
 
 /* Value of an option of the command ("" for a switch), NULL if it was not given. */
 const char *cli_value(const struct cli_call *call, const char *name);
+/* Values of an option that may be given several times: the next from *at (0 at first), or NULL. */
+const char *cli_next(const struct cli_call *call, const char *name, size_t *at);
 /* The option as a number; `otherwise` if absent. -EINVAL after a message to call->err. */
 int cli_number(const struct cli_call *call, const char *name, uint32_t otherwise, uint32_t *ret);
 /* "holm: …" to call->err; returns `code`. */

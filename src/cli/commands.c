@@ -1,5 +1,6 @@
 /* The command table: what is parsed, run and printed as help. */
 #include "cli/private.h"
+#include "model/session.h"
 
 #define WAIT_OPTIONS                                                                   \
 	{ "wait", 0, NULL, "return when all of it runs, or tell what failed" },        \
@@ -25,6 +26,14 @@ static const struct cli_option logs_options[] = {
 	{ "follow", 'f', NULL, "print what comes, until interrupted" },
 	{ "tail", 0, "N", "begin with the last N lines (default: all that is kept)" },
 	{ "timestamps", 0, NULL, "print time and stream in front of each line" },
+};
+
+static const struct cli_option exec_options[] = {
+	{ "interactive", 'i', NULL, "pass standard input on" },
+	{ "tty", 't', NULL, "give the command a terminal (with -i: this one)" },
+	{ "user", 'u', "USER[:GROUP]", "run it as this user of the container, name or number" },
+	{ "workdir", 'w', "DIR", "run it in this folder of the container" },
+	{ "env", 'e', "K=V", "add to its environment; may be given several times" },
 };
 
 static const struct cli_option down_options[] = {
@@ -68,6 +77,21 @@ static const struct cli_command commands[] = {
 		.min_args = 1,
 		.max_args = 1,
 		.run = run_logs,
+	},
+	{
+		.name = "exec",
+		.args = "INSTANCE [--] COMMAND...",
+		.summary = "run a command in an instance",
+		.details =
+			"The command's exit code is this one's: 127 if there is no such command, 126 if it\n"
+			"cannot be executed. If this is interrupted, the command ends, too. A unikernel has\n"
+			"no commands.\n",
+		.options = exec_options,
+		.n_options = ARRAY_LEN(exec_options),
+		.min_args = 2,
+		.max_args = SESSION_WORDS_MAX + 1,
+		.verbatim = 1,
+		.run = run_exec,
 	},
 	{
 		.name = "scale",

@@ -32,7 +32,9 @@ struct args {
 	const struct cli_command *command; /* NULL: none was named */
 	const char *values[CLI_OPTIONS_MAX];
 	const char *globals[GLOBAL_N];
-	const char **words; /* the array is owned */
+	struct cli_given *given; /* the array is owned, and the next, too */
+	size_t n_given;
+	const char **words;
 	size_t n_words;
 };
 /* -EINVAL with a sentence; ret->command is set if it was found before. */
@@ -50,6 +52,7 @@ void help_print_command(const struct cli_command *command, FILE *out);
 /* The commands. */
 int run_apply(const struct cli_call *call);
 int run_get(const struct cli_call *call);
+int run_exec(const struct cli_call *call);
 int run_logs(const struct cli_call *call);
 int run_delete(const struct cli_call *call);
 int run_scale(const struct cli_call *call);

@@ -182,6 +182,37 @@ int remote_ask(const struct remote *remote, const struct question *q, struct rep
 	return CLI_OK;
 }
 
+int remote_upgrade(const struct remote *remote, const struct question *q,
+		   struct http_client_session **ret)
+{
+	auto_free char *url = xasprintf("%s%s", remote->url, q->path);
+	auto_strv struct strv headers = { 0 };
+	struct http_client_upgrade upgrade = { 0 };
+	const struct http_client_request request = {
+		.method = q->method,
+		.url = url,
+		.unix_path = remote->socket,
+		.bearer = remote->token,
+		.headers = &headers,
+		.body = q->body,
+		.body_len = q->body ? strlen(q->body) : 0,
+		.connect_timeout_ms = CONNECT_MS,
+	};
+	struct err err;
+
+	if (q->body)
+		strv_add(&headers, "Content-Type: application/json");
+	int r = remote->socket
+			? http_client_upgrade_local(&request, API_UPGRADE, &upgrade, &err)
+			: remote->call->extension->upgrade(&request, API_UPGRADE, &upgrade, &err);
+	if (r < 0)
+		return tell_unreachable(remote, &err);
+	int code = upgrade.session ? CLI_OK : tell_refused(remote, &upgrade.response);
+	http_client_response_fini(&upgrade.response);
+	*ret = upgrade.session;
+	return code;
+}
+
 struct sink {
 	const struct listening *listening;
 	bool is_ended; /* by the listener */

@@ -34,6 +34,11 @@ struct question {
 };
 int remote_ask(const struct remote *remote, const struct question *question, struct reply *ret);
 
+/* Goes on with frames both ways (wire/frame); the session is the caller's. */
+struct http_client_session;
+int remote_upgrade(const struct remote *remote, const struct question *question,
+		   struct http_client_session **ret);
+
 /* An answer that comes in pieces. `take` ends it with a non-zero result. CLI_OK at its end or when it
  * was ended, CLI_TIMEOUT (told by the caller) when deadline_ms (monotonic, 0: none) has passed. */
 struct listening {

@@ -114,6 +114,8 @@ struct worker {
 	struct map transfers; /* image → struct transfer */
 	struct list logs;     /* that are being read */
 	struct list calls;    /* that wait for an answer */
+	struct list execs;    /* commands in instances, for clients */
+	unsigned n_execs;
 	struct timer *progress_timer;
 	struct map unikernels; /* URL → struct unikernel_image on disk */
 
@@ -278,6 +280,10 @@ void logs_free_all(struct worker *worker);
 void worker_tell_ready(struct worker *worker, const struct err *err);
 /* Tells it when all of the start is done, and what was adopted is told as running. */
 void worker_check_ready(struct worker *worker);
+
+/* session/: streams both ways */
+void exec_open(struct worker *worker, struct stream *stream, struct json *take_request);
+void exec_free_all(struct worker *worker);
 
 /* The driver that runs this kind, or NULL. */
 struct runtime_slot *worker_find_slot(struct worker *worker, const char *virtualization);

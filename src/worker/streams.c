@@ -7,6 +7,7 @@ static const struct {
 } kinds[] = {
 	{ "logs", logs_open },
 	{ "call", call_open },
+	{ "exec", exec_open },
 };
 
 static void on_open(void *arg, struct stream *stream, const char *request)
@@ -42,4 +43,5 @@ void streams_free_all(struct worker *worker)
 		stream_hub_unregister(worker->config.streams, worker->config.node_id);
 	logs_free_all(worker);
 	call_free_all(worker);
+	exec_free_all(worker);
 }

@@ -32,6 +32,14 @@ static const struct cli_command extra[] = {
 	  .options = up_options,
 	  .n_options = 1,
 	  .run = run_up },
+	{ .name = "run",
+	  .args = "WHERE WHAT...",
+	  .options = up_options,
+	  .n_options = 1,
+	  .min_args = 2,
+	  .max_args = 9,
+	  .verbatim = 1,
+	  .run = run_up },
 	{ .name = "disk", .args = "ls|rm", .summary = "disks", .subs = disk_subs, .n_subs = 1 },
 };
 static const struct cli_extension extension = { .commands = extra, .n_commands = ARRAY_LEN(extra) };
@@ -123,6 +131,49 @@ static void commands_of_the_daemon_are_known(void **state)
 	fails_with("upp", "unknown command upp: did you mean up?");
 }
 
+static void words_of_another_program(void **state)
+{
+	static const char *const lines[] = { "run -d box ls -l --detach",
+					     "run box -d ls -l --detach",
+					     "run -d box -- ls -l --detach" };
+	struct args args;
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		if (parse(lines[i], &args, &err) < 0)
+			fail_msg("%s: %s", lines[i], err.msg);
+		assert_int_equal(args.n_words, 4);
+		assert_string_equal(args.words[1], "ls");
+		assert_string_equal(args.words[2], "-l");
+		assert_string_equal(args.words[3], "--detach");
+		assert_int_equal(args.n_given, 1);
+		args_fini(&args);
+	}
+	assert_int_equal(parse("run box -- -- x", &args, &err), 0);
+	assert_string_equal(args.words[1], "--");
+	args_fini(&args);
+	assert_int_equal(parse("run box -x", &args, &err), -EINVAL);
+	args_fini(&args);
+}
+
+static void options_that_are_repeated(void **state)
+{
+	struct args args;
+	struct err err;
+	size_t at = 0;
+
+	assert_int_equal(parse("get instances --app a -o json --app b", &args, &err), 0);
+	const struct cli_call call = { .command = args.command,
+				       .values = args.values,
+				       .given = args.given,
+				       .n_given = args.n_given };
+	assert_string_equal(cli_next(&call, "app", &at), "a");
+	assert_string_equal(cli_next(&call, "app", &at), "b");
+	assert_null(cli_next(&call, "app", &at));
+	assert_string_equal(value_of(&args, "app"), "b");
+	args_fini(&args);
+}
+
 static void mistakes_are_named(void **state)
 {
 	fails_with("aply f", "unknown command aply: did you mean apply?");
@@ -177,6 +228,8 @@ int main(void)
 		cmocka_unit_test(letters_may_be_joined),
 		cmocka_unit_test(commands_of_the_daemon_are_known),
 		cmocka_unit_test(commands_of_two_words),
+		cmocka_unit_test(words_of_another_program),
+		cmocka_unit_test(options_that_are_repeated),
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(help_needs_no_words),
 	};

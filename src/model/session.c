@@ -1,0 +1,20 @@
+/* Tables of requests over streams. */
+#include "model/session.h"
+
+static const struct field exec_fields[] = {
+	FIELD(struct exec_request, kind, "kind", F_CHARS, .flags = F_OMIT_EMPTY),
+	FIELD(struct exec_request, instance, "instance", F_CHARS, .flags = F_OMIT_EMPTY),
+	FIELD(struct exec_request, cmd, "cmd", F_STRV, .flags = F_REQUIRED,
+	      .max = SESSION_WORDS_MAX),
+	FIELD(struct exec_request, env, "env", F_STRV, .flags = F_OMIT_EMPTY,
+	      .max = SESSION_WORDS_MAX),
+	FIELD(struct exec_request, user, "user", F_STR, .flags = F_OMIT_EMPTY, .max = 256),
+	FIELD(struct exec_request, dir, "dir", F_STR, .flags = F_OMIT_EMPTY, .max = 4096),
+	FIELD(struct exec_request, has_input, "stdin", F_BOOL, .flags = F_OMIT_EMPTY),
+	FIELD(struct exec_request, is_terminal, "tty", F_BOOL, .flags = F_OMIT_EMPTY),
+	FIELD(struct exec_request, rows, "rows", F_U32, .flags = F_OMIT_EMPTY,
+	      .max = SESSION_SIZE_MAX),
+	FIELD(struct exec_request, columns, "columns", F_U32, .flags = F_OMIT_EMPTY,
+	      .max = SESSION_SIZE_MAX),
+};
+FIELD_TABLE(exec_request_table, struct exec_request, "exec request", exec_fields);

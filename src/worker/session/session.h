@@ -1,0 +1,53 @@
+/* Commands, consoles and files of instances over streams of frames (wire/frame). */
+#ifndef HOLM_WORKER_SESSION_SESSION_H
+#define HOLM_WORKER_SESSION_SESSION_H
+
+#include "wire/frame/frame.h"
+#include "worker/private.h"
+
+/* One frame to whoever reads. NULL: nobody does. */
+void session_send(struct stream *stream, enum frame_type type, const void *data, size_t len);
+/* The last frame, and the end of the stream. */
+void session_end(struct stream *stream, int exit_code, const char *words);
+/* A stream that is refused; it is told on a later turn. */
+void session_refuse(struct worker *worker, struct stream *stream, const struct err *err);
+
+/* Bytes on their way into a descriptor, which may be full. */
+struct session_sink {
+	struct loop *loop;
+	int fd; /* -1: closed */
+	struct io *io;
+	struct buf pending;
+	bool is_over;               /* closed once all is written */
+	void (*drained)(void *arg); /* nothing is pending any more, or it is closed */
+	void *arg;
+};
+#define SESSION_PENDING_MAX ((size_t)1 << 20)
+void sink_init(struct session_sink *sink, struct loop *loop, void (*drained)(void *arg), void *arg);
+void sink_open(struct session_sink *sink, int take_fd);
+/* What comes before it is open, or after its end, waits or is dropped. */
+void sink_add(struct session_sink *sink, const void *data, size_t len);
+void sink_end(struct session_sink *sink);
+/* So much is pending that no more should come. */
+bool sink_is_full(const struct session_sink *sink);
+void sink_close(struct session_sink *sink);
+/* Without the loop, which may be gone. */
+void sink_fini(struct session_sink *sink);
+
+/* Bytes out of a descriptor, as frames into a stream, as far as its reader takes them. */
+struct session_source {
+	struct loop *loop;
+	int fd; /* -1: closed */
+	struct io *io;
+	enum frame_type type;
+	void (*changed)(void *arg); /* it is closed, or something was read */
+	void *arg;
+	struct stream **stream; /* *stream NULL: what is read is dropped */
+};
+void source_open(struct session_source *source, int take_fd);
+/* Reads again once the stream's reader has room. */
+void source_continue(struct session_source *source);
+void source_close(struct session_source *source);
+void source_fini(struct session_source *source);
+
+#endif
