@@ -118,21 +118,19 @@ static int task_of(struct client *client, const struct containerd_record *record
 int container_find(struct client *client, const char *instance_id, struct runtime_status *ret,
 		   int *ret_stop_signal, struct err *err)
 {
-	auto_containerd_records struct containerd_records records = { 0 };
-	auto_free char *filter = xasprintf("id==\"%s\"", instance_id);
+	auto_containerd_record struct containerd_record record = { 0 };
 	uint32_t stop_signal = 0;
-	int r = containerd_container_list(&client->api, filter, &records, err);
+	int r = containerd_container_get(&client->api, instance_id, &record, err);
 
-	if (r < 0 || !records.n)
-		return r;
-	const char *owner = containerd_record_label(&records.items[0], LABEL_NODE);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	const char *owner = containerd_record_label(&record, LABEL_NODE);
 	if (!str_eq(owner, client->driver->node_id))
 		return err_set(err, -EPERM, "it belongs to node %s", *owner ? owner : "unknown");
-	r = task_of(client, &records.items[0], ret, err);
+	r = task_of(client, &record, ret, err);
 	if (r < 0)
 		return r;
-	parse_u32(containerd_record_label(&records.items[0], LABEL_STOP_SIGNAL), 1, 64,
-		  &stop_signal);
+	parse_u32(containerd_record_label(&record, LABEL_STOP_SIGNAL), 1, 64, &stop_signal);
 	if (ret_stop_signal && stop_signal)
 		*ret_stop_signal = (int)stop_signal;
 	return 1;

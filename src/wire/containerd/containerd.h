@@ -179,6 +179,11 @@ struct containerd_record {
 	struct strv labels; /* "key=value" */
 	uint64_t created_ms;
 };
+void containerd_record_fini(struct containerd_record *record);
+#define auto_containerd_record __attribute__((cleanup(containerd_record_fini)))
+/* One by its id: much cheaper than a list with a filter, for which containerd reads all records. */
+int containerd_container_get(const struct containerd *c, const char *id,
+			     struct containerd_record *ret, struct err *err);
 struct containerd_records {
 	struct containerd_record *items;
 	size_t n;

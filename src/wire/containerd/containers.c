@@ -33,8 +33,9 @@ int containerd_container_create(const struct containerd *c,
 	return rpc_call(c, RPC("containers.v1.Containers/Create", NULL), &request, NULL, err);
 }
 
-int containerd_container_spec(const struct containerd *c, const char *id, char **ret,
-			      struct err *err)
+/* The message is the caller's; it has a container. */
+static int get(const struct containerd *c, const char *id, Ctd__ContainerMessage **ret,
+	       struct err *err)
 {
 	auto_message Ctd__ContainerMessage *answer = NULL;
 	Ctd__IdRequest request = CTD__ID_REQUEST__INIT;
@@ -45,7 +46,21 @@ int containerd_container_spec(const struct containerd *c, const char *id, char *
 			 &request, &answer, err);
 	if (r < 0)
 		return r;
-	if (!answer->container || !answer->container->spec)
+	if (!answer->container)
+		return err_set(err, -EBADMSG, "read container %s: the answer has none", id);
+	*ret = TAKE(answer);
+	return 0;
+}
+
+int containerd_container_spec(const struct containerd *c, const char *id, char **ret,
+			      struct err *err)
+{
+	auto_message Ctd__ContainerMessage *answer = NULL;
+	int r = get(c, id, &answer, err);
+
+	if (r < 0)
+		return r;
+	if (!answer->container->spec)
 		return err_set(err, -EBADMSG, "read container %s: it has no spec", id);
 	*ret = xstrndup((const char *)answer->container->spec->value.data,
 			answer->container->spec->value.len);
@@ -61,12 +76,17 @@ int containerd_container_delete(const struct containerd *c, const char *id, stru
 	return r == -ENOENT ? 0 : r;
 }
 
+void containerd_record_fini(struct containerd_record *record)
+{
+	free(record->id);
+	strv_fini(&record->labels);
+	*record = (struct containerd_record){ 0 };
+}
+
 void containerd_records_fini(struct containerd_records *records)
 {
-	for (size_t i = 0; i < records->n; i++) {
-		free(records->items[i].id);
-		strv_fini(&records->items[i].labels);
-	}
+	for (size_t i = 0; i < records->n; i++)
+		containerd_record_fini(&records->items[i]);
 	free(records->items);
 	*records = (struct containerd_records){ 0 };
 }
@@ -109,6 +129,20 @@ static int receive_records(struct grpc_stream *stream, struct containerd_records
 			take_record(answer->container, ARRAY_ADD(ret->items, ret->n));
 	}
 	return r;
+}
+
+int containerd_container_get(const struct containerd *c, const char *id,
+			     struct containerd_record *ret, struct err *err)
+{
+	auto_message Ctd__ContainerMessage *answer = NULL;
+	struct containerd_record record = { 0 };
+	int r = get(c, id, &answer, err);
+
+	if (r < 0)
+		return r;
+	take_record(answer->container, &record);
+	*ret = record;
+	return 0;
 }
 
 /* Streamed, because records carry their specs: one message with all of them would have a limit. */
