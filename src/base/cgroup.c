@@ -12,6 +12,7 @@
 #define CPU_PERIOD_US 100000u
 #define CPU_QUOTA_MIN 1000u /* us; the kernel refuses less */
 #define VALUE_MAX     (64u << 10)
+#define PROCS_MAX     (1 << 20)
 
 static const char *const v1_controllers[] = { "memory", "cpu", "pids", "cpuacct" };
 static const char *const v2_controllers[] = { "memory", "cpu", "pids" };
@@ -271,6 +272,31 @@ int cgroup_join(const struct cgroup_fs *fs, const char *path, pid_t pid, struct 
 	return r;
 }
 
+static int find_visit(struct walk *w, const char *controller, const char *dir, struct err *err)
+{
+	auto_free char *path = path_join(dir, "cgroup.procs");
+	auto_free char *text = NULL;
+	struct err ignored;
+	uint32_t pid;
+
+	if (w->count || file_read(path, PROCS_MAX, &text, NULL, &ignored) < 0)
+		return 0;
+	text[strcspn(text, "\n")] = '\0';
+	if (parse_u32(text, 1, INT32_MAX, &pid) == 0) {
+		*(pid_t *)w->arg = (pid_t)pid;
+		w->count++;
+	}
+	return 0;
+}
+
+int cgroup_find_process(const struct cgroup_fs *fs, const char *path, pid_t *ret)
+{
+	struct err ignored;
+	struct walk w = { .fs = fs, .path = path, .visit = find_visit, .arg = ret };
+
+	return walk(&w, &ignored) == 0 && w.count ? 0 : -ENOENT;
+}
+
 static uint64_t read_u64(const char *dir, const char *name)
 {
 	auto_free char *path = path_join(dir, name);
@@ -377,7 +403,7 @@ static int kill_members(const char *dir, int *count)
 	struct err ignored;
 	uint32_t pid;
 
-	if (file_read(path, 1 << 20, &text, NULL, &ignored) < 0)
+	if (file_read(path, PROCS_MAX, &text, NULL, &ignored) < 0)
 		return 0;
 	strv_split(&pids, text, "\n");
 	for (size_t i = 0; i < pids.n; i++)

@@ -48,6 +48,9 @@ int cgroup_join(const struct cgroup_fs *fs, const char *path, pid_t pid, struct 
 int cgroup_stats(const struct cgroup_fs *fs, const char *path, struct cgroup_stats *ret,
 		 struct err *err);
 
+/* Any process of the group itself; -ENOENT if it has none. */
+int cgroup_find_process(const struct cgroup_fs *fs, const char *path, pid_t *ret);
+
 /* SIGKILL to every process in the group and the groups below it; returns how many were still there
  * (0 for a group that is not). Before v2's cgroup.kill, one that forks meanwhile may be missed:
  * repeat until 0. */

@@ -12,6 +12,7 @@
 #define FD_OUT       3
 #define FD_ERR       4
 #define FD_READY     5
+#define AGAIN        "holm: the logger was ended and started again: output may be missing\n"
 #define PIPE_SIZE    (256 * 1024)
 #define PARTIAL_MS   500  /* a line without its end is written after this */
 #define LAST_IDLE_MS 2000 /* asked to end: leave after this long without output */
@@ -88,7 +89,7 @@ static void drain(struct logger *l)
 	}
 }
 
-int logger_main(const char *target)
+int logger_main(const char *target, bool is_again)
 {
 	uint64_t max;
 	const char *path;
@@ -102,7 +103,10 @@ int logger_main(const char *target)
 	l->log = log_file_new(path, max);
 	fcntl(FD_OUT, F_SETPIPE_SZ, PIPE_SIZE);
 	fcntl(FD_ERR, F_SETPIPE_SZ, PIPE_SIZE);
-	close(FD_READY);
+	if (is_again)
+		log_file_write(l->log, LOG_STREAM_ERR, AGAIN, strlen(AGAIN));
+	else
+		close(FD_READY);
 	drain(l);
 	l->log = log_file_free(l->log);
 	free(l);

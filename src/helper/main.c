@@ -6,10 +6,12 @@
 int main(int argc, char **argv)
 {
 	if (argc == 3 && str_eq(argv[1], "logger"))
-		return logger_main(argv[2]);
+		return logger_main(argv[2], false);
+	if (argc == 4 && str_eq(argv[1], "logger") && str_eq(argv[3], "again"))
+		return logger_main(argv[2], true);
 	if (argc > 2 && str_eq(argv[1], "run"))
 		return run_main(argv + 2);
-	fprintf(stderr, "usage: holm-helper logger MAX:PATH\n"
+	fprintf(stderr, "usage: holm-helper logger MAX:PATH [again]\n"
 			"       holm-helper run KEY=VALUE... -- PROGRAM ARGUMENT...\n");
 	return 2;
 }

@@ -2,6 +2,7 @@
 #include "base/base.h"
 #include "runtime/containerd/driver.h"
 #include "runtime/containerd/ending.h"
+#include "runtime/containerd/output.h"
 
 #define NOTICE_MS 3000 /* for containerd to notice the end of a process that we saw end */
 
@@ -188,12 +189,15 @@ int container_stats(void *state, const char *instance_id, struct runtime_stats *
 	struct driver *d = state;
 	auto_free char *cgroup = container_cgroup(d, instance_id);
 	struct cgroup_stats stats;
+	struct err ignored;
 
 	daemon_revive_dead(d); /* this is called at regular times */
 	int r = cgroup_stats(&d->cgroups, cgroup, &stats, err);
 
 	if (r < 0)
 		return err_wrap(err, "measure container %s", instance_id);
+	if (output_tend(d, instance_id, &ignored) < 0)
+		log_debug("%s", ignored.msg);
 	*ret = (struct runtime_stats){ .memory_bytes = stats.memory_bytes, .cpu_ns = stats.cpu_ns };
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include "base/signals.h"
 #include "runtime/containerd/driver.h"
 #include "runtime/containerd/host.h"
+#include "runtime/containerd/output.h"
 
 #define SHIM "io.containerd.runc.v2"
 
@@ -87,7 +88,9 @@ static int write_files(struct start *s, struct err *err)
 		r = write_file(s->dir, "resolv.conf", resolv, err);
 	if (r == 0)
 		r = write_file(s->dir, "hosts", hosts, err);
-	return r < 0 ? r : write_file(s->dir, "hostname", name, err);
+	if (r == 0)
+		r = write_file(s->dir, "hostname", name, err);
+	return r < 0 ? r : output_note(s->client->driver, s->dir, s->spec->log_path, err);
 }
 
 static int make_log_dir(const char *log_path, struct err *err)
@@ -263,37 +266,12 @@ static int complete_spec(struct start *s, struct err *err)
 	return containerd_container_set_spec(&s->client->api, s->spec->instance_id, s->text, err);
 }
 
-static void add_escaped(struct buf *out, const char *text)
-{
-	for (; *text; text++) {
-		bool is_plain = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') ||
-				(*text >= '0' && *text <= '9') || strchr("/._-~", *text);
-
-		buf_addf(out, is_plain ? "%c" : "%%%02X", (unsigned char)*text);
-	}
-}
-
-/* Where the shim sends stdout and stderr: to a logger process of ours. */
-static char *output_uri(const struct start *s)
-{
-	auto_buf struct buf uri;
-
-	buf_init(&uri, (size_t)16 << 10);
-	if (!s->spec->log_path)
-		return buf_take(&uri);
-	buf_add_str(&uri, "binary://");
-	add_escaped(&uri, s->client->driver->helper);
-	buf_addf(&uri, "?logger=%llu%%3A", (unsigned long long)s->client->driver->log_max);
-	add_escaped(&uri, s->spec->log_path);
-	return buf_take(&uri);
-}
-
 /* Not cancelled half-way: a runtime that is broken off may go on for a while and make what we have
  * just cleaned up. */
 static int create_task(struct start *s, pid_t *ret_pid, struct err *err)
 {
 	struct containerd api = client_with(s->client, START_MS, NULL);
-	auto_free char *output = output_uri(s);
+	auto_free char *output = output_uri(s->client->driver, s->spec->log_path);
 	struct containerd_task task = {
 		.id = s->spec->instance_id,
 		.rootfs = &s->rootfs,

@@ -3,12 +3,18 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "base/base.h"
 #include "runtime/containerd/shim.h"
+#include "wire/digest/digest.h"
 
 #define CMDLINE_MAX 4096
 #define END_MS      5000
+#define STAT_MAX    4096
+#define PARENTS_MAX 8 /* between a process of the container and the shim */
+#define SOCKETS     "/run/containerd/s"
 
 static bool has_option(const char *words, size_t len, const char *option, const char *value)
 {
@@ -47,6 +53,51 @@ static bool identify(pid_t pid, const char *instance_id, struct proc_id *ret)
 		return false;
 	words[n] = '\0';
 	return shim_is_of(words, (size_t)n, instance_id);
+}
+
+static pid_t parent_of(pid_t pid)
+{
+	char path[32];
+	auto_free char *text = NULL;
+	uint32_t parent = 0;
+	struct err ignored;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (file_read(path, STAT_MAX, &text, NULL, &ignored) < 0)
+		return 0;
+	/* "PID (NAME) STATE PARENT …", with anything in the name (proc(5)). */
+	const char *behind = strrchr(text, ')');
+	if (!behind || strlen(behind) < 4)
+		return 0;
+	auto_free char *number = xstrndup(behind + 4, strcspn(behind + 4, " "));
+	return parse_u32(number, 1, INT32_MAX, &parent) < 0 ? 0 : (pid_t)parent;
+}
+
+bool shim_find(pid_t pid, const char *instance_id, struct proc_id *ret)
+{
+	for (int i = 0; i < PARENTS_MAX && pid > 1; i++) {
+		pid = parent_of(pid);
+		if (pid > 1 && identify(pid, instance_id, ret))
+			return true;
+	}
+	return false;
+}
+
+/* containerd's name for it is a digest (runtime/v2/shim, SocketAddress). */
+void shim_remove_socket(const char *address, const char *instance_id)
+{
+	auto_free char *name = xasprintf("%s/" NAMESPACE "/%s", address, instance_id);
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	char digest[DIGEST_TEXT_MAX];
+
+	digest_of(name, strlen(name), digest);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), SOCKETS "/%s", strchr(digest, ':') + 1);
+	if (!path_exists(addr.sun_path))
+		return;
+	auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 &&
+	    errno == ECONNREFUSED)
+		unlink(addr.sun_path);
 }
 
 int shim_kill(const char *instance_id, struct err *err)

@@ -150,6 +150,8 @@ int container_remove(struct client *client, const char *instance_id, struct err 
 		r = containerd_snapshot_remove(&api, instance_id, err);
 	if (r == 0)
 		r = remove_cgroup(d, instance_id, err);
+	if (r == 0)
+		shim_remove_socket(d->socket, instance_id);
 	return r < 0 ? r : path_remove(dir, err);
 }
 
