@@ -78,6 +78,9 @@ void api_post_down(struct api_request *request);
 void api_post_exec(struct api_request *request);
 void api_get_logs(struct api_request *request);
 void api_get_events(struct api_request *request);
+void api_get_volumes(struct api_request *request);
+void api_post_volume(struct api_request *request);
+void api_delete_volume(struct api_request *request);
 void api_get_node_ping(struct api_request *request);
 
 #endif

@@ -44,14 +44,25 @@ int named_ensure(const struct job *job, const char *name, char **ret_path, struc
 	return r;
 }
 
-int volume_create(struct volumes *volumes, const char *name, struct err *err)
+static int make_for(struct volumes *volumes, const char *name, uid_t uid, gid_t gid,
+		    struct err *err)
+{
+	auto_free char *files = files_of(volumes, name);
+
+	if (path_exists(files))
+		return err_set(err, -EEXIST, "create volume %s: it exists", name);
+	int r = make(volumes, name, err);
+	if (r == 0 && chown(files, uid, gid) < 0)
+		r = err_errno(err, "give volume %s to user %u", name, uid);
+	return r;
+}
+
+int volume_create(struct volumes *volumes, const char *name, uid_t uid, gid_t gid, struct err *err)
 {
 	if (!volume_name_is_valid(name))
 		return err_set(err, -EINVAL, "create volume %.64s: not a valid name", name);
-	auto_free char *files = files_of(volumes, name);
 	pthread_mutex_lock(&volumes->lock);
-	int r = path_exists(files) ? err_set(err, -EEXIST, "create volume %s: it exists", name)
-				   : make(volumes, name, err);
+	int r = make_for(volumes, name, uid, gid, err);
 	pthread_mutex_unlock(&volumes->lock);
 	return r;
 }

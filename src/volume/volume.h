@@ -91,8 +91,9 @@ struct volume_list {
 };
 void volume_list_fini(struct volume_list *list);
 
-/* Files belong to root, mode 0755, unless the caller changes that. -EEXIST, -EINVAL. */
-int volume_create(struct volumes *volumes, const char *name, struct err *err);
+/* The folder of its files belongs to this user and group, mode 0755; made at first use, to root.
+ * -EEXIST, -EINVAL. */
+int volume_create(struct volumes *volumes, const char *name, uid_t uid, gid_t gid, struct err *err);
 /* By name. */
 int volume_list(struct volumes *volumes, struct volume_list *ret, struct err *err);
 /* -ENOENT; -EBUSY with `ret_user`, the id of an instance that has it. */

@@ -19,6 +19,9 @@ static const struct {
 	void (*begin)(struct call *call, const struct json *args);
 } handlers[] = {
 	{ "ping", call_ping },
+	{ "volume.ls", volume_ls_begin },
+	{ "volume.create", volume_create_begin },
+	{ "volume.rm", volume_rm_begin },
 };
 
 struct worker *call_worker(const struct call *call)

@@ -226,7 +226,7 @@ void network_detach(struct winst *inst);
 uint64_t network_publish(struct worker *worker);
 bool network_pick_ip(struct winst *inst);
 
-/* volumes.c */
+/* volume/volumes.c */
 int volumes_load(struct worker *worker, struct err *err);
 void volumes_mount(struct winst *inst);
 void volumes_unmount(struct winst *inst);
@@ -236,6 +236,11 @@ void volumes_cancel_all(struct worker *worker);
 bool volumes_are_mounted(const struct winst *inst);
 /* What the node offers now; the server is told what is new. */
 void volumes_look(struct worker *worker);
+
+/* volume/calls.c */
+void volume_ls_begin(struct call *call, const struct json *args);
+void volume_create_begin(struct call *call, const struct json *args);
+void volume_rm_begin(struct call *call, const struct json *args);
 
 /* records.c */
 int records_load(struct worker *worker, struct err *err);

@@ -211,6 +211,27 @@ static void statistics_of_a_long_life(void **state)
 	assert_value(kit, "instances", "web.0", "memory_mib", "100.0");
 }
 
+#define WITH_VOLUME ",\"volumes\":[{\"volume_id\":\"data\",\"mount_path\":\"/d\"}]"
+
+/* The first instance decides, whatever the nodes have told by then; others would spread. */
+static void a_named_volume_keeps_its_service_on_one_node(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_register(kit, NODE_A, 1000);
+	kit_register(kit, NODE_B, 1000);
+	kit_must_apply(kit, APP("a", SERVICE("web", ",\"replicas\":4")));
+	assert_int_equal(kit_count(kit, NODE_A, "control/deploy"), 2);
+	assert_int_equal(kit_count(kit, NODE_B, "control/deploy"), 2);
+	kit_forget(kit);
+	kit_must_apply(kit, APP("b", SERVICE("web", WITH_VOLUME ",\"replicas\":4")));
+	size_t on_a = kit_count(kit, NODE_A, "control/deploy");
+	assert_true(on_a == 0 || on_a == 4);
+	kit_forget(kit);
+	kit_must_apply(kit, APP("c", SERVICE("other", WITH_VOLUME)));
+	assert_int_equal(kit_count(kit, NODE_A, "control/deploy"), on_a ? 1 : 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,6 +245,7 @@ int main(void)
 		KIT_TEST(messages_carry_the_revision_of_the_wish),
 		KIT_TEST(a_node_that_forgot_a_removal_is_asked_again),
 		KIT_TEST(statistics_of_a_long_life),
+		KIT_TEST(a_named_volume_keeps_its_service_on_one_node),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

@@ -1,4 +1,6 @@
 /* Named volumes: made at first use, kept, and never removed under a user. */
+#include <sys/stat.h>
+
 #include "kit.h"
 
 static const struct sla_volume data = { .volume_id = (char *)"data", .mount_path = (char *)"/d" };
@@ -52,10 +54,10 @@ static void is_made_once(void **state)
 	struct kit *kit = *state;
 	struct volume_list list = { 0 };
 
-	assert_int_equal(volume_create(kit->volumes, "b", &kit->err), 0);
-	assert_int_equal(volume_create(kit->volumes, "a", &kit->err), 0);
-	assert_int_equal(volume_create(kit->volumes, "a", &kit->err), -EEXIST);
-	assert_int_equal(volume_create(kit->volumes, "../a", &kit->err), -EINVAL);
+	assert_int_equal(volume_create(kit->volumes, "b", 0, 0, &kit->err), 0);
+	assert_int_equal(volume_create(kit->volumes, "a", 0, 0, &kit->err), 0);
+	assert_int_equal(volume_create(kit->volumes, "a", 0, 0, &kit->err), -EEXIST);
+	assert_int_equal(volume_create(kit->volumes, "../a", 0, 0, &kit->err), -EINVAL);
 	assert_int_equal(kit_prepare(kit, ID_1, &data, 1, NULL), 0);
 	assert_int_equal(kit_prepare(kit, ID_2, &data, 1, NULL), 0);
 	assert_int_equal(volume_list(kit->volumes, &list, &kit->err), 0);
@@ -67,6 +69,22 @@ static void is_made_once(void **state)
 	volume_list_fini(&list);
 }
 
+static void belongs_to_whom_it_was_made_for(void **state)
+{
+	struct kit *kit = *state;
+	auto_free char *files = path_join(kit->dir, "volumes/a/data");
+	struct stat st;
+
+	/* To whom the test belongs, if it may not give anything away. */
+	uid_t uid = geteuid() == 0 ? 1000 : geteuid();
+	gid_t gid = geteuid() == 0 ? 1001 : getegid();
+	assert_int_equal(volume_create(kit->volumes, "a", uid, gid, &kit->err), 0);
+	assert_int_equal(stat(files, &st), 0);
+	assert_int_equal(st.st_uid, uid);
+	assert_int_equal(st.st_gid, gid);
+	assert_int_equal(st.st_mode & 07777, 0755);
+}
+
 static void a_removal_that_was_cut_off_is_finished(void **state)
 {
 	struct kit *kit = *state;
@@ -76,7 +94,7 @@ static void a_removal_that_was_cut_off_is_finished(void **state)
 
 	assert_int_equal(dir_make(gone, 0755, &err), 0);
 	kit_put(gone, "file");
-	assert_int_equal(volume_create(kit->volumes, "a", &kit->err), 0);
+	assert_int_equal(volume_create(kit->volumes, "a", 0, 0, &kit->err), 0);
 	volume_probe(kit->volumes, NULL, &info);
 	assert_int_equal(info.names.n, 1);
 	assert_int_equal(kit_count(kit, "volumes"), 2);
@@ -107,6 +125,7 @@ int main(void)
 		KIT_TEST(is_made_at_first_use_and_kept),
 		KIT_TEST(is_not_removed_while_somebody_has_it),
 		KIT_TEST(is_made_once),
+		KIT_TEST(belongs_to_whom_it_was_made_for),
 		KIT_TEST(a_removal_that_was_cut_off_is_finished),
 		KIT_TEST(holders_are_known_after_a_restart),
 	};

@@ -30,6 +30,7 @@ int kit_teardown(void **state)
 	fake_network_free(kit->network);
 	fake_host_free(kit->host);
 	store_mem_free(kit->disk);
+	fields_fini(&node_table, &kit->node);
 	free(kit->told);
 	free(kit);
 	return 0;
@@ -52,7 +53,8 @@ static void on_register(struct kit *kit, const char *payload)
 	if (fields_parse_text(&node_table, payload, &node, FIELD_UNKNOWN_ERROR, &err) < 0)
 		fail_msg("%s", err.msg);
 	assert_string_equal(node.id, NODE);
-	fields_fini(&node_table, &node);
+	fields_fini(&node_table, &kit->node);
+	kit->node = node;
 	kit->n_registered++;
 	if (!kit->is_deaf && kit->n_registered == 1)
 		kit_accept(kit, "\"" BLOCK "\"");

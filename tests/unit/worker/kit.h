@@ -37,6 +37,7 @@ struct kit {
 	uint64_t revision; /* of the last message */
 	bool is_deaf;      /* the server does not answer registrations */
 	unsigned n_registered;
+	struct node node; /* as it was registered last */
 	unsigned n_beats;
 	unsigned n_asked; /* for a block */
 	unsigned n_ready;
