@@ -7,10 +7,11 @@ static const struct {
 	int code;
 	unsigned status;
 } codes[] = {
-	{ -EINVAL, 400 },       { -EPERM, 403 },     { -EACCES, 403 },    { -ENOENT, 404 },
-	{ -EEXIST, 409 },       { -EBUSY, 409 },     { -EALREADY, 409 },  { -E2BIG, 413 },
-	{ -EFBIG, 413 },        { -ENOTSUP, 422 },   { -EAGAIN, 503 },    { -ECANCELED, 503 },
-	{ -EHOSTUNREACH, 503 }, { -ESHUTDOWN, 503 }, { -ETIMEDOUT, 504 }, { -ENOSPC, 507 },
+	{ -EINVAL, 400 },    { -EPERM, 403 },        { -EACCES, 403 },       { -ENOENT, 404 },
+	{ -EEXIST, 409 },    { -EBUSY, 409 },        { -EALREADY, 409 },     { -E2BIG, 413 },
+	{ -EFBIG, 413 },     { -ENOTSUP, 422 },      { -EKEYREJECTED, 422 }, { -EAGAIN, 503 },
+	{ -ECANCELED, 503 }, { -EHOSTUNREACH, 503 }, { -ESHUTDOWN, 503 },    { -ETIMEDOUT, 504 },
+	{ -ENOSPC, 507 },
 };
 
 static const struct {

@@ -44,6 +44,18 @@ static const struct field sync_fields[] = {
 #undef STRUCT
 FIELD_TABLE(msg_sync_table, struct msg_sync, "sync", sync_fields);
 
+#define STRUCT msg_value
+static const struct field value_fields[] = {
+	S(kind, "kind", F_ENUM, .names = value_kind_names, .flags = F_REQUIRED),
+	S(name, "name", F_STR, .max = VALUE_NAME_MAX, .flags = F_REQUIRED),
+	S(revision, "revision", F_U64),
+	S(is_removed, "is_removed", F_BOOL, .flags = F_OMIT_EMPTY),
+	S(error, "error", F_STR, .flags = F_OMIT_EMPTY),
+	S(body, "body", F_STR, .flags = F_OMIT_EMPTY),
+};
+#undef STRUCT
+FIELD_TABLE(msg_value_table, struct msg_value, "value", value_fields);
+
 #define STRUCT msg_backend
 static const struct field backend_fields[] = {
 	S(instance_id, "instance_id", F_CHARS, .flags = F_REQUIRED),

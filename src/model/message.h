@@ -9,6 +9,9 @@
  *                     nodes/ID/control/sync    struct msg_sync: the whole wish
  *                     nodes/ID/control/deploy  struct msg_deploy: one instance, new or changed
  *                     nodes/ID/control/delete  struct msg_delete
+ *                     nodes/ID/control/value   struct msg_value: a secret or configuration object
+ *                                              that the node's instances want, before the deploy or
+ *                                              sync that wants it, and when it has changed
  *                     nodes/ID/net/table       struct msg_table: all services and their addresses
  *
  * deploy and delete carry the revision of the node's wish: a worker that misses one registers
@@ -17,6 +20,7 @@
 #define HOLM_MODEL_MESSAGE_H
 
 #include "model/object.h"
+#include "model/value.h"
 
 #define TOPIC_MAX 96
 
@@ -45,6 +49,16 @@ struct msg_sync {
 	uint64_t revision;
 	struct msg_deploy *instances;
 	size_t n_instances;
+};
+
+/* Its text is a secret as long as `body` is there: secret_free_text(). */
+struct msg_value {
+	enum value_kind kind;
+	char *name;
+	uint64_t revision;
+	bool is_removed;
+	char *error; /* why the server cannot read it; NULL: it can */
+	char *body;  /* base64 */
 };
 
 struct msg_backend {
@@ -77,6 +91,6 @@ struct msg_resources {
 };
 
 extern const struct field_table msg_accept_table, msg_deploy_table, msg_delete_table,
-	msg_sync_table, msg_table_table, msg_resources_table;
+	msg_sync_table, msg_value_table, msg_table_table, msg_resources_table;
 
 #endif

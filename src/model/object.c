@@ -95,3 +95,17 @@ static const struct field node_fields[] = {
 };
 #undef STRUCT
 FIELD_TABLE(node_table, struct node, "node", node_fields);
+
+#define STRUCT value
+static const struct field value_fields[] = {
+	S(id, "id", F_CHARS, .flags = F_REQUIRED),
+	S(name, "name", F_STR, .flags = F_REQUIRED),
+	S(revision, "revision", F_U64, .flags = F_REQUIRED),
+	S(size, "size", F_U64),
+	S(is_text, "is_text", F_BOOL),
+	S(body, "body", F_STR, .flags = F_REQUIRED),
+	S(created_ms, "created_ms", F_U64),
+	S(changed_ms, "changed_ms", F_U64),
+};
+#undef STRUCT
+FIELD_TABLE(value_table, struct value, "value", value_fields);

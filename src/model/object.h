@@ -1,4 +1,4 @@
-/* What the server stores: applications, services, instances, nodes. The field tables
+/* What the server stores: applications, services, instances, nodes, secrets, configuration. The field tables
  * are the stored form and, with less, the form of /api/v1. Observed facts (status, statistics) are
  * not stored: the node that has them reports them again. */
 #ifndef HOLM_MODEL_OBJECT_H
@@ -9,6 +9,18 @@
 #include "model/state.h"
 
 #define DETAIL_MAX 512
+
+/* A secret or a configuration object. */
+struct value {
+	char id[ID_SIZE];
+	char *name;        /* unique among its kind */
+	uint64_t revision; /* counts its changes, from 1 */
+	uint64_t size;     /* bytes */
+	bool is_text;      /* no NUL in it: can be an environment variable */
+	char *body;        /* secret: sealed; configuration: base64 */
+	uint64_t created_ms;
+	uint64_t changed_ms;
+};
 
 struct app {
 	char id[ID_SIZE];
@@ -83,7 +95,7 @@ struct node {
 	char *version;           /* of Holm */
 };
 
-extern const struct field_table app_table, service_table, instance_table, node_table;
+extern const struct field_table app_table, service_table, instance_table, node_table, value_table;
 extern const struct field_table instance_status_table, instance_stats_table;
 
 #endif

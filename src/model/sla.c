@@ -2,6 +2,7 @@
 #include "base/base.h"
 #include "model/sla.h"
 #include "model/sla_check.h"
+#include "model/value.h"
 
 /* Forms in use write "" for what is not wanted. */
 static void drop_empty_texts(const struct field_table *table, void *object);
@@ -41,6 +42,8 @@ static void spec_complete(struct service_spec *spec)
 	/* Published examples write [""] for no arguments. */
 	if (spec->cmd.n == 1 && str_is_empty(spec->cmd.items[0]))
 		strv_fini(&spec->cmd);
+	if (!spec_is_unikernel(spec))
+		value_refs_complete(spec);
 }
 
 static void complete(struct sla *sla)

@@ -55,6 +55,16 @@ enum sla_restart {
 	RESTART_N
 };
 
+/* A secret or configuration object that instances get: as a file, or as an environment variable. */
+struct sla_value {
+	char *name;
+	char *file; /* in the container; without both: VALUE_DIR_…/name */
+	char *env;
+	char *mode; /* of the file, octal: "0400" */
+	uint32_t uid;
+	uint32_t gid;
+};
+
 /* One microservice: what is asked for. Also the stored spec of a service. */
 struct service_spec {
 	char *microservice_id; /* "" or absent in a descriptor */
@@ -84,6 +94,10 @@ struct service_spec {
 	struct sla_addresses addresses;
 	struct sla_volume *volumes;
 	size_t n_volumes;
+	struct sla_value *secrets; /* Holm: */
+	size_t n_secrets;
+	struct sla_value *configs; /* Holm: */
+	size_t n_configs;
 	struct sla_constraint *constraints;
 	size_t n_constraints;
 	char *connectivity; /* JSON */

@@ -4,6 +4,7 @@
 #include "base/base.h"
 #include "model/code.h"
 #include "model/sla_check.h"
+#include "model/value.h"
 #include "model/volume.h"
 
 #define RUNTIME_NAME_MAX 64
@@ -243,6 +244,15 @@ static int check_volumes(struct check *c)
 	return r;
 }
 
+static int check_values(struct check *c)
+{
+	struct value_fault fault;
+
+	if (value_refs_are_good(c->spec, &fault))
+		return 0;
+	return refuse(c, fault.field, fault.expected, fault.value);
+}
+
 static int check_constraints(struct check *c)
 {
 	static const char *const types[] = { "direct", "clusters", "addons", "latency", "geo" };
@@ -319,7 +329,7 @@ static int check_service(struct check *c)
 		check_service_name, check_runtime,     check_code,    check_environment,
 		check_platform,     check_ports,       check_rr_ip,   check_rr_ip_v6,
 		check_volumes,      check_constraints, check_restart, check_container,
-		warn_of_unused,
+		check_values,       warn_of_unused,
 	};
 	int r = 0;
 

@@ -1,6 +1,7 @@
 /* The format of a deployment descriptor: Oakestra's SLA v2.0 and, marked so, Holm's own fields. */
 #include "base/base.h"
 #include "model/sla.h"
+#include "model/value.h"
 
 #define TEXT_LEN_MAX 4096
 #define CODE_LEN_MAX 16384
@@ -137,6 +138,14 @@ static const struct field service_spec_fields[] = {
 	  .help = "addresses of the service"),
 	FIELD_ARRAY(struct service_spec, volumes, n_volumes, "volumes", &volume_table,
 		    .max = ITEMS_MAX, .flags = F_OMIT_EMPTY, .help = "container only"),
+	FIELD_ARRAY(struct service_spec, secrets, n_secrets, "secrets", &sla_value_table,
+		    .max = VALUE_REFS_MAX, .flags = F_OMIT_EMPTY,
+		    .help = "Holm: secrets (`holm secret set`) that each instance gets; container "
+			    "only"),
+	FIELD_ARRAY(struct service_spec, configs, n_configs, "configs", &sla_value_table,
+		    .max = VALUE_REFS_MAX, .flags = F_OMIT_EMPTY,
+		    .help = "Holm: configuration objects (`holm config set`) that each instance "
+			    "gets; unikernel: as environment only"),
 	FIELD_ARRAY(struct service_spec, constraints, n_constraints, "constraints",
 		    &constraint_table, .max = ITEMS_MAX, .flags = F_OMIT_EMPTY,
 		    .help = "where it may run; all must hold"),

@@ -72,6 +72,14 @@ static const struct field instance_fields[] = {
 #undef STRUCT
 FIELD_TABLE(instance_view_table, struct instance_view, "instance", instance_fields);
 
+#define STRUCT value_view
+static const struct field value_fields[] = {
+	V(id, F_CHARS),     V(name, F_STR),         V(revision, F_U64),     V(size, F_U64),
+	V(used_by, F_STRV), V(created_at, F_CHARS), V(changed_at, F_CHARS),
+};
+#undef STRUCT
+FIELD_TABLE(value_view_table, struct value_view, "value", value_fields);
+
 #define STRUCT node_view
 static const struct field node_fields[] = {
 	V(id, F_CHARS),

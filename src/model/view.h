@@ -71,6 +71,17 @@ struct instance_view {
 	char started_at[RFC3339_MAX]; /* "" unless it runs */
 };
 
+/* A secret or configuration object, without its value. */
+struct value_view {
+	char id[ID_SIZE];
+	char *name;
+	uint64_t revision;
+	uint64_t size;
+	struct strv used_by; /* full names of services */
+	char created_at[RFC3339_MAX];
+	char changed_at[RFC3339_MAX];
+};
+
 struct node_view {
 	char id[ID_SIZE];
 	char *hostname;
@@ -106,7 +117,7 @@ struct plan_view {
 };
 
 extern const struct field_table app_view_table, service_view_table, instance_view_table,
-	node_view_table, plan_view_table;
+	node_view_table, plan_view_table, value_view_table;
 
 void port_views_from(const char *ports_text, struct port_view **ret, size_t *ret_n);
 

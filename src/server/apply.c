@@ -138,6 +138,8 @@ static int check_service(struct server *server, struct service *service, struct 
 	if (r == 0)
 		r = check_ports(server, service, err);
 	if (r == 0)
+		r = values_check(server, &service->spec, err);
+	if (r == 0)
 		r = place_check(server, service, err);
 	return r < 0 ? err_wrap(err, "%s", service->name) : 0;
 }

@@ -88,6 +88,10 @@ static void changed(struct server *server, struct doc *doc, const void *old)
 	case KIND_NODE:
 		server->needs_placing = true;
 		break;
+	case KIND_SECRET:
+	case KIND_CONFIG:
+		messages_value_changed(server, doc->kind, old, doc->cur);
+		break;
 	case KIND_APP:
 	case KIND_N:
 		break;

@@ -4,13 +4,13 @@
 #define LIVENESS_EVERY_MS 5000
 #define SILENT_AFTER_MS   20000
 
-static void send(struct server *server, const char *node_id, const char *what, char *take_payload)
+void messages_send(struct server *server, const char *node_id, const char *what, char *take_payload)
 {
 	char topic[TOPIC_MAX];
 
 	snprintf(topic, sizeof(topic), "nodes/%s/%s", node_id, what);
 	bus_publish(server->config.bus, topic, take_payload, strlen(take_payload));
-	free(take_payload);
+	secret_free_text(take_payload);
 }
 
 /* Borrows everything from the state. */
@@ -40,8 +40,10 @@ void messages_deploy(struct server *server, const struct instance *inst)
 
 	if (!fill_deploy(server, inst, &deploy))
 		return;
+	messages_values(server, inst->node_id, &deploy.spec, NULL);
 	deploy.revision = ++live_get(server, inst->node_id)->revision;
-	send(server, inst->node_id, "control/deploy", fields_format(&msg_deploy_table, &deploy));
+	messages_send(server, inst->node_id, "control/deploy",
+		      fields_format(&msg_deploy_table, &deploy));
 }
 
 void messages_delete(struct server *server, const struct instance *inst)
@@ -49,19 +51,24 @@ void messages_delete(struct server *server, const struct instance *inst)
 	struct msg_delete del = { .revision = ++live_get(server, inst->node_id)->revision };
 
 	STR_COPY(del.instance_id, inst->id);
-	send(server, inst->node_id, "control/delete", fields_format(&msg_delete_table, &del));
+	messages_send(server, inst->node_id, "control/delete",
+		      fields_format(&msg_delete_table, &del));
 }
 
 static void send_sync(struct server *server, const char *node_id)
 {
 	struct msg_sync sync = { .revision = live_get(server, node_id)->revision };
 	struct msg_deploy deploy;
+	struct map values = { 0 };
 
 	state_for_each(server, KIND_INSTANCE, struct instance,
 		       inst) if (str_eq(inst->node_id, node_id) && !inst->is_removed &&
 				 fill_deploy(server, inst, &deploy)) *
 		ARRAY_ADD(sync.instances, sync.n_instances) = deploy;
-	send(server, node_id, "control/sync", fields_format(&msg_sync_table, &sync));
+	for (size_t i = 0; i < sync.n_instances; i++)
+		messages_values(server, node_id, &sync.instances[i].spec, &values);
+	map_fini(&values);
+	messages_send(server, node_id, "control/sync", fields_format(&msg_sync_table, &sync));
 	free(sync.instances);
 	/* It may have told that it removed one while nobody could note it: asked again, it tells
 	 * again. */
@@ -119,7 +126,7 @@ void messages_table(struct server *server)
 		const struct node_live *live = e->value;
 
 		if (live->is_alive)
-			send(server, e->key, "net/table", xstrdup(text));
+			messages_send(server, e->key, "net/table", xstrdup(text));
 	}
 }
 
@@ -160,7 +167,8 @@ static void send_accept(struct server *server, const struct node *node)
 {
 	struct msg_accept accept = { .subnets = node->subnets };
 
-	send(server, node->id, "control/accept", fields_format(&msg_accept_table, &accept));
+	messages_send(server, node->id, "control/accept",
+		      fields_format(&msg_accept_table, &accept));
 }
 
 /* A node that is there, perhaps again: it gets its whole wish, and work that waits for a node. */

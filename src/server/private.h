@@ -7,7 +7,7 @@
 #include "model/message.h"
 #include "server/server.h"
 
-enum kind { KIND_APP, KIND_SERVICE, KIND_INSTANCE, KIND_NODE, KIND_N };
+enum kind { KIND_APP, KIND_SERVICE, KIND_INSTANCE, KIND_NODE, KIND_SECRET, KIND_CONFIG, KIND_N };
 
 struct doc {
 	enum kind kind;
@@ -140,6 +140,26 @@ void messages_begin_server(struct server *server);
 void messages_deploy(struct server *server, const struct instance *inst);
 void messages_delete(struct server *server, const struct instance *inst);
 void messages_table(struct server *server);
+
+/* values.c: secrets and configuration objects */
+/* Inside a request: -ENOENT, or what is wrong with one that the spec asks for. */
+int values_check(struct server *server, const struct service_spec *spec, struct err *err);
+/* What of it may be seen, into a struct value_view. */
+void values_view(const struct server *server, enum kind kind, const struct value *value, void *out);
+const struct value *values_find(const struct server *server, enum value_kind kind, const char *name,
+				bool is_next);
+/* Plain bytes of one. */
+int values_open(const struct server *server, enum value_kind kind, const struct value *value,
+		struct secret *ret, struct err *err);
+
+/* value_messages.c: to nodes. `seen` (may be NULL) holds what was sent already, and gets the rest. */
+void messages_values(struct server *server, const char *node_id, const struct service_spec *spec,
+		     struct map *seen);
+/* After a commit: to the nodes that want it; `now` is NULL if it was removed. */
+void messages_value_changed(struct server *server, enum kind kind, const struct value *old,
+			    const struct value *now);
+void messages_send(struct server *server, const char *node_id, const char *what,
+		   char *take_payload);
 
 /* facts: found or made */
 struct fact *fact_get(struct server *server, const char *instance_id);

@@ -7,7 +7,9 @@
 #define HOLM_SERVER_SERVER_H
 
 #include "base/base.h"
+#include "base/secret.h"
 #include "model/sla.h"
+#include "model/value.h"
 #include "model/view.h"
 #include "store/store.h"
 #include "wire/bus.h"
@@ -24,6 +26,7 @@ struct server_config {
 	const char *namespace_pool; /* "10.18.0.0-10.29.255.255" */
 	const char *service_pool;   /* "10.30.0.0/16" */
 	uint32_t own_port;          /* of the API: no service may map it; 0: none */
+	const char *key_path; /* file that seals secrets, made at first use; NULL: none are kept */
 };
 
 struct server *server_new(const struct server_config *config, struct err *err);
@@ -49,6 +52,27 @@ void server_delete_app_begin(struct server *server, const char *name, server_don
 /* `name`: app.appns.service.servicens, service.servicens or service where unique, or id. */
 void server_scale_begin(struct server *server, const char *name, uint32_t replicas,
 			server_done_fn done, void *arg);
+
+/* Secrets and configuration objects. */
+struct server_value {
+	enum value_kind kind;
+	const char *name;
+	const void *bytes; /* copied; to set */
+	size_t len;
+	bool is_forced; /* to remove: though a service uses it */
+};
+/* Makes it or gives it a new value; nothing happens if it has it already. -EINVAL: no such name may
+ * be, or it is empty; -E2BIG beyond VALUE_SIZE_MAX; -ENOSPC: too many; -ENOENT, -EACCES, -EBADMSG of
+ * the key file, named. */
+void server_set_value_begin(struct server *server, const struct server_value *value,
+			    server_done_fn done, void *arg);
+/* -EBUSY names the services that use it. */
+void server_remove_value_begin(struct server *server, const struct server_value *value,
+			       server_done_fn done, void *arg);
+char *server_list_values(struct server *server, enum value_kind kind);
+/* Value of a configuration object; secrets are given to instances alone. -ENOENT. */
+int server_read_config(struct server *server, const char *name, struct secret *ret,
+		       struct err *err);
 
 /* JSON arrays of the views of model/view.h; `app` (app.appns, or NULL for all) filters. The
  * caller's. */

@@ -6,17 +6,14 @@
 #include "server/private.h"
 
 const struct field_table *const kind_tables[KIND_N] = {
-	[KIND_APP] = &app_table,
-	[KIND_SERVICE] = &service_table,
-	[KIND_INSTANCE] = &instance_table,
-	[KIND_NODE] = &node_table,
+	[KIND_APP] = &app_table,           [KIND_SERVICE] = &service_table,
+	[KIND_INSTANCE] = &instance_table, [KIND_NODE] = &node_table,
+	[KIND_SECRET] = &value_table,      [KIND_CONFIG] = &value_table,
 };
 
 static const char *const kind_names[] = {
-	[KIND_APP] = "app",
-	[KIND_SERVICE] = "service",
-	[KIND_INSTANCE] = "instance",
-	[KIND_NODE] = "node",
+	[KIND_APP] = "app",   [KIND_SERVICE] = "service", [KIND_INSTANCE] = "instance",
+	[KIND_NODE] = "node", [KIND_SECRET] = "secret",   [KIND_CONFIG] = "config",
 };
 static_assert(ARRAY_LEN(kind_names) == KIND_N, "a name per kind");
 

@@ -176,10 +176,9 @@ static void view_node(struct server *server, const struct node *node, void *out)
 }
 
 static const struct field_table *const view_tables[KIND_N] = {
-	[KIND_APP] = &app_view_table,
-	[KIND_SERVICE] = &service_view_table,
-	[KIND_INSTANCE] = &instance_view_table,
-	[KIND_NODE] = &node_view_table,
+	[KIND_APP] = &app_view_table,           [KIND_SERVICE] = &service_view_table,
+	[KIND_INSTANCE] = &instance_view_table, [KIND_NODE] = &node_view_table,
+	[KIND_SECRET] = &value_view_table,      [KIND_CONFIG] = &value_view_table,
 };
 
 static void fill(struct server *server, enum kind kind, const void *object, void *view)
@@ -196,6 +195,10 @@ static void fill(struct server *server, enum kind kind, const void *object, void
 		break;
 	case KIND_NODE:
 		view_node(server, object, view);
+		break;
+	case KIND_SECRET:
+	case KIND_CONFIG:
+		values_view(server, kind, object, view);
 		break;
 	case KIND_N:
 		break;
@@ -269,4 +272,9 @@ char *server_list_instances(struct server *server, const char *app)
 char *server_list_nodes(struct server *server)
 {
 	return list(server, KIND_NODE, NULL);
+}
+
+char *server_list_values(struct server *server, enum value_kind kind)
+{
+	return list(server, kind == VALUE_SECRET ? KIND_SECRET : KIND_CONFIG, NULL);
 }

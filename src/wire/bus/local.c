@@ -33,6 +33,7 @@ struct local {
 static void free_message(struct message *m)
 {
 	free(m->topic);
+	explicit_bzero(m->payload, m->len); /* some are secrets */
 	free(m->payload);
 	free(m);
 }
