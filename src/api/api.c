@@ -24,6 +24,18 @@ const struct route api_routes[] = {
 	  .summary = "makes a named volume on a node: {\"name\": NAME, \"uid\": 0, \"gid\": 0}" },
 	{ "DELETE", V1 "/volumes/{name}", api_delete_volume, .query = "node",
 	  .summary = "removes a named volume that no instance uses or wants" },
+	{ "GET", V1 "/secrets", api_get_secrets, .summary = "all secrets, without their values" },
+	{ "PUT", V1 "/secrets/{name}", api_put_secret, .takes_bytes = true,
+	  .summary = "gives a secret a value: the body's bytes" },
+	{ "DELETE", V1 "/secrets/{name}", api_delete_secret, .query = "force",
+	  .summary = "removes a secret that no service uses" },
+	{ "GET", V1 "/configs", api_get_configs, .summary = "all configuration objects" },
+	{ "GET", V1 "/configs/{name}", api_get_config,
+	  .summary = "value of a configuration object: {\"name\", \"base64\"}" },
+	{ "PUT", V1 "/configs/{name}", api_put_config, .takes_bytes = true,
+	  .summary = "gives a configuration object a value: the body's bytes" },
+	{ "DELETE", V1 "/configs/{name}", api_delete_config, .query = "force",
+	  .summary = "removes a configuration object that no service uses" },
 	{ "POST", V1 "/apply", api_post_apply, .query = "dry_run", .has_body = true,
 	  .summary = "makes applications what a descriptor (SLA v2.0) says; answers with the plan" },
 	{ "DELETE", V1 "/apps/{name}", api_delete_app,
@@ -123,8 +135,11 @@ static bool is_allowed(struct api_request *request, const struct route *route)
 				"a valid token is needed: Authorization: Bearer TOKEN");
 		return false;
 	}
-	if (has_body(http) && !auth_is_json(http_request_header(http, "Content-Type"))) {
-		api_reply_error(request, 415, "a body has to be of Content-Type application/json");
+	const char *type = route && route->takes_bytes ? AUTH_BYTES : AUTH_JSON;
+	if (has_body(http) && !auth_is_type(http_request_header(http, "Content-Type"), type)) {
+		auto_free char *message = xasprintf("a body has to be of Content-Type %s", type);
+
+		api_reply_error(request, 415, message);
 		return false;
 	}
 	return true;

@@ -65,10 +65,9 @@ bool auth_is_our_host(const char *host, const char *address, uint16_t port)
 	return address && strcasecmp(name, address) == 0;
 }
 
-bool auth_is_json(const char *content_type)
+bool auth_is_type(const char *content_type, const char *type)
 {
-	static const char type[] = "application/json";
-	size_t len = sizeof(type) - 1;
+	size_t len = strlen(type);
 
 	return content_type && strncasecmp(content_type, type, len) == 0 &&
 	       (!content_type[len] || strchr("; \t", content_type[len]));

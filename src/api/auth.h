@@ -13,7 +13,10 @@ bool auth_is_token(const char *authorization, const char *token);
  * wildcard address, any literal address is ours: those cannot be rebound. */
 bool auth_is_our_host(const char *host, const char *address, uint16_t port);
 
-/* "application/json", with parameters or without. */
-bool auth_is_json(const char *content_type);
+/* A media type ("application/json") in a Content-Type, with parameters or without. Neither of ours can
+ * come from a form of another site. */
+bool auth_is_type(const char *content_type, const char *type);
+#define AUTH_JSON  "application/json"
+#define AUTH_BYTES "application/octet-stream"
 
 #endif

@@ -1,7 +1,7 @@
 /* Routes that change what is wished. */
 #include "api/private.h"
 
-static void on_planned(void *arg, const struct plan_view *plan, const struct err *err)
+void api_on_planned(void *arg, const struct plan_view *plan, const struct err *err)
 {
 	if (err->code)
 		api_reply_err(arg, err);
@@ -27,13 +27,13 @@ void api_post_apply(struct api_request *request)
 		.warnings = &warnings,
 		.is_dry_run = api_param_is_set(request, "dry_run"),
 	};
-	server_apply_begin(request->api->config.server, &apply, on_planned, request);
+	server_apply_begin(request->api->config.server, &apply, api_on_planned, request);
 }
 
 void api_delete_app(struct api_request *request)
 {
-	server_delete_app_begin(request->api->config.server, request->match.params[0], on_planned,
-				request);
+	server_delete_app_begin(request->api->config.server, request->match.params[0],
+				api_on_planned, request);
 }
 
 struct scale_body {
@@ -57,7 +57,7 @@ void api_post_scale(struct api_request *request)
 		return;
 	}
 	server_scale_begin(request->api->config.server, request->match.params[0], body.replicas,
-			   on_planned, request);
+			   api_on_planned, request);
 }
 
 struct down_body {

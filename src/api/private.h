@@ -48,6 +48,9 @@ void api_reply_err(struct api_request *request, const struct err *err);
 /* A stream is begun by http_stream_begin() with is_begun set. */
 void api_stream_end(struct api_request *request);
 
+/* Answers to what changes something: for server_…_begin(), with the request as `arg`. */
+void api_on_planned(void *arg, const struct plan_view *plan, const struct err *err);
+
 /* Value of a switch in the query: "?name", "?name=1", "?name=true". */
 bool api_param_is_set(const struct api_request *request, const char *name);
 
@@ -71,6 +74,13 @@ void api_get_apps(struct api_request *request);
 void api_get_services(struct api_request *request);
 void api_get_instances(struct api_request *request);
 void api_get_nodes(struct api_request *request);
+void api_get_secrets(struct api_request *request);
+void api_put_secret(struct api_request *request);
+void api_delete_secret(struct api_request *request);
+void api_get_configs(struct api_request *request);
+void api_get_config(struct api_request *request);
+void api_put_config(struct api_request *request);
+void api_delete_config(struct api_request *request);
 void api_post_apply(struct api_request *request);
 void api_delete_app(struct api_request *request);
 void api_post_scale(struct api_request *request);

@@ -16,6 +16,7 @@ struct route {
 	void (*handle)(struct api_request *request);
 	bool is_public;    /* answers without a token */
 	bool has_body;     /* JSON */
+	bool takes_bytes;  /* the body is no JSON */
 	const char *query; /* "follow, tail", NULL: takes none */
 	const char *summary;
 };

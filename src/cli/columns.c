@@ -280,11 +280,43 @@ static const struct column node_columns[] = {
 	{ "PROBLEMS", .is_optional = true, .text = node_problems },
 };
 
+TEXT(struct value_view, value_id, id)
+TEXT(struct value_view, value_name, name)
+AGE(struct value_view, value_changed, changed_at)
+AGE(struct value_view, value_age, created_at)
+
+static void value_revision(const void *object, uint64_t now_ms, struct buf *out)
+{
+	buf_addf(out, "%lu", ((const struct value_view *)object)->revision);
+}
+
+static void value_size(const void *object, uint64_t now_ms, struct buf *out)
+{
+	buf_addf(out, "%lu", ((const struct value_view *)object)->size);
+}
+
+static void value_users(const void *object, uint64_t now_ms, struct buf *out)
+{
+	add_list(out, &((const struct value_view *)object)->used_by);
+}
+
+static const struct column value_columns[] = {
+	{ "NAME", .text = value_name },
+	{ "REVISION", .text = value_revision },
+	{ "BYTES", .text = value_size },
+	{ "CHANGED", .text = value_changed },
+	{ "AGE", .is_wide = true, .text = value_age },
+	{ "ID", .is_wide = true, .text = value_id },
+	{ "USED BY", .text = value_users },
+};
+
 static const struct listing listings[] = {
 	{ "apps", &app_view_table, false, app_columns, ARRAY_LEN(app_columns) },
 	{ "services", &service_view_table, true, service_columns, ARRAY_LEN(service_columns) },
 	{ "instances", &instance_view_table, true, instance_columns, ARRAY_LEN(instance_columns) },
 	{ "nodes", &node_view_table, false, node_columns, ARRAY_LEN(node_columns) },
+	{ "secrets", &value_view_table, false, value_columns, ARRAY_LEN(value_columns) },
+	{ "configs", &value_view_table, false, value_columns, ARRAY_LEN(value_columns) },
 };
 
 const struct listing *listing_at(size_t index)

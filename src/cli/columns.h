@@ -2,6 +2,7 @@
 #ifndef HOLM_CLI_COLUMNS_H
 #define HOLM_CLI_COLUMNS_H
 
+#include "cli/cli.h"
 #include "cli/table.h"
 #include "model/view.h"
 
@@ -36,5 +37,8 @@ struct listing_output {
 };
 int listing_print(const struct listing *listing, const char *json,
 		  const struct listing_output *output, struct err *err);
+
+/* Asks for the path and prints what comes as the command's option "output" says. Exit code. */
+int listing_fetch(const struct cli_call *call, const struct listing *listing, const char *path);
 
 #endif

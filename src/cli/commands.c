@@ -57,7 +57,7 @@ static const struct cli_command commands[] = {
 	},
 	{
 		.name = "get",
-		.args = "apps|services|instances|nodes",
+		.args = "apps|services|instances|nodes|secrets|configs",
 		.summary = "list what there is and how it stands",
 		.options = get_options,
 		.n_options = ARRAY_LEN(get_options),
@@ -115,6 +115,20 @@ static const struct cli_command commands[] = {
 		.min_args = 2,
 		.max_args = 2,
 		.run = run_delete,
+	},
+	{
+		.name = "secret",
+		.args = "set|ls|rm",
+		.summary = "keep secrets for services, sealed",
+		.subs = secret_commands,
+		.n_subs = SECRET_COMMANDS_N,
+	},
+	{
+		.name = "config",
+		.args = "set|get|ls|rm",
+		.summary = "keep configuration for services",
+		.subs = config_commands,
+		.n_subs = CONFIG_COMMANDS_N,
 	},
 	{
 		.name = "down",

@@ -122,25 +122,45 @@ static int fail_unknown(const struct cli_call *call, const char *name)
 	const char *nearest = str_nearest(name, names, n);
 	return cli_error(call, CLI_USAGE, "holm get knows no %s: %s%s", name,
 			 nearest ? "did you mean " : "it lists ",
-			 nearest ? nearest : "apps, services, instances and nodes");
+			 nearest ? nearest
+				 : "apps, services, instances, nodes, secrets and configs");
+}
+
+static bool knows_format(const struct cli_call *call, const char *format)
+{
+	if (!format || str_eq(format, "table") || str_eq(format, "wide") || str_eq(format, "json"))
+		return true;
+	cli_error(call, CLI_USAGE, "--output: expected table, wide or json, got \"%s\"", format);
+	return false;
+}
+
+int listing_fetch(const struct cli_call *call, const struct listing *listing, const char *path)
+{
+	const struct question question = { .method = "GET", .path = path };
+	const char *format = cli_value(call, "output");
+	auto_reply struct reply reply = { 0 };
+	struct remote remote;
+
+	if (!knows_format(call, format))
+		return CLI_USAGE;
+	int code = remote_open(call, &remote);
+	if (code == CLI_OK)
+		code = remote_ask(&remote, &question, &reply);
+	if (code == CLI_OK)
+		code = print(call, listing, format, reply.body);
+	remote_close(&remote);
+	return code;
 }
 
 int run_get(const struct cli_call *call)
 {
-	const char *format = cli_value(call, "output");
 	const char *app = cli_value(call, "app");
 	const struct listing *listing = listing_find(call->args[0]);
-	auto_reply struct reply reply = { 0 };
-	struct remote remote;
 	auto_buf struct buf path;
 
 	buf_init(&path, 4096);
 	if (!listing)
 		return fail_unknown(call, call->args[0]);
-	if (format && !str_eq(format, "table") && !str_eq(format, "wide") &&
-	    !str_eq(format, "json"))
-		return cli_error(call, CLI_USAGE,
-				 "--output: expected table, wide or json, got \"%s\"", format);
 	if (app && !listing->has_app)
 		return cli_error(call, CLI_USAGE, "--app: %s do not belong to an application",
 				 listing->name);
@@ -149,14 +169,5 @@ int run_get(const struct cli_call *call)
 		buf_add_str(&path, "?app=");
 		url_add(&path, app);
 	}
-	int code = remote_open(call, &remote);
-	if (code == CLI_OK) {
-		const struct question question = { .method = "GET", .path = path.data };
-
-		code = remote_ask(&remote, &question, &reply);
-	}
-	if (code == CLI_OK)
-		code = print(call, listing, format, reply.body);
-	remote_close(&remote);
-	return code;
+	return listing_fetch(call, listing, path.data);
 }

@@ -49,6 +49,12 @@ int cli_run(int argc, char **argv, struct cli_call *call);
 void help_print_overview(const struct cli_extension *extension, FILE *out);
 void help_print_command(const struct cli_command *command, FILE *out);
 
+/* value.c: "secret …" and "config …". */
+extern const struct cli_command secret_commands[];
+extern const struct cli_command config_commands[];
+#define SECRET_COMMANDS_N 3
+#define CONFIG_COMMANDS_N 4
+
 /* The commands. */
 int run_apply(const struct cli_call *call);
 int run_get(const struct cli_call *call);

@@ -154,7 +154,7 @@ int remote_ask(const struct remote *remote, const struct question *q, struct rep
 	auto_http_client_response struct http_client_response response = { 0 };
 	auto_free char *url = xasprintf("%s%s", remote->url, q->path);
 	auto_strv struct strv headers = { 0 };
-	const struct http_client_request request = {
+	struct http_client_request request = {
 		.method = q->method,
 		.url = url,
 		.unix_path = remote->socket,
@@ -171,6 +171,11 @@ int remote_ask(const struct remote *remote, const struct question *q, struct rep
 
 	if (q->body)
 		strv_add(&headers, "Content-Type: application/json");
+	if (q->bytes) {
+		strv_add(&headers, "Content-Type: application/octet-stream");
+		request.body = q->bytes->bytes;
+		request.body_len = q->bytes->len;
+	}
 	if (perform(remote, &request, &response, &err) < 0)
 		return q->is_quiet ? CLI_UNREACHABLE : tell_unreachable(remote, &err);
 	if (!is_good(response.status))

@@ -5,6 +5,7 @@
 #define HOLM_CLI_REMOTE_H
 
 #include "base/base.h"
+#include "base/secret.h"
 #include "cli/cli.h"
 
 struct remote {
@@ -29,8 +30,9 @@ struct question {
 	const char *method;
 	const char *path;
 	const char *body;
-	bool is_quiet;        /* CLI_UNREACHABLE is not told */
-	uint32_t patience_ms; /* for the answer, 0: 30 s */
+	const struct secret *bytes; /* instead of `body`: it is no JSON */
+	bool is_quiet;              /* CLI_UNREACHABLE is not told */
+	uint32_t patience_ms;       /* for the answer, 0: 30 s */
 };
 int remote_ask(const struct remote *remote, const struct question *question, struct reply *ret);
 

@@ -23,6 +23,7 @@ struct roles {
 	char *helper_path;
 	char *socket;
 	char *server_db;
+	char *server_key;
 	char *worker_dir;
 	char *worker_db;
 	char *overlay_dir;
@@ -126,6 +127,7 @@ static int make_paths(struct roles *roles, struct err *err)
 
 	roles->socket = path_join(dir, "holm.sock");
 	roles->server_db = path_join(dir, "server.db");
+	roles->server_key = path_join(dir, "secrets.key");
 	roles->worker_dir = path_join(dir, "worker");
 	roles->worker_db = path_join(roles->worker_dir, "worker.db");
 	roles->overlay_dir = path_join(dir, "overlay");
@@ -170,6 +172,7 @@ static int start_server(struct roles *roles, struct err *err)
 		.namespace_pool = roles->options->namespace_pool,
 		.service_pool = roles->options->service_pool,
 		.own_port = roles->options->api_port,
+		.key_path = roles->server_key,
 	};
 
 	roles->server = server_new(&config, err);
@@ -283,6 +286,7 @@ static void stop(struct roles *roles)
 				  roles->registries_file, roles->credentials_file };
 	for (size_t i = 0; i < ARRAY_LEN(strings); i++)
 		free(strings[i]);
+	free(roles->server_key);
 }
 
 int roles_run(const struct roles_options *options, struct err *err)

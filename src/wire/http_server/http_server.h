@@ -55,6 +55,8 @@ const char *http_request_param(const struct http_request *request, const char *n
 const char *http_request_header(const struct http_request *request, const char *name);
 /* NUL-terminated, "" if there is none; ret_len may be NULL. */
 const char *http_request_body(const struct http_request *request, size_t *ret_len);
+/* Overwrites the body, which is empty then: it was a secret, and has been taken. */
+void http_request_wipe_body(struct http_request *request);
 bool http_request_is_unix(const struct http_request *request);
 /* Numeric address of the client, "" for a unix socket. */
 const char *http_request_peer(const struct http_request *request);

@@ -167,6 +167,12 @@ const char *http_request_body(const struct http_request *r, size_t *ret_len)
 	return r->body.data;
 }
 
+void http_request_wipe_body(struct http_request *r)
+{
+	explicit_bzero(r->body.data, r->body.len);
+	buf_reset(&r->body);
+}
+
 bool http_request_is_unix(const struct http_request *r)
 {
 	return r->is_unix;

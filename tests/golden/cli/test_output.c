@@ -95,6 +95,8 @@ static void tables(void **state)
 	check_listing("instances", false, true, "instances_color.txt");
 	check_listing("nodes", false, false, "nodes.txt");
 	check_listing("nodes", true, false, "nodes_wide.txt");
+	check_listing("secrets", false, false, "secrets.txt");
+	check_listing("secrets", true, false, "secrets_wide.txt");
 }
 
 static void a_plan(void **state)

@@ -68,14 +68,16 @@ static void on_the_wildcard_any_literal_address_is_ours(void **state)
 	assert_false(auth_is_our_host("evil.example:10000", "0.0.0.0", 10000));
 }
 
-static void json_is_json(void **state)
+static void types_with_parameters_or_without(void **state)
 {
-	assert_true(auth_is_json("application/json"));
-	assert_true(auth_is_json("Application/JSON; charset=utf-8"));
-	assert_false(auth_is_json("application/jsonp"));
-	assert_false(auth_is_json("text/plain"));
-	assert_false(auth_is_json("application/x-www-form-urlencoded"));
-	assert_false(auth_is_json(NULL));
+	assert_true(auth_is_type("application/json", AUTH_JSON));
+	assert_true(auth_is_type("Application/JSON; charset=utf-8", AUTH_JSON));
+	assert_true(auth_is_type("application/octet-stream", AUTH_BYTES));
+	assert_false(auth_is_type("application/json", AUTH_BYTES));
+	assert_false(auth_is_type("application/jsonp", AUTH_JSON));
+	assert_false(auth_is_type("text/plain", AUTH_JSON));
+	assert_false(auth_is_type("application/x-www-form-urlencoded", AUTH_JSON));
+	assert_false(auth_is_type(NULL, AUTH_JSON));
 }
 
 int main(void)
@@ -86,7 +88,7 @@ int main(void)
 		cmocka_unit_test(hosts_that_name_us),
 		cmocka_unit_test(hosts_that_do_not),
 		cmocka_unit_test(on_the_wildcard_any_literal_address_is_ours),
-		cmocka_unit_test(json_is_json),
+		cmocka_unit_test(types_with_parameters_or_without),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,6 +169,7 @@ static void boot(struct world *w)
 		.store_where = store_mem_where(w->disk),
 		.namespace_pool = "10.18.0.0-10.29.255.255",
 		.service_pool = "10.30.0.0/16",
+		.key_path = w->key,
 	};
 
 	w->server = server_new(&server, &err);
@@ -183,6 +184,7 @@ void world_init(struct world *w)
 	STR_COPY(w->dir, "/tmp/holm-api-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	w->socket = path_join(w->dir, "holm.sock");
+	w->key = path_join(w->dir, "secrets.key");
 	w->loop = loop_new();
 	w->bus = bus_local_new(w->loop);
 	w->disk = store_mem_new();
@@ -203,6 +205,7 @@ void world_fini(struct world *w)
 	stream_hub_free(w->hub);
 	store_mem_free(w->disk);
 	free(w->socket);
+	free(w->key);
 	path_remove(w->dir, &err);
 }
 

@@ -20,6 +20,7 @@ struct world {
 	struct timer *deadline;
 	char dir[64];
 	char *socket;
+	char *key; /* file that seals secrets */
 	/* What the node reports of an instance it is told to run: RUNNING unless something else is
 	 * here; with a detail. */
 	enum instance_state node_state;

@@ -186,8 +186,9 @@ static void mistakes_are_named(void **state)
 	fails_with("apply f --wait=1", "option --wait takes no value");
 	fails_with("apply", "holm apply needs FILE|-");
 	fails_with("scale a", "holm scale needs SERVICE N");
-	fails_with("get apps nodes",
-		   "unexpected word nodes behind holm get apps|services|instances|nodes");
+	fails_with(
+		"get apps nodes",
+		"unexpected word nodes behind holm get apps|services|instances|nodes|secrets|configs");
 }
 
 static void help_needs_no_words(void **state)

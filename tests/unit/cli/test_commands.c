@@ -215,6 +215,39 @@ static void lists(void **state)
 	holm(f, CLI_USAGE, "get nodes --app x");
 }
 
+static void secrets_and_configuration(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *word = path_join(f->world.dir, "word");
+	struct err err;
+
+	assert_int_equal(file_write_atomic(word, "a\0b\n", 4, 0600, &err), 0);
+	holm(f, CLI_OK, "secret set db --from-file %s", word);
+	assert_string_equal(f->out, "+ create secret     db\n");
+	holm(f, CLI_OK, "secret set db --from-file %s", word);
+	has(f->out, "unchanged secret");
+	holm(f, CLI_OK, "secret ls");
+	has(f->out, "db");
+	holm(f, CLI_OK, "config set app.conf --from-file %s", word);
+	holm(f, CLI_OK, "config get app.conf");
+	assert_memory_equal(f->out, "a\0b\n", 5);
+	holm(f, CLI_OK, "config ls -o json");
+	has(f->out, "\"name\":\"app.conf\"");
+	holm(f, CLI_FAILED, "config get db");
+	has(f->err, "no config db: `holm config ls` lists what there is");
+	holm(f, CLI_OK, "secret rm db");
+	assert_string_equal(f->out, "- delete secret     db\n");
+	holm(f, CLI_OK, "get secrets");
+	assert_string_equal(f->out, "no secrets\n");
+	holm(f, CLI_USAGE, "secret set db word");
+	has(f->err, "a value is not given on the command line");
+	holm(f, CLI_USAGE, "secret set db");
+	holm(f, CLI_USAGE, "secret set db - --from-file %s", word);
+	holm(f, CLI_USAGE, "secret get db");
+	holm(f, CLI_FAILED, "secret set a/b --from-file %s", word);
+	holm(f, CLI_FAILED, "secret set db --from-file %s.missing", word);
+}
+
 static void refusals_are_sentences(void **state)
 {
 	struct fixture *f = *state;
@@ -275,6 +308,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_lost_server_is_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(scales_and_deletes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(lists, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(secrets_and_configuration, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refusals_are_sentences, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(without_a_server, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(over_tcp_with_the_token, set_up, tear_down),
