@@ -91,6 +91,10 @@ void api_get_events(struct api_request *request);
 void api_get_volumes(struct api_request *request);
 void api_post_volume(struct api_request *request);
 void api_delete_volume(struct api_request *request);
+void api_get_images(struct api_request *request);
+void api_post_image_pull(struct api_request *request);
+void api_post_image_remove(struct api_request *request);
+void api_post_image_prune(struct api_request *request);
 void api_get_node_ping(struct api_request *request);
 
 #endif

@@ -40,6 +40,45 @@ bool is_hex(const char *s, size_t len)
 	return strlen(s) == len && strspn(s, "0123456789abcdefABCDEF") == len;
 }
 
+int parse_duration_s(const char *s, uint32_t *ret)
+{
+	static const struct {
+		char unit;
+		uint32_t seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	size_t len = strlen(s);
+
+	for (size_t i = 0; len && i < ARRAY_LEN(units); i++) {
+		uint32_t n;
+
+		if (s[len - 1] != units[i].unit)
+			continue;
+		auto_free char *digits = xstrndup(s, len - 1);
+		int r = parse_u32(digits, 0, UINT32_MAX / units[i].seconds, &n);
+		if (r == 0)
+			*ret = n * units[i].seconds;
+		return r;
+	}
+	return -EINVAL;
+}
+
+const char *format_size(uint64_t bytes, char out[SIZE_STR_MAX])
+{
+	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB" };
+	double size = (double)bytes / 1024;
+	size_t unit = 0;
+
+	while (size >= 1000 && unit + 1 < ARRAY_LEN(units)) {
+		size /= 1024;
+		unit++;
+	}
+	if (bytes < 1000)
+		snprintf(out, SIZE_STR_MAX, "%u B", (unsigned)bytes);
+	else
+		snprintf(out, SIZE_STR_MAX, "%.*f %s", size < 9.95 ? 1 : 0, size, units[unit]);
+	return out;
+}
+
 int parse_ipv4(const char *s, uint32_t *ret)
 {
 	struct in_addr a;

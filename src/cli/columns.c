@@ -7,7 +7,7 @@ static void add(struct buf *out, const char *text)
 }
 
 /* "45s", "12m", "3h", "4d" since a time. */
-static void add_age(struct buf *out, const char *rfc3339, uint64_t now_ms)
+void age_add(struct buf *out, const char *rfc3339, uint64_t now_ms)
 {
 	static const struct {
 		uint64_t seconds;
@@ -55,7 +55,7 @@ static void add_list(struct buf *out, const struct strv *list)
 #define AGE(view_, fn, member)                                               \
 	static void fn(const void *object, uint64_t now_ms, struct buf *out) \
 	{                                                                    \
-		add_age(out, ((const view_ *)object)->member, now_ms);       \
+		age_add(out, ((const view_ *)object)->member, now_ms);       \
 	}
 
 TEXT(struct app_view, app_id, id)

@@ -40,5 +40,14 @@ int listing_print(const struct listing *listing, const char *json,
 
 /* Asks for the path and prints what comes as the command's option "output" says. Exit code. */
 int listing_fetch(const struct cli_call *call, const struct listing *listing, const char *path);
+/* By the option --output: table, wide, json or NULL. Exit codes. */
+int listing_check_format(const struct cli_call *call, const char *format);
+int listing_show(const struct cli_call *call, const struct listing *listing, const char *format,
+		 const char *json);
+
+/* "45s", "12m", "3h", "4d" since a time. */
+void age_add(struct buf *out, const char *rfc3339, uint64_t now_ms);
+
+extern const struct listing image_listing; /* of a node, not of `holm get` */
 
 #endif

@@ -40,6 +40,78 @@ static const struct cli_option down_options[] = {
 	{ "purge", 0, NULL, "forget applications, images and named volumes too" },
 };
 
+#define NODE_OPTION                                                       \
+	{                                                                 \
+		"node", 0, "NAME", "on this node (default: the only one)" \
+	}
+
+static const struct cli_option image_ls_options[] = {
+	{ "output", 'o', "FORMAT", "table (default), wide (more columns) or json" },
+	NODE_OPTION,
+};
+
+static const struct cli_option image_pull_options[] = {
+	{ "platform", 0, "OS/ARCH", "of a container image (default: this machine's)" },
+	{ "quiet", 'q', NULL, "print errors only" },
+	NODE_OPTION,
+};
+
+static const struct cli_option image_rm_options[] = { NODE_OPTION };
+
+static const struct cli_option image_prune_options[] = {
+	{ "all", 'a', NULL, "every image that no instance uses or wants, not only earlier ones" },
+	{ "older-than", 0, "TIME", "only what was not used for this long: 90s, 30m, 24h, 7d" },
+	NODE_OPTION,
+};
+
+static const struct cli_command image_commands[] = {
+	{
+		.name = "image ls",
+		.args = "",
+		.summary = "list the images on a node, their size and use",
+		.options = image_ls_options,
+		.n_options = ARRAY_LEN(image_ls_options),
+		.run = run_image_ls,
+	},
+	{
+		.name = "image pull",
+		.args = "REF",
+		.summary = "have an image, or its newest version",
+		.details =
+			"REF is an image reference (docker.io/library/nginx:latest, oci:/PATH) or the URL\n"
+			"of a unikernel. What runs keeps the image it was started from.\n",
+		.options = image_pull_options,
+		.n_options = ARRAY_LEN(image_pull_options),
+		.min_args = 1,
+		.max_args = 1,
+		.run = run_image_pull,
+	},
+	{
+		.name = "image rm",
+		.args = "REF...",
+		.summary = "remove images that no instance uses or wants",
+		.details =
+			"REF is a name as `holm image ls` prints it, or a digest or the first digits of\n"
+			"one. If one of them is in use, none is removed.\n",
+		.options = image_rm_options,
+		.n_options = ARRAY_LEN(image_rm_options),
+		.min_args = 1,
+		.max_args = 256,
+		.run = run_image_rm,
+	},
+	{
+		.name = "image prune",
+		.args = "",
+		.summary = "remove earlier images that nothing uses, or all unused ones",
+		.details =
+			"An earlier image is one whose name leads to a newer one by now. Images that an\n"
+			"instance uses or wants stay in any case.\n",
+		.options = image_prune_options,
+		.n_options = ARRAY_LEN(image_prune_options),
+		.run = run_image_prune,
+	},
+};
+
 static const struct cli_command commands[] = {
 	{
 		.name = "apply",
@@ -129,6 +201,13 @@ static const struct cli_command commands[] = {
 		.summary = "keep configuration for services",
 		.subs = config_commands,
 		.n_subs = CONFIG_COMMANDS_N,
+	},
+	{
+		.name = "image",
+		.args = "ls|pull|rm|prune",
+		.summary = "images on a node",
+		.subs = image_commands,
+		.n_subs = ARRAY_LEN(image_commands),
 	},
 	{
 		.name = "down",

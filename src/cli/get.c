@@ -94,7 +94,7 @@ static int print_json(const char *text, FILE *out, struct err *err)
 	return 0;
 }
 
-static int print(const struct cli_call *call, const struct listing *listing, const char *format,
+int listing_show(const struct cli_call *call, const struct listing *listing, const char *format,
 		 const char *text)
 {
 	struct listing_output output = {
@@ -112,6 +112,14 @@ static int print(const struct cli_call *call, const struct listing *listing, con
 	return CLI_OK;
 }
 
+int listing_check_format(const struct cli_call *call, const char *format)
+{
+	if (!format || str_eq(format, "table") || str_eq(format, "wide") || str_eq(format, "json"))
+		return CLI_OK;
+	return cli_error(call, CLI_USAGE, "--output: expected table, wide or json, got \"%s\"",
+			 format);
+}
+
 static int fail_unknown(const struct cli_call *call, const char *name)
 {
 	const char *names[8];
@@ -126,14 +134,6 @@ static int fail_unknown(const struct cli_call *call, const char *name)
 				 : "apps, services, instances, nodes, secrets and configs");
 }
 
-static bool knows_format(const struct cli_call *call, const char *format)
-{
-	if (!format || str_eq(format, "table") || str_eq(format, "wide") || str_eq(format, "json"))
-		return true;
-	cli_error(call, CLI_USAGE, "--output: expected table, wide or json, got \"%s\"", format);
-	return false;
-}
-
 int listing_fetch(const struct cli_call *call, const struct listing *listing, const char *path)
 {
 	const struct question question = { .method = "GET", .path = path };
@@ -141,13 +141,13 @@ int listing_fetch(const struct cli_call *call, const struct listing *listing, co
 	auto_reply struct reply reply = { 0 };
 	struct remote remote;
 
-	if (!knows_format(call, format))
+	if (listing_check_format(call, format) != CLI_OK)
 		return CLI_USAGE;
 	int code = remote_open(call, &remote);
 	if (code == CLI_OK)
 		code = remote_ask(&remote, &question, &reply);
 	if (code == CLI_OK)
-		code = print(call, listing, format, reply.body);
+		code = listing_show(call, listing, format, reply.body);
 	remote_close(&remote);
 	return code;
 }

@@ -63,6 +63,10 @@ int run_logs(const struct cli_call *call);
 int run_delete(const struct cli_call *call);
 int run_scale(const struct cli_call *call);
 int run_down(const struct cli_call *call);
+int run_image_ls(const struct cli_call *call);
+int run_image_pull(const struct cli_call *call);
+int run_image_rm(const struct cli_call *call);
+int run_image_prune(const struct cli_call *call);
 int run_version(const struct cli_call *call);
 int run_help(const struct cli_call *call);
 

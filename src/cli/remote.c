@@ -249,9 +249,14 @@ int remote_listen(const struct remote *remote, const struct listening *l)
 {
 	auto_http_client_response struct http_client_response response = { 0 };
 	auto_free char *url = xasprintf("%s%s", remote->url, l->path);
+	auto_strv struct strv headers = { 0 };
 	struct sink sink = { .listening = l };
 	struct http_client_request request = {
+		.method = l->body ? "POST" : "GET",
 		.url = url,
+		.headers = &headers,
+		.body = l->body,
+		.body_len = l->body ? strlen(l->body) : 0,
 		.unix_path = remote->socket,
 		.bearer = remote->token,
 		.sink = on_piece,
@@ -262,6 +267,8 @@ int remote_listen(const struct remote *remote, const struct listening *l)
 	};
 	struct err err;
 
+	if (l->body)
+		strv_add(&headers, "Content-Type: application/json");
 	if (l->deadline_ms) {
 		uint64_t now = now_ms();
 

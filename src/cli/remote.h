@@ -45,6 +45,7 @@ int remote_upgrade(const struct remote *remote, const struct question *question,
  * was ended, CLI_TIMEOUT (told by the caller) when deadline_ms (monotonic, 0: none) has passed. */
 struct listening {
 	const char *path;
+	const char *body; /* JSON, sent by POST; NULL: GET */
 	int (*take)(void *arg, const char *data, size_t len);
 	void *arg;
 	uint64_t deadline_ms;

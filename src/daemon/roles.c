@@ -209,6 +209,8 @@ static int start_worker(struct roles *roles, struct err *err)
 			    .archive_max = ARCHIVE_MAX_BYTES,
 			    .registries_file = roles->registries_file,
 			    .credentials_file = roles->credentials_file },
+		.image_gc_high = o->image_gc_high,
+		.image_gc_low = o->image_gc_low,
 		.volumes = { .host_root = o->volume_root, .csi = &o->csi },
 		.data_dir = roles->worker_dir,
 		.node_id = roles->node_id,

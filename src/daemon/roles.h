@@ -17,7 +17,9 @@ struct roles_options {
 	struct strv insecure;    /* registries spoken to by plain HTTP */
 	const char *volume_root; /* host paths below it may be mounted; NULL: none */
 	struct strv csi;         /* storage drivers, "NAME=/PATH/OF/SOCKET" */
-	bool is_going_down;      /* only to take everything down: no API, no server */
+	/* Percent of a disk from which unused images are pruned (0: never), and down to which. */
+	uint32_t image_gc_high, image_gc_low;
+	bool is_going_down; /* only to take everything down: no API, no server */
 	bool is_purge;
 	/* Told once when the node is accepted, or cannot work. */
 	void (*ready)(void *arg, const struct err *err);

@@ -10,6 +10,8 @@
 #include "loop/child.h"
 #include "wire/http_client/http_client.h"
 
+#define IMAGE_GC_HIGH   85
+#define IMAGE_GC_LOW    80
 #define READY_WITHIN_MS 90000
 #define GONE_WITHIN_MS  10000
 #define LOG_KEPT_MAX    (4 << 20)
@@ -28,6 +30,9 @@ static const struct cli_option up_options[] = {
 	{ "namespace-pool", 0, "FIRST-LAST",
 	  "addresses of instances (default " ROLES_NAMESPACE_POOL ")" },
 	{ "service-pool", 0, "CIDR", "addresses of services (default " ROLES_SERVICE_POOL ")" },
+	{ "image-gc-high", 0, "PERCENT",
+	  "of a disk: from here on unused images are pruned (default 85, 0: never)" },
+	{ "image-gc-low", 0, "PERCENT", "down to here (default 80)" },
 	{ "log-level", 0, "LEVEL", "error, warning, info or debug" },
 	{ "notify-fd", 0, "N", "descriptor that is told when ready, or what is wrong" },
 };
@@ -96,10 +101,10 @@ static void add_option(struct strv *argv, const struct cli_call *call, const cha
 
 static void build_argv(struct strv *argv, const struct cli_call *call, const char *data_dir)
 {
-	static const char *const passed[] = { "image-root",   "insecure-registry",
-					      "node-name",    "namespace-pool",
-					      "service-pool", "log-level",
-					      "volume-root",  "csi" };
+	static const char *const passed[] = {
+		"image-root", "insecure-registry", "node-name", "namespace-pool", "service-pool",
+		"log-level",  "volume-root",       "csi",       "image-gc-high",  "image-gc-low"
+	};
 
 	/* So that its command line tells what it is. */
 	char *program = realpath("/proc/self/exe", NULL);
@@ -162,6 +167,25 @@ static int detach(const struct cli_call *call)
 	return code;
 }
 
+/* The low mark follows a high one that is below its default. */
+static int parse_marks(const struct cli_call *call, struct roles_options *options)
+{
+	uint32_t high, low;
+
+	if (cli_number(call, "image-gc-high", IMAGE_GC_HIGH, &high) < 0 ||
+	    cli_number(call, "image-gc-low", high < IMAGE_GC_LOW ? high : IMAGE_GC_LOW, &low) < 0)
+		return CLI_USAGE;
+	if (high > 100 || low > (high ? high : 100))
+		return cli_error(
+			call, CLI_USAGE,
+			"--image-gc-high %u, --image-gc-low %u: expected percents, the low "
+			"mark at most the high one",
+			high, low);
+	options->image_gc_high = high;
+	options->image_gc_low = low;
+	return CLI_OK;
+}
+
 static int set_log_level(const struct cli_call *call)
 {
 	const char *name = cli_value(call, "log-level");
@@ -199,7 +223,9 @@ static int run(const struct cli_call *call, int notify_fd)
 	};
 	struct err err;
 
-	int code = parse_api(call, &address, &options.api_port);
+	int code = parse_marks(call, &options);
+	if (code == CLI_OK)
+		code = parse_api(call, &address, &options.api_port);
 	if (code)
 		return code;
 	options.api_address = address;

@@ -100,4 +100,45 @@ int image_unikernel_get(const struct image_config *config, const char *url,
 			struct err *err);
 void unikernel_image_fini(struct unikernel_image *image);
 
+/* Unikernels on disk. */
+struct unikernel_entry {
+	char *dir;
+	char digest[DIGEST_SIZE]; /* of the archive */
+	uint64_t bytes;           /* on disk */
+	uint64_t created_ms;      /* unix time */
+	uint64_t used_ms;         /* unpacked or last touched */
+};
+struct unikernel_list {
+	struct unikernel_entry *items;
+	size_t n;
+};
+void unikernel_list_fini(struct unikernel_list *list);
+int image_unikernel_list(const struct image_config *config, struct unikernel_list *ret,
+			 struct err *err);
+/* Gone is success. */
+int image_unikernel_remove(const struct image_config *config, const char *digest, struct err *err);
+/* Notes that it was used just now. */
+int image_unikernel_touch(const struct image_config *config, const char *digest, struct err *err);
+
+/* What is to go when a disk fills; pure. */
+struct prune_disk {
+	uint64_t used;         /* bytes */
+	uint64_t total;        /* used and available ones */
+	uint32_t high_percent; /* from which images are pruned, 0: never */
+	uint32_t low_percent;  /* down to which */
+};
+/* Bytes that have to become free, 0 below the high mark. */
+uint64_t prune_need(const struct prune_disk *disk);
+unsigned prune_percent(const struct prune_disk *disk);
+
+struct prune_image {
+	uint64_t bytes;
+	uint64_t used_ms;
+	bool is_kept; /* used or wished: never chosen */
+	bool is_chosen;
+};
+/* Chooses the least recently used until their bytes make up `need`. The sum of the chosen ones, which is
+ * smaller if all that may go is not enough. */
+uint64_t prune_plan(struct prune_image *images, size_t n, uint64_t need);
+
 #endif

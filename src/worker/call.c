@@ -22,6 +22,10 @@ static const struct {
 	{ "volume.ls", volume_ls_begin },
 	{ "volume.create", volume_create_begin },
 	{ "volume.rm", volume_rm_begin },
+	{ "image.ls", call_image_ls },
+	{ "image.pull", call_image_pull },
+	{ "image.rm", call_image_rm },
+	{ "image.prune", call_image_prune },
 };
 
 struct worker *call_worker(const struct call *call)

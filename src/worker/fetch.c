@@ -40,6 +40,8 @@ static void on_done(struct fetch_waiter *waiter, const struct fetch_result *resu
 		free(inst->image);
 		inst->image = xstrdup(result->image);
 		STR_COPY(inst->digest, result->digest);
+		if (inst->fetched_generation == inst->current.generation)
+			STR_COPY(inst->record.digest, result->digest);
 	} else {
 		fail(inst, err);
 	}
@@ -86,7 +88,9 @@ void fetch_begin(struct winst *inst, const struct msg_deploy *deploy)
 	}
 	if (inst->run != RUN_ALIVE)
 		winst_set_state(inst, STATE_CREATING, "looking for the image");
-	const struct fetch_want want = { slot, ref, spec->platform, policy_of(inst, deploy) };
+	bool was_had = deploy->generation == inst->current.generation;
+	const struct fetch_want want = { slot, ref, spec->platform, policy_of(inst, deploy),
+					 was_had ? inst->record.digest : NULL };
 	inst->fetch.began = on_began;
 	inst->fetch.moved = on_moved;
 	inst->fetch.done = on_done;

@@ -177,8 +177,10 @@ static void advance(struct winst *inst)
 	/* A container's link is no unikernel's: it is made anew under the same address. */
 	if (inst->current.generation && !is_same_kind(&inst->current, &inst->wish))
 		inst->is_attached = false;
+	images_left(inst->worker->images, inst);
 	fields_fini(&msg_deploy_table, &inst->current);
 	fields_copy(&msg_deploy_table, &inst->wish, &inst->current);
+	STR_COPY(inst->record.digest, inst->digest);
 	inst->record.is_completed = false;
 	inst->record.is_failed = false;
 	inst->update_error[0] = '\0';

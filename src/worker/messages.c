@@ -39,6 +39,8 @@ void messages_register(struct worker *worker)
 		strv_add(&node.problems, worker->problems.items[k]);
 	for (size_t k = 0; k < worker->volume_info.problems.n; k++)
 		strv_add(&node.problems, worker->volume_info.problems.items[k]);
+	if (images_problem(worker->images)[0])
+		strv_add(&node.problems, images_problem(worker->images));
 	publish(worker, "register", fields_format(&node_table, &node));
 	strv_fini(&node.virtualization);
 	strv_fini(&node.problems);

@@ -6,8 +6,10 @@
 #include "model/message.h"
 #include "reconcile/reconcile.h"
 #include "worker/call.h"
+#include "worker/images/images.h"
 #include "worker/life/life.h"
 #include "worker/op.h"
+#include "worker/transfer.h"
 #include "worker/worker.h"
 
 /* An opened runtime. */
@@ -22,34 +24,10 @@ struct run_record {
 	bool is_wished;
 	char namespace_ip[IPV4_STR_MAX]; /* "" until it has one */
 	uint32_t incarnation;
-	bool is_completed;       /* the current spec ran to its end and stays ended */
-	bool is_failed;          /* meaningful then: that was a failure */
-	char detail[DETAIL_MAX]; /* how it ended then */
-};
-
-/* Somebody who waits for an image: an instance, or a question to the node. Embedded in what is the
- * caller's; zeroed but for the callbacks, of which `began` and `moved` may be NULL. */
-struct fetch_result {
-	const char *image;  /* name it is stored under, or folder of a unikernel */
-	const char *digest; /* of the platform's manifest, or of the archive */
-	bool was_here;      /* nothing was transferred */
-};
-struct fetch_progress {
-	const char *phase; /* "pulling", "unpacking", or NULL at first */
-	uint64_t done_bytes;
-	uint64_t total_bytes; /* 0: not known yet */
-};
-struct fetch_waiter {
-	struct list node;
-	struct worker *worker;
-	struct transfer *transfer; /* NULL: it waits for nothing */
-	/* It is not here, or is asked for anew: the transfer begins. */
-	void (*began)(struct fetch_waiter *waiter);
-	/* About four times a second. */
-	void (*moved)(struct fetch_waiter *waiter, const struct fetch_progress *progress);
-	/* Exactly once, never from inside fetch_join(); `result` is NULL if it failed. */
-	void (*done)(struct fetch_waiter *waiter, const struct fetch_result *result,
-		     const struct err *err);
+	char digest[DIGEST_SIZE]; /* of the current spec's image, "" until it was had */
+	bool is_completed;        /* the current spec ran to its end and stays ended */
+	bool is_failed;           /* meaningful then: that was a failure */
+	char detail[DETAIL_MAX];  /* how it ended then */
 };
 
 /* An instance on this node. */
@@ -117,6 +95,7 @@ struct worker {
 	struct list execs;    /* commands in instances, for clients */
 	unsigned n_execs;
 	struct timer *progress_timer;
+	struct images *images;
 	struct map unikernels; /* URL → struct unikernel_image on disk */
 
 	struct volumes *volumes;
@@ -196,22 +175,6 @@ void run_watch(struct winst *inst);
 void run_unwatch(struct winst *inst);
 void run_inspect(struct winst *inst);
 
-/* transfer.c: having images, for whoever wants them */
-struct fetch_want {
-	struct runtime_slot *slot; /* where it goes */
-	const char *ref;           /* image reference, or URL of a unikernel */
-	const char *platform;      /* NULL: this machine's */
-	enum sla_pull policy;
-};
-/* Waits for the image, with all others who want the same; the transfer goes on as long as one waits. */
-void fetch_join(struct worker *worker, const struct fetch_want *want, struct fetch_waiter *waiter);
-/* No callback runs any more; fine for one that does not wait. The last one to leave cancels. */
-void fetch_leave(struct fetch_waiter *waiter);
-/* As of the last `moved`. */
-struct fetch_progress fetch_progress(const struct fetch_waiter *waiter);
-void fetch_free_all(struct worker *worker);
-void fetch_load_unikernel(struct worker *worker, const char *url, const char *body);
-
 /* fetch.c: instances and their images */
 void fetch_begin(struct winst *inst, const struct msg_deploy *deploy);
 void fetch_cancel(struct winst *inst);
@@ -251,6 +214,7 @@ void records_forget(struct winst *inst);
 void records_save_subnets(struct worker *worker);
 void records_save_unikernel(struct worker *worker, const char *url,
 			    const struct unikernel_image *image);
+void records_forget_unikernel(struct worker *worker, const char *url);
 
 /* messages.c */
 void messages_begin(struct worker *worker);

@@ -13,6 +13,7 @@ static const struct field record_fields[] = {
 	{ "namespace_ip", F_CHARS, 0, offsetof(struct run_record, namespace_ip),
 	  .size = IPV4_STR_MAX },
 	{ "incarnation", F_U32, 0, offsetof(struct run_record, incarnation) },
+	{ "digest", F_CHARS, 0, offsetof(struct run_record, digest), .size = DIGEST_SIZE },
 	{ "is_completed", F_BOOL, 0, offsetof(struct run_record, is_completed) },
 	{ "is_failed", F_BOOL, 0, offsetof(struct run_record, is_failed) },
 	{ "detail", F_CHARS, 0, offsetof(struct run_record, detail), .size = DETAIL_MAX },
@@ -144,6 +145,7 @@ static void on_forgotten(void *arg, const struct err *err)
 		winst_fail(inst, err);
 		return;
 	}
+	images_left(worker->images, inst);
 	map_remove(&worker->instances, inst->id);
 	timer_cancel(inst->retry);
 	timer_cancel(inst->update_retry);
@@ -179,6 +181,14 @@ void records_save_subnets(struct worker *worker)
 	struct msg_accept accept = { .subnets = worker->subnets };
 
 	store_batch_put(&batch, KIND_SUBNETS, "node", fields_format(&msg_accept_table, &accept));
+	store_commit_begin(worker->store, &batch, on_noted, worker);
+}
+
+void records_forget_unikernel(struct worker *worker, const char *url)
+{
+	struct store_batch batch = { 0 };
+
+	store_batch_delete(&batch, KIND_UNIKERNEL, url);
 	store_commit_begin(worker->store, &batch, on_noted, worker);
 }
 

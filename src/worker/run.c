@@ -73,6 +73,9 @@ static void start_done(struct op *op)
 	if (op->result < 0) {
 		inst->is_attached = false; /* looked at again before the next try */
 		inst->mounted_generation = 0;
+		/* Its image has vanished, most likely: it is looked for, and had again. */
+		if (op->result == -ENOENT)
+			inst->fetched_generation = 0;
 		winst_fail(inst, &op->err);
 		winst_step_done(inst);
 		return;

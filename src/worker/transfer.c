@@ -23,6 +23,7 @@ struct transfer_op {
 	enum sla_pull policy;
 	char *ref; /* image reference, or URL of a unikernel */
 	char *platform;
+	char *wanted;    /* digest, or NULL */
 	char *known_dir; /* of a unikernel that was had before, or NULL */
 	bool is_stored;
 	bool is_look; /* only a look whether it is here */
@@ -55,6 +56,7 @@ static void transfer_op_fini(struct op *op)
 		transfer_free(t->transfer);
 	free(t->ref);
 	free(t->platform);
+	free(t->wanted);
 	free(t->known_dir);
 	free(t->image);
 }
@@ -87,6 +89,17 @@ void fetch_load_unikernel(struct worker *worker, const char *url, const char *bo
 	STR_COPY(image->digest, json_get_str(json, "digest"));
 	map_set(&worker->unikernels, url, image);
 	json_free(json);
+}
+
+void fetch_forget_unikernel(struct worker *worker, const char *url)
+{
+	struct unikernel_image *image = map_remove(&worker->unikernels, url);
+
+	if (!image)
+		return;
+	unikernel_image_fini(image);
+	free(image);
+	records_forget_unikernel(worker, url);
 }
 
 /* Runs on executor threads: bytes so far, for the timer on the loop. */
@@ -161,6 +174,20 @@ static void pull_run(struct op *op)
 	op->result = t->is_stored ? pull_container(t) : pull_unikernel(t);
 }
 
+/* The name is gone, or leads to another one: the one that was had may be here nevertheless. */
+static int look_earlier(struct transfer_op *t, const char *name, int otherwise)
+{
+	auto_free char *earlier = xasprintf("%s@%s", name, t->wanted);
+	char digest[DIGEST_SIZE];
+	struct err ignored;
+	int r = t->slot->driver->has_image(t->slot->state, earlier, digest, &ignored);
+
+	if (r < 0)
+		return otherwise;
+	STR_COPY(t->digest, digest);
+	return 0;
+}
+
 static int look_container(struct transfer_op *t)
 {
 	struct image_ref ref = { 0 };
@@ -171,6 +198,8 @@ static int look_container(struct transfer_op *t)
 	auto_free char *name = image_ref_format(&ref);
 	image_ref_fini(&ref);
 	r = t->slot->driver->has_image(t->slot->state, name, t->digest, &t->op.err);
+	if (!str_is_empty(t->wanted) && (r == -ENOENT || !str_eq(t->digest, t->wanted)))
+		r = look_earlier(t, name, r);
 	if (r == 0)
 		t->image = TAKE(name);
 	return r;
@@ -243,6 +272,8 @@ static void transfer_done(struct op *op)
 
 	if (!t->is_stored && !t->is_look && op->result == 0)
 		remember_unikernel(worker, t);
+	if (!t->is_look && op->result != -ECANCELED)
+		images_transferred(worker->images, op->result, atomic_load(&t->total_bytes));
 	if (transfer->is_dropped)
 		return;
 	t->transfer = NULL;
@@ -265,10 +296,23 @@ static struct transfer_op *transfer_op_new(struct worker *worker, struct transfe
 	t->policy = want->policy;
 	t->ref = xstrdup(want->ref);
 	t->platform = xstrdup(want->platform);
+	t->wanted = xstrdup(want->digest);
 	t->is_stored = want->slot->driver->caps & RUNTIME_CAP_IMAGES;
 	t->op = (struct op){ .done = transfer_done, .fini = transfer_op_fini };
 	transfer->op = t;
 	return t;
+}
+
+bool fetch_is_under_way(const struct worker *worker, const char *name)
+{
+	map_for_each(&worker->transfers, i, e) {
+		const struct transfer *transfer = e->value;
+		auto_free char *wanted = image_name_of(transfer->op->ref);
+
+		if (str_eq(wanted, name))
+			return true;
+	}
+	return false;
 }
 
 static void tell_progress(struct transfer *transfer)
@@ -311,7 +355,8 @@ struct fetch_progress fetch_progress(const struct fetch_waiter *waiter)
 /* The transfer itself, on an executor of its own. */
 static void pull_begin(struct worker *worker, struct transfer *transfer, struct transfer_op *look)
 {
-	const struct fetch_want want = { look->slot, look->ref, look->platform, look->policy };
+	const struct fetch_want want = { look->slot, look->ref, look->platform, look->policy,
+					 look->wanted };
 	struct transfer_op *t = transfer_op_new(worker, transfer, &want);
 	struct list *pos, *tmp;
 
@@ -351,8 +396,9 @@ static struct transfer *transfer_begin(struct worker *worker, const char *key,
 
 void fetch_join(struct worker *worker, const struct fetch_want *want, struct fetch_waiter *waiter)
 {
-	auto_free char *key = xasprintf("%s %d %s %s", want->slot->driver->name, (int)want->policy,
-					want->platform ? want->platform : "", want->ref);
+	auto_free char *key = xasprintf("%s %d %s %s %s", want->slot->driver->name,
+					(int)want->policy, want->platform ? want->platform : "",
+					want->digest ? want->digest : "", want->ref);
 	struct transfer *transfer = map_find(&worker->transfers, key);
 
 	assert(!waiter->transfer);

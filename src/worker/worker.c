@@ -57,6 +57,7 @@ struct worker *worker_new(const struct worker_config *config, struct err *err)
 		return NULL;
 	}
 	messages_begin(worker);
+	worker->images = images_new(worker);
 	streams_begin(worker);
 	open_begin(worker);
 	return worker;
@@ -85,6 +86,7 @@ struct worker *worker_free(struct worker *worker)
 	if (!worker)
 		return NULL;
 	fetch_free_all(worker);
+	images_free(worker->images);
 	op_free_all(&worker->ops);
 	streams_free_all(worker);
 	records_free_all(worker);

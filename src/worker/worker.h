@@ -37,6 +37,8 @@ struct worker_config {
 	struct worker_runtime runtimes[WORKER_RUNTIMES_MAX];
 	size_t n_runtimes;
 	struct image_config images;
+	/* Percent of a disk from which images that nobody uses are pruned (0: never), and down to which. */
+	uint32_t image_gc_high, image_gc_low;
 	struct volume_config volumes; /* but for data_dir, which is the worker's */
 	const char *data_dir;         /* logs and volumes go below it */
 	const char *node_id;

@@ -25,15 +25,14 @@ static int add_part(const struct containerd *api, struct image_content *content,
 		    bool is_layer, struct err *err)
 {
 	uint64_t bytes = 0;
+	struct err failed;
 
 	if (!key || is_known(content, key))
 		return 0;
-	int r = is_layer ? containerd_snapshot_usage(api, key, &bytes, err)
-			 : containerd_blob_size(api, key, &bytes, err);
-	if (r == -ENOENT)
-		return 0;
+	int r = is_layer ? containerd_snapshot_usage(api, key, &bytes, &failed)
+			 : containerd_blob_size(api, key, &bytes, &failed);
 	if (r < 0)
-		return r;
+		return r == -ENOENT ? 0 : err_copy(err, &failed);
 	*ARRAY_ADD(content->parts, content->n) = (struct image_part){ xstrdup(key), is_layer,
 								      bytes };
 	content->bytes += bytes;
@@ -69,10 +68,10 @@ static int add_layers(const struct containerd *api, const char *config_digest,
 	auto_oci_image struct oci_image image = { 0 };
 	auto_free char *text = NULL;
 	struct err bad;
-	int r = containerd_blob_read(api, config_digest, OCI_MANIFEST_MAX, &text, err);
+	int r = containerd_blob_read(api, config_digest, OCI_MANIFEST_MAX, &text, &bad);
 
 	if (r < 0)
-		return r == -ENOENT ? 0 : r;
+		return r == -ENOENT ? 0 : err_copy(err, &bad);
 	if (oci_image_parse(text, &image, &bad) < 0)
 		return 0;
 	image_platform(text, content->platform, sizeof(content->platform));
@@ -91,8 +90,10 @@ int image_content_read(const struct containerd *api, const char *digest, struct 
 	auto_(json_free) struct json *root = NULL;
 	auto_free char *text = NULL;
 	struct err bad;
-	int r = containerd_blob_read(api, digest, OCI_MANIFEST_MAX, &text, err);
+	int r = containerd_blob_read(api, digest, OCI_MANIFEST_MAX, &text, &bad);
 
+	if (r < 0 && r != -ENOENT)
+		return err_copy(err, &bad);
 	if (r == 0 && json_parse(text, strlen(text), &root, &bad) == 0) {
 		const struct json *layers = json_get(root, "layers");
 		const char *config = digest_in(json_get(root, "config"));
@@ -115,8 +116,11 @@ int image_content_read(const struct containerd *api, const char *digest, struct 
 
 int image_part_exists(const struct containerd *api, const struct image_part *part, struct err *err)
 {
-	int r = part->is_layer ? containerd_snapshot_find(api, part->key, err)
-			       : containerd_blob_find(api, part->key, err);
+	struct err failed;
+	int r = part->is_layer ? containerd_snapshot_find(api, part->key, &failed)
+			       : containerd_blob_find(api, part->key, &failed);
 
-	return r == 0 ? 1 : r == -ENOENT ? 0 : r;
+	if (r == 0)
+		return 1;
+	return r == -ENOENT ? 0 : err_copy(err, &failed);
 }

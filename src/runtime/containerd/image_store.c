@@ -102,16 +102,18 @@ int image_store_put(const struct driver *driver, const struct containerd *api, c
 	auto_free char *key = claim_key(driver);
 	struct containerd_label label = { key, NULL };
 	struct containerd_labels labels = { &label, 1 };
+	struct err failed;
 	char now[24];
-	int r = containerd_image_get(api, name, &old, err);
+	int r = containerd_image_get(api, name, &old, &failed);
 
 	format_now(now);
 	label.value = now;
+	if (r < 0 && r != -ENOENT)
+		return err_copy(err, &failed);
 	if (r == 0 && str_eq(old.digest, target->digest))
 		return set_claim(driver, api, name, now, err);
-	if (r == 0)
-		r = keep_earlier(api, &old, err);
-	if (r < 0 && r != -ENOENT)
+	r = r == 0 ? keep_earlier(api, &old, err) : 0;
+	if (r < 0)
 		return r;
 	return containerd_image_put(api, name, target, &labels, err);
 }
@@ -198,12 +200,11 @@ static int give_up(struct removal *r, const char *name, struct err *err)
 	const struct driver *driver = r->client.driver;
 	auto_containerd_image struct containerd_image image = { 0 };
 	struct image_content content;
-	int result = containerd_image_get(&r->client.api, name, &image, err);
+	struct err failed;
+	int result = containerd_image_get(&r->client.api, name, &image, &failed);
 
-	if (result == -ENOENT)
-		return 0;
 	if (result < 0)
-		return result;
+		return result == -ENOENT ? 0 : err_copy(err, &failed);
 	if (!is_ours(driver, &image))
 		return 0;
 	if (count_others(driver, &image))

@@ -137,7 +137,13 @@ static void a_full_block(void **state)
 	kit_accept(kit, "\"" BLOCK "\",\"10.18.0.64/26\"");
 	for (unsigned i = 0; i < ARRAY_LEN(ids); i++)
 		kit_await(kit, ids[i], STATE_RUNNING);
-	assert_string_equal(kit_status(kit, ids[FULL])->namespace_ip, "10.18.0.66");
+	/* Of the second block; which of them comes first is a matter of their back-off. */
+	for (unsigned i = FULL; i < ARRAY_LEN(ids); i++) {
+		uint32_t at = 0;
+
+		assert_int_equal(parse_ipv4(kit_status(kit, ids[i])->namespace_ip, &at), 0);
+		assert_in_range(at, 0x0a120042, 0x0a120046);
+	}
 	auto_free char *ip = xstrdup(kit_status(kit, ids[FULL + 4])->namespace_ip);
 	kit_crash(kit);
 	kit_boot(kit);

@@ -1,0 +1,21 @@
+/* Private: the state behind images.h. */
+#ifndef HOLM_WORKER_IMAGES_CARE_H
+#define HOLM_WORKER_IMAGES_CARE_H
+
+#include "worker/images/use.h"
+
+struct images {
+	struct worker *worker;
+	struct timer *timer;
+	struct list jobs; /* calls that wait for something */
+	bool is_caring;   /* a look or a removal is under way */
+	bool needs_care;  /* one more */
+	uint64_t missing; /* bytes that a transfer did not find free */
+	uint64_t freed;   /* since that was told */
+	char problem[DETAIL_MAX];
+};
+
+/* job.c: a call on its way */
+void jobs_free_all(struct images *images);
+
+#endif
