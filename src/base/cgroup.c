@@ -217,26 +217,30 @@ static int make_visit(struct walk *w, const char *controller, const char *dir, s
 	return limit_v2(dir, limits, err);
 }
 
-static int check_controllers(const struct cgroup_fs *fs, const struct cgroup_limits *limits,
-			     struct err *err)
+bool cgroup_has_controller(const struct cgroup_fs *fs, const char *controller)
 {
-	const bool wanted[] = { limits->memory_bytes > 0, limits->cpu_millis > 0,
-				limits->pids > 0 };
 	auto_free char *path = path_join(fs->root, "cgroup.controllers");
 	auto_free char *text = NULL;
 	auto_strv struct strv words = { 0 };
 	struct err ignored;
 
-	if (fs->layout == CGROUP_V2 && file_read(path, VALUE_MAX, &text, NULL, &ignored) == 0)
+	if (fs->layout != CGROUP_V2)
+		return has_folder(fs->root, controller);
+	if (file_read(path, VALUE_MAX, &text, NULL, &ignored) == 0)
 		strv_split(&words, text, " \n");
-	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
-		bool is_there = fs->layout == CGROUP_V2 ? strv_has(&words, v2_controllers[i])
-							: has_folder(fs->root, v2_controllers[i]);
+	return strv_has(&words, controller);
+}
 
-		if (wanted[i] && !is_there)
+static int check_controllers(const struct cgroup_fs *fs, const struct cgroup_limits *limits,
+			     struct err *err)
+{
+	const bool wanted[] = { limits->memory_bytes > 0, limits->cpu_millis > 0,
+				limits->pids > 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+		if (wanted[i] && !cgroup_has_controller(fs, v2_controllers[i]))
 			return err_set(err, -ENOTSUP, "limit control group: no %s controller in %s",
 				       v2_controllers[i], fs->root);
-	}
 	return 0;
 }
 
@@ -327,6 +331,14 @@ static uint64_t read_key(const char *dir, const char *name, const char *key)
 		    parse_u64(words.items[i + 1], 0, UINT64_MAX, &value) == 0)
 			return value;
 	return 0;
+}
+
+uint64_t cgroup_memory_limit(const struct cgroup_fs *fs, const char *path)
+{
+	bool is_v2 = fs->layout == CGROUP_V2;
+	auto_free char *dir = xasprintf("%s/%s/%s", fs->root, is_v2 ? "." : "memory", path);
+
+	return read_u64(dir, is_v2 ? "memory.max" : "memory.limit_in_bytes");
 }
 
 static uint64_t less(uint64_t total, uint64_t part)

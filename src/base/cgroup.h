@@ -39,6 +39,11 @@ int cgroup_detect(const char *root, struct cgroup_fs *ret, struct err *err);
 int cgroup_make(const struct cgroup_fs *fs, const char *path, const struct cgroup_limits *limits,
 		struct err *err);
 
+/* Whether the kernel can limit "memory", "cpu" or "pids". */
+bool cgroup_has_controller(const struct cgroup_fs *fs, const char *controller);
+/* The limit in force for the group itself; 0 if there is none, or no such group. */
+uint64_t cgroup_memory_limit(const struct cgroup_fs *fs, const char *path);
+
 /* Moves a process into the group in every hierarchy it was made in; -ENOENT if in none. `pid` 0 is
  * the calling process, if it has no other threads: for that the kernel need not hold off forks
  * everywhere, which on v1 takes it about 10 ms. With layout NONE there is nothing to do. */

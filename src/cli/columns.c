@@ -253,6 +253,24 @@ static void node_runtimes(const void *object, uint64_t now_ms, struct buf *out)
 		buf_add_str(out, " (KVM)");
 }
 
+/* "runc: network, exec, limits; crun: broken; runsc: being tried" */
+static void node_proofs(const void *object, uint64_t now_ms, struct buf *out)
+{
+	const struct node_view *v = object;
+
+	for (size_t i = 0; i < v->n_runtimes; i++) {
+		const struct node_runtime *r = &v->runtimes[i];
+
+		buf_addf(out, "%s%s: ", i ? "; " : "", r->name);
+		if (r->is_pending)
+			buf_add_str(out, "being tried");
+		else if (r->problem)
+			buf_add_str(out, "broken");
+		else
+			add_list(out, &r->can);
+	}
+}
+
 static void node_subnets(const void *object, uint64_t now_ms, struct buf *out)
 {
 	add_list(out, &((const struct node_view *)object)->subnets);
@@ -274,6 +292,7 @@ static const struct column node_columns[] = {
 	{ "MEMORY PROMISED", .text = node_memory },
 	{ "INSTANCES", .text = node_instances },
 	{ "RUNTIMES", .text = node_runtimes },
+	{ "CONTAINERS BY", .is_wide = true, .text = node_proofs },
 	{ "SUBNETS", .is_wide = true, .text = node_subnets },
 	{ "VERSION", .is_wide = true, .text = node_version },
 	{ "ID", .is_wide = true, .text = node_id },

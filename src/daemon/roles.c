@@ -27,6 +27,7 @@ struct roles {
 	char *worker_dir;
 	char *worker_db;
 	char *overlay_dir;
+	char *runtimes_path;
 	char *image_dir;
 	char *image_root;
 	char *registries_file;
@@ -131,6 +132,7 @@ static int make_paths(struct roles *roles, struct err *err)
 	roles->worker_dir = path_join(dir, "worker");
 	roles->worker_db = path_join(roles->worker_dir, "worker.db");
 	roles->overlay_dir = path_join(dir, "overlay");
+	roles->runtimes_path = path_join(dir, "runtimes.json");
 	roles->image_dir = path_join(dir, "unikernels");
 	roles->image_root = root ? xstrdup(root) : path_join(dir, "images");
 	roles->registries_file = path_join(dir, "registries.json");
@@ -187,6 +189,7 @@ static int start_worker(struct roles *roles, struct err *err)
 		.data_dir = roles->worker_dir,
 		.helper_path = roles->helper_path,
 		.cgroup_parent = roles->cgroup_parent,
+		.runtimes_path = roles->runtimes_path,
 		.log_max_bytes = LOG_MAX_BYTES,
 	};
 	struct worker_config config = {
@@ -282,9 +285,11 @@ static void stop(struct roles *roles)
 	worker_free(roles->worker);
 	server_free(roles->server);
 	stream_hub_free(roles->streams);
-	char *const strings[] = { roles->token,           roles->helper_path,     roles->socket,
-				  roles->server_db,       roles->worker_dir,      roles->worker_db,
-				  roles->overlay_dir,     roles->image_dir,       roles->image_root,
+	char *const strings[] = { roles->token,           roles->helper_path,
+				  roles->socket,          roles->server_db,
+				  roles->worker_dir,      roles->worker_db,
+				  roles->overlay_dir,     roles->runtimes_path,
+				  roles->image_dir,       roles->image_root,
 				  roles->registries_file, roles->credentials_file };
 	for (size_t i = 0; i < ARRAY_LEN(strings); i++)
 		free(strings[i]);

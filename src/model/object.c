@@ -76,6 +76,17 @@ static const struct field instance_stats_fields[] = {
 FIELD_TABLE(instance_stats_table, struct instance_stats, "instance statistics",
 	    instance_stats_fields);
 
+#define STRUCT node_runtime
+static const struct field node_runtime_fields[] = {
+	S(name, "name", F_STR, .flags = F_REQUIRED),
+	S(path, "path", F_STR),
+	S(can, "can", F_STRV),
+	S(is_pending, "is_pending", F_BOOL, .flags = F_OMIT_EMPTY),
+	S(problem, "problem", F_STR, .flags = F_OMIT_EMPTY),
+};
+#undef STRUCT
+FIELD_TABLE(node_runtime_table, struct node_runtime, "node runtime", node_runtime_fields);
+
 #define STRUCT node
 static const struct field node_fields[] = {
 	S(id, "id", F_CHARS),
@@ -85,6 +96,9 @@ static const struct field node_fields[] = {
 	S(cpus, "vcpus", F_U32),
 	S(memory_mib, "memory_mib", F_U64),
 	S(virtualization, "virtualization", F_STRV),
+	S(pending, "pending", F_STRV, .flags = F_OMIT_EMPTY),
+	FIELD_ARRAY(struct node, runtimes, n_runtimes, "runtimes", &node_runtime_table,
+		    .max = NODE_RUNTIMES_MAX, .flags = F_OMIT_EMPTY),
 	S(problems, "problems", F_STRV),
 	S(has_kvm, "has_kvm", F_BOOL),
 	S(subnets, "subnets", F_STRV),

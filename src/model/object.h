@@ -5,6 +5,7 @@
 #define HOLM_MODEL_OBJECT_H
 
 #include "base/id.h"
+#include "model/node_runtime.h"
 #include "model/sla.h"
 #include "model/state.h"
 
@@ -86,7 +87,10 @@ struct node {
 	uint32_t cpus;
 	uint64_t memory_mib;
 	struct strv virtualization; /* docker, runc, runsc, unikernel: what it proved able to run */
-	struct strv problems;       /* what is broken and why, one sentence each */
+	struct strv pending;        /* names of the same kind that are being tried */
+	struct node_runtime *runtimes;
+	size_t n_runtimes;
+	struct strv problems; /* what is broken and why, one sentence each */
 	bool has_kvm;
 	struct strv subnets;     /* blocks it holds, "10.18.0.0/26" */
 	struct strv csi_drivers; /* that answer */

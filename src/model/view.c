@@ -91,6 +91,8 @@ static const struct field node_fields[] = {
 	V(memory_mib, F_U64),
 	V(memory_promised_mib, F_U64),
 	V(virtualization, F_STRV),
+	V(pending, F_STRV),
+	FIELD_ARRAY(struct node_view, runtimes, n_runtimes, "runtimes", &node_runtime_table),
 	V(has_kvm, F_BOOL),
 	V(problems, F_STRV),
 	V(subnets, F_STRV),

@@ -93,6 +93,9 @@ struct node_view {
 	uint64_t memory_promised_mib;
 	struct strv virtualization;
 	bool has_kvm;
+	struct strv pending;
+	struct node_runtime *runtimes;
+	size_t n_runtimes;
 	struct strv problems;
 	struct strv subnets;
 	uint32_t instances;

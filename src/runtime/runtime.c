@@ -10,6 +10,10 @@ void runtime_list_fini(struct runtime_list *list)
 void runtime_info_fini(struct runtime_info *info)
 {
 	strv_fini(&info->virtualization);
+	strv_fini(&info->pending);
+	for (size_t i = 0; i < info->n_runtimes; i++)
+		fields_fini(&node_runtime_table, &info->runtimes[i]);
+	free(info->runtimes);
 	strv_fini(&info->problems);
 	*info = (struct runtime_info){ 0 };
 }

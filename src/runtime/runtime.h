@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/proc.h"
 #include "model/image_source.h"
+#include "model/node_runtime.h"
 #include "model/sla_container.h"
 #include "runtime/exec.h"
 
@@ -21,6 +22,7 @@ struct runtime_config {
 	const char *data_dir;      /* the worker's; the driver uses only its own folder below it */
 	const char *helper_path;   /* the supervisor executable */
 	const char *cgroup_parent; /* "holm-1a2b3c4d" below each cgroup root */
+	const char *runtimes_path; /* file that names further OCI runtimes, NULL or absent: none */
 	uint64_t log_max_bytes;    /* per instance, over all its log files */
 	/* NULL: the system's containerd if it answers and we have none of our own, else "own": one that
 	 * we start; any other value is the socket of the one to use. */
@@ -121,7 +123,10 @@ struct runtime_stats {
 /* What a probe found. Absent is silent (nothing named); broken is named with a reason. */
 struct runtime_info {
 	struct strv virtualization; /* names a descriptor may use: docker, runc, runsc / unikernel */
-	struct strv problems;       /* "runsc: …" */
+	struct strv pending;        /* the same, of what the next probe tries; none: all is known */
+	struct node_runtime *runtimes; /* each that there is, in detail */
+	size_t n_runtimes;
+	struct strv problems; /* "runsc: …" */
 	bool has_kvm;
 	uint32_t guest_uid; /* the user that opens an instance's tap */
 };
@@ -171,7 +176,8 @@ struct runtime_driver {
 	/* Ends supporting processes that open started, after the last instance is gone. */
 	int (*shutdown)(void *state, struct err *err);
 
-	/* Proves what works by running it. May take seconds. */
+	/* Proves what works by running it. May take seconds: what is known from an earlier time, or can
+	 * be known soon, is told at once, and the rest is pending for the next call. */
 	int (*probe)(void *state, struct runtime_info *ret, struct err *err);
 
 	const struct runtime_image_ops *images; /* CAP_IMAGES, else NULL */

@@ -3,7 +3,7 @@
 #include "sched/sched.h"
 #include "sched/volume.h"
 
-#define REASON_MAX  200 /* bytes per node */
+#define REASON_MAX  250 /* bytes per node */
 #define SUMMARY_MAX 400 /* bytes of reasons, so that a status detail holds them */
 
 #define SAME_PENALTY     200 /* per mille of a node, for each instance of the same service */
@@ -29,18 +29,22 @@ static void add_problem(const struct strv *problems, const struct service_spec *
 			struct buf *why)
 {
 	const char *driver = spec_is_unikernel(spec) ? "qemu" : "containerd";
+	const char *name = str_eq(spec->virtualization, "docker") ? "runc" : spec->virtualization;
 
-	for (size_t i = 0; i < problems->n; i++)
-		if (is_about(problems->items[i], spec->virtualization) ||
-		    is_about(problems->items[i], driver))
-			buf_addf(why, "; %.200s", problems->items[i]);
+	for (size_t i = 0; i < problems->n; i++) {
+		int room = (int)REASON_MAX - (int)why->len - (int)sizeof("; ");
+
+		if (is_about(problems->items[i], name) || is_about(problems->items[i], driver))
+			buf_addf(why, "; %.*s", room > 0 ? room : 0, problems->items[i]);
+	}
 }
 
 static bool has_runtime(const struct ask *ask, const struct sched_node *node, struct buf *why)
 {
 	const struct strv *has = &node->facts->virtualization;
 
-	if (strv_has(has, ask->spec->virtualization))
+	if (strv_has(has, ask->spec->virtualization) ||
+	    strv_has(&node->facts->pending, ask->spec->virtualization))
 		return true;
 	auto_free char *list = strv_join(has, ", ");
 	buf_addf(why, "no runtime %.64s (has %.80s)", ask->spec->virtualization,
@@ -164,6 +168,16 @@ static bool meets_constraints(const struct ask *ask, const struct sched_node *no
 	return true;
 }
 
+/* A node that has just started may still be trying it. */
+static bool has_proved_runtime(const struct ask *ask, const struct sched_node *node,
+			       struct buf *why)
+{
+	if (!strv_has(&node->facts->pending, ask->spec->virtualization))
+		return true;
+	buf_addf(why, "is still trying its runtime %.64s", ask->spec->virtualization);
+	return false;
+}
+
 static bool is_present(const struct ask *ask, const struct sched_node *node, struct buf *why)
 {
 	if (!node->is_alive)
@@ -211,7 +225,8 @@ static const filter_fn lasting_filters[] = {
 };
 
 /* What may change by the next minute. */
-static const filter_fn passing_filters[] = { is_present, has_memory_free, has_ports_free };
+static const filter_fn passing_filters[] = { is_present, has_proved_runtime, has_memory_free,
+					     has_ports_free };
 
 static bool passes(const struct ask *ask, const struct sched_node *node, const filter_fn *filters,
 		   size_t n_filters, struct buf *why)

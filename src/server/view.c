@@ -164,6 +164,11 @@ static void view_node(struct server *server, const struct node *node, void *out)
 	view->has_kvm = node->has_kvm;
 	view->version = xstrdup(node->version);
 	strv_copy(&view->virtualization, &node->virtualization);
+	strv_copy(&view->pending, &node->pending);
+	view->runtimes = xcalloc(node->n_runtimes ? node->n_runtimes : 1, sizeof(*view->runtimes));
+	view->n_runtimes = node->n_runtimes;
+	for (size_t i = 0; i < node->n_runtimes; i++)
+		fields_copy(&node_runtime_table, &node->runtimes[i], &view->runtimes[i]);
 	strv_copy(&view->problems, &node->problems);
 	strv_copy(&view->subnets, &node->subnets);
 	state_for_each(server, KIND_INSTANCE, struct instance, inst)

@@ -61,7 +61,7 @@ static void close_down(struct worker *worker)
 void down_check(struct worker *worker)
 {
 	if (worker->is_closing_down || !worker->is_open || !worker->is_probed ||
-	    worker->is_publishing || worker->is_setting_up)
+	    worker->is_publishing || worker->is_setting_up || worker_is_probing(worker))
 		return;
 	map_for_each(&worker->instances, i, e)
 		if (!is_idle(e->value))

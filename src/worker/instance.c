@@ -242,16 +242,27 @@ static void carry_out(struct winst *inst, enum reconcile_action action)
 	}
 }
 
-/* What has to wait for a part of the start; winst_tick_all() follows when that is done. */
-static bool can_begin(const struct worker *worker, enum reconcile_action action)
+static bool has_pending_runtime(const struct winst *inst)
 {
+	const char *of_wish = inst->wish.spec.virtualization;
+	const char *of_current = inst->current.spec.virtualization;
+
+	return (of_wish && worker_is_pending(inst->worker, of_wish)) ||
+	       (of_current && worker_is_pending(inst->worker, of_current));
+}
+
+/* What has to wait for a part of the start; winst_tick_all() follows when that is done. */
+static bool can_begin(const struct winst *inst, enum reconcile_action action)
+{
+	const struct worker *worker = inst->worker;
+
 	switch (action) {
 	case ACTION_ATTACH:
-		return worker->is_setup && worker->is_probed;
+		return worker->is_setup && worker->is_probed && !has_pending_runtime(inst);
 	case ACTION_FETCH:
 	case ACTION_REFETCH:
 	case ACTION_START:
-		return worker->is_probed;
+		return worker->is_probed && !has_pending_runtime(inst);
 	case ACTION_NONE:
 	case ACTION_ADVANCE:
 	case ACTION_STOP:
@@ -288,7 +299,7 @@ void winst_tick(struct winst *inst)
 			down_check(worker);
 		return;
 	}
-	if (!can_begin(worker, action))
+	if (!can_begin(inst, action))
 		return;
 	log_debug("instance %s: %s", inst->id, reconcile_action_name(action));
 	/* An image is had beside all else: what runs may end and start meanwhile. */

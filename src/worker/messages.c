@@ -10,9 +10,27 @@ static void publish(struct worker *worker, const char *what, char *take_payload)
 	free(take_payload);
 }
 
+static void add_all(struct strv *to, const struct strv *from)
+{
+	for (size_t i = 0; i < from->n; i++)
+		strv_add(to, from->items[i]);
+}
+
+static void add_info(struct node *node, const struct runtime_info *info)
+{
+	node->has_kvm |= info->has_kvm;
+	add_all(&node->virtualization, &info->virtualization);
+	add_all(&node->pending, &info->pending);
+	add_all(&node->problems, &info->problems);
+	for (size_t i = 0; i < info->n_runtimes && node->n_runtimes < NODE_RUNTIMES_MAX; i++)
+		node->runtimes[node->n_runtimes++] = info->runtimes[i];
+}
+
 void messages_register(struct worker *worker)
 {
+	struct node_runtime runtimes[NODE_RUNTIMES_MAX]; /* borrowed */
 	struct node node = {
+		.runtimes = runtimes,
 		.hostname = (char *)worker->config.hostname,
 		.address = (char *)worker->config.address,
 		.arch = (char *)worker->config.arch,
@@ -26,23 +44,15 @@ void messages_register(struct worker *worker)
 	};
 
 	STR_COPY(node.id, worker->config.node_id);
-	for (size_t i = 0; i < worker->config.n_runtimes; i++) {
-		const struct runtime_info *info = &worker->slots[i].info;
-
-		node.has_kvm |= info->has_kvm;
-		for (size_t k = 0; k < info->virtualization.n; k++)
-			strv_add(&node.virtualization, info->virtualization.items[k]);
-		for (size_t k = 0; k < info->problems.n; k++)
-			strv_add(&node.problems, info->problems.items[k]);
-	}
-	for (size_t k = 0; k < worker->problems.n; k++)
-		strv_add(&node.problems, worker->problems.items[k]);
-	for (size_t k = 0; k < worker->volume_info.problems.n; k++)
-		strv_add(&node.problems, worker->volume_info.problems.items[k]);
+	for (size_t i = 0; i < worker->config.n_runtimes; i++)
+		add_info(&node, &worker->slots[i].info);
+	add_all(&node.problems, &worker->problems);
+	add_all(&node.problems, &worker->volume_info.problems);
 	if (images_problem(worker->images)[0])
 		strv_add(&node.problems, images_problem(worker->images));
 	publish(worker, "register", fields_format(&node_table, &node));
 	strv_fini(&node.virtualization);
+	strv_fini(&node.pending);
 	strv_fini(&node.problems);
 }
 

@@ -163,7 +163,9 @@ static void runtime_begin(struct worker *worker, size_t index)
 /* It was not opened, or can run nothing. */
 static bool is_broken(const struct runtime_slot *slot)
 {
-	return !slot->state || (!slot->info.virtualization.n && slot->info.problems.n);
+	const struct runtime_info *info = &slot->info;
+
+	return !slot->state || (!info->virtualization.n && !info->pending.n && info->problems.n);
 }
 
 static void on_again(void *arg)
@@ -238,22 +240,52 @@ static void probe_run(struct op *op)
 	op->result = o->config.runtimes[o->index].driver->probe(o->probed, &o->info, &op->err);
 }
 
-static void probe_done(struct op *op)
+static void probe_begin(struct worker *worker, size_t index, void (*done)(struct op *op));
+static void further_done(struct op *op);
+
+/* What a driver has still to try is tried beside all else. */
+static void note_probe(struct open_op *o)
 {
-	struct open_op *o = container_of(op, struct open_op, op);
-	struct worker *worker = op->worker;
+	struct worker *worker = o->op.worker;
 	struct runtime_slot *slot = &worker->slots[o->index];
 
-	if (op->result < 0) {
-		note_failure(slot, &op->err);
-	} else {
-		runtime_info_fini(&slot->info);
-		slot->info = o->info;
-		o->info = (struct runtime_info){ 0 };
-		for (size_t i = 0; i < slot->info.problems.n; i++)
-			log_warning("%s", slot->info.problems.items[i]);
+	slot->is_probing = false;
+	if (o->op.result < 0) {
+		note_failure(slot, &o->op.err);
+		return;
 	}
-	open_probed(worker);
+	for (size_t i = 0; i < o->info.problems.n; i++)
+		if (!strv_has(&slot->info.problems, o->info.problems.items[i]))
+			log_warning("%s", o->info.problems.items[i]);
+	runtime_info_fini(&slot->info);
+	slot->info = o->info;
+	o->info = (struct runtime_info){ 0 };
+	if (slot->info.pending.n && !worker->is_down)
+		probe_begin(worker, o->index, further_done);
+}
+
+static void further_done(struct op *op)
+{
+	note_probe(container_of(op, struct open_op, op));
+	if (!op->worker->is_down)
+		messages_register(op->worker);
+	winst_tick_all(op->worker);
+}
+
+static void probe_done(struct op *op)
+{
+	note_probe(container_of(op, struct open_op, op));
+	open_probed(op->worker);
+}
+
+static void probe_begin(struct worker *worker, size_t index, void (*done)(struct op *op))
+{
+	struct open_op *o = open_op_new(worker, probe_run, done);
+
+	o->index = index;
+	o->probed = worker->slots[index].state;
+	worker->slots[index].is_probing = true;
+	op_begin(worker, EXECUTOR_RUNTIME, &o->op);
 }
 
 void open_probed(struct worker *worker)
@@ -265,13 +297,12 @@ void open_probed(struct worker *worker)
 void open_probe(struct worker *worker)
 {
 	for (size_t i = 0; i < worker->config.n_runtimes; i++) {
-		if (!worker->slots[i].state || (worker->is_probed && !is_broken(&worker->slots[i])))
+		const struct runtime_slot *slot = &worker->slots[i];
+
+		if (!slot->state || slot->is_probing || (worker->is_probed && !is_broken(slot)))
 			continue;
-		struct open_op *o = open_op_new(worker, probe_run, probe_done);
-		o->index = i;
-		o->probed = worker->slots[i].state;
 		worker->n_opening++;
-		op_begin(worker, EXECUTOR_RUNTIME, &o->op);
+		probe_begin(worker, i, probe_done);
 	}
 	if (!worker->is_volume_known && !worker->look_op) {
 		worker->n_opening++;

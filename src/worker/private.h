@@ -17,6 +17,7 @@ struct runtime_slot {
 	const struct runtime_driver *driver;
 	void *state;              /* NULL: not usable */
 	struct runtime_info info; /* what the probe found */
+	bool is_probing;
 };
 
 /* What is kept on disk of an instance beside its two specs. */
@@ -256,5 +257,9 @@ void exec_free_all(struct worker *worker);
 
 /* The driver that runs this kind, or NULL. */
 struct runtime_slot *worker_find_slot(struct worker *worker, const char *virtualization);
+/* A probe that goes on may find one. */
+bool worker_is_pending(const struct worker *worker, const char *virtualization);
+/* Probes use the drivers. */
+bool worker_is_probing(const struct worker *worker);
 
 #endif

@@ -14,6 +14,22 @@ struct runtime_slot *worker_find_slot(struct worker *worker, const char *virtual
 	return NULL;
 }
 
+bool worker_is_pending(const struct worker *worker, const char *virtualization)
+{
+	for (size_t i = 0; i < worker->config.n_runtimes; i++)
+		if (strv_has(&worker->slots[i].info.pending, virtualization))
+			return true;
+	return false;
+}
+
+bool worker_is_probing(const struct worker *worker)
+{
+	for (size_t i = 0; i < worker->config.n_runtimes; i++)
+		if (worker->slots[i].is_probing)
+			return true;
+	return false;
+}
+
 void worker_tell_ready(struct worker *worker, const struct err *err)
 {
 	static const struct err none = { 0 };

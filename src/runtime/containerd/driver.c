@@ -74,6 +74,7 @@ static void driver_close(void *state)
 	client_drop_idle(d);
 	pthread_mutex_destroy(&d->lock);
 	strv_fini(&d->starting);
+	oci_runtimes_fini(&d->runtimes);
 	free(d->node_id);
 	free(d->dir);
 	free(d->helper);
@@ -107,7 +108,7 @@ static int driver_open(const struct runtime_config *config, void **ret, struct e
 	if (r == 0)
 		r = cgroup_detect(CGROUP_ROOT, &d->cgroups, err);
 	if (r == 0)
-		r = caps_prepare(d, err);
+		r = caps_prepare(d, config->runtimes_path, err);
 	if (r == 0)
 		r = daemon_open(d, config->containerd_address, err);
 	if (r < 0) {
@@ -122,6 +123,7 @@ static int driver_open(const struct runtime_config *config, void **ret, struct e
 
 static int driver_shutdown(void *state, struct err *err)
 {
+	caps_clean(state);
 	return daemon_shutdown(state, err);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/base.h"
 #include "base/cgroup.h"
+#include "runtime/containerd/runtimes.h"
 #include "runtime/oci/oci.h"
 #include "runtime/runtime.h"
 #include "wire/containerd/containerd.h"
@@ -40,6 +41,7 @@ struct driver {
 	uint64_t log_max;
 	struct cgroup_fs cgroups;
 	bool has_swap_limit;
+	struct oci_runtimes runtimes; /* fixed by open, but for what probes find */
 
 	char *socket;       /* of the containerd in use */
 	bool is_own;        /* started by us */
@@ -101,8 +103,10 @@ int caps_probe(void *state, struct runtime_info *ret, struct err *err);
  * caller's. */
 int caps_binary(const struct driver *driver, const char *runtime, char **ret_binary,
 		struct err *err);
-/* Writes the wrapper script that gives runsc the flags it needs here. */
-int caps_prepare(struct driver *driver, struct err *err);
+/* Which runtimes there are, also by the file of further ones (may be NULL). */
+int caps_prepare(struct driver *driver, const char *runtimes_path, struct err *err);
+/* Removes what a probe left that was broken off. */
+void caps_clean(struct driver *driver);
 
 /* list.c */
 int container_list(void *state, const char *instance_id, struct runtime_list *ret, struct err *err);

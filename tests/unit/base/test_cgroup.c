@@ -280,6 +280,52 @@ static void stats_of_v2(void **state)
 	assert_int_equal(stats.oom_kills, 2);
 }
 
+static void limit_in_force_and_controllers(void **state)
+{
+	struct stand_in *s = *state;
+
+	make_v1(s);
+	put(s, "memory/a/b/memory.limit_in_bytes", "67108864\n");
+	detect(s, CGROUP_V1);
+	assert_true(cgroup_memory_limit(&s->fs, "a/b") == 64 << 20);
+	assert_true(cgroup_memory_limit(&s->fs, "a/c") == 0);
+	assert_true(cgroup_has_controller(&s->fs, "memory"));
+	assert_false(cgroup_has_controller(&s->fs, "hugetlb"));
+}
+
+static void limit_in_force_and_controllers_of_v2(void **state)
+{
+	struct stand_in *s = *state;
+
+	make_v2(s, "cpu memory\n");
+	put(s, "a/b/memory.max", "67108864\n");
+	put(s, "a/c/memory.max", "max\n");
+	detect(s, CGROUP_V2);
+	assert_true(cgroup_memory_limit(&s->fs, "a/b") == 64 << 20);
+	assert_true(cgroup_memory_limit(&s->fs, "a/c") == 0);
+	assert_true(cgroup_has_controller(&s->fs, "memory"));
+	assert_false(cgroup_has_controller(&s->fs, "pids"));
+}
+
+/* Groups that a container made inside its own go with it. */
+static void removes_groups_inside_it(void **state)
+{
+	struct stand_in *s = *state;
+	struct err err;
+
+	make_v1(s);
+	detect(s, CGROUP_V1);
+	auto_free char *inner = xasprintf("%s/pids/a/b/of/its/own", s->fs.root);
+	auto_free char *other = xasprintf("%s/named/a/b/c", s->fs.root);
+	auto_free char *group = xasprintf("%s/pids/a/b", s->fs.root);
+	auto_free char *other_group = xasprintf("%s/named/a/b", s->fs.root);
+	assert_int_equal(dir_make(inner, 0755, &err), 0);
+	assert_int_equal(dir_make(other, 0755, &err), 0);
+	assert_int_equal(cgroup_remove(&s->fs, "a/b", &err), 0);
+	assert_false(path_exists(group));
+	assert_false(path_exists(other_group));
+}
+
 static pid_t start_child(void)
 {
 	pid_t pid = fork();
@@ -434,6 +480,9 @@ int main(void)
 		TEST(joins_itself_as_a_thread),
 		TEST(stats_of_v1),
 		TEST(stats_of_v2),
+		TEST(limit_in_force_and_controllers),
+		TEST(limit_in_force_and_controllers_of_v2),
+		TEST(removes_groups_inside_it),
 		TEST(kills_what_is_in_the_group_and_below),
 		TEST(v2_kills_at_once),
 		TEST(removing_what_is_not_there_is_success),

@@ -165,6 +165,40 @@ static void filter_runtime(void **state)
 		   "runsc: bad platform");
 }
 
+/* It will be known in a moment: not refused, and not placed. */
+/* However long it is: as much of it as there is room for. */
+static void a_problem_is_told(void **state)
+{
+	struct site *s = *state;
+	auto_free char *reason = NULL;
+	struct buf why;
+
+	buf_init(&why, 1000);
+	for (int i = 0; i < 90; i++)
+		buf_addf(&why, "because ");
+	strv_addf(&s->facts[0].problems, "runsc: %s", why.data);
+	buf_fini(&why);
+	set(&s->spec.virtualization, "runsc");
+	assert_int_equal(sched_pick(&s->snapshot, &s->spec, &reason), -1);
+	assert_non_null(strstr(reason, "(has docker, unikernel); runsc: because because"));
+}
+
+static void a_runtime_that_is_being_tried(void **state)
+{
+	struct site *s = *state;
+
+	set(&s->spec.virtualization, "runsc");
+	s->nodes[0].is_alive = true;
+	strv_add(&s->facts[0].pending, "runsc");
+	strv_add(&s->facts[1].virtualization, "runsc");
+	refuses(s, "is still trying its runtime runsc");
+	struct err err;
+	assert_int_equal(sched_ever_fits(&s->snapshot, &s->spec, &err), 0);
+	strv_fini(&s->facts[0].pending);
+	strv_add(&s->facts[0].virtualization, "runsc");
+	picks(s, 0);
+}
+
 static void filter_architecture(void **state)
 {
 	struct site *s = *state;
@@ -368,6 +402,8 @@ int main(void)
 		TEST(instances_of_a_service_spread),
 		TEST(a_burst_fills_both_nodes),
 		TEST(filter_runtime),
+		TEST(a_runtime_that_is_being_tried),
+		TEST(a_problem_is_told),
 		TEST(filter_architecture),
 		TEST(filter_memory_and_cores),
 		TEST(filter_ports),
