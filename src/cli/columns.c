@@ -283,6 +283,11 @@ static void node_problems(const void *object, uint64_t now_ms, struct buf *out)
 	add(out, text);
 }
 
+static void node_drivers(const void *object, uint64_t now_ms, struct buf *out)
+{
+	add_list(out, &((const struct node_view *)object)->csi_drivers);
+}
+
 static const struct column node_columns[] = {
 	{ "NODE", .text = node_hostname },
 	{ "STATE", .text = node_state, .style = node_state_style },
@@ -293,6 +298,7 @@ static const struct column node_columns[] = {
 	{ "INSTANCES", .text = node_instances },
 	{ "RUNTIMES", .text = node_runtimes },
 	{ "CONTAINERS BY", .is_wide = true, .text = node_proofs },
+	{ "CSI DRIVERS", .is_optional = true, .text = node_drivers },
 	{ "SUBNETS", .is_wide = true, .text = node_subnets },
 	{ "VERSION", .is_wide = true, .text = node_version },
 	{ "ID", .is_wide = true, .text = node_id },

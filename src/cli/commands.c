@@ -210,6 +210,13 @@ static const struct cli_command commands[] = {
 		.n_subs = ARRAY_LEN(image_commands),
 	},
 	{
+		.name = "volume",
+		.args = "ls|create|rm",
+		.summary = "named volumes on a node",
+		.subs = volume_commands,
+		.n_subs = ARRAY_LEN(volume_commands),
+	},
+	{
 		.name = "down",
 		.args = "",
 		.summary = "stop everything that runs here, and holm",

@@ -70,4 +70,8 @@ int run_image_prune(const struct cli_call *call);
 int run_version(const struct cli_call *call);
 int run_help(const struct cli_call *call);
 
+/* volume.c */
+#define VOLUME_COMMANDS_N 3
+extern const struct cli_command volume_commands[VOLUME_COMMANDS_N];
+
 #endif

@@ -95,6 +95,7 @@ static const struct field node_fields[] = {
 	FIELD_ARRAY(struct node_view, runtimes, n_runtimes, "runtimes", &node_runtime_table),
 	V(has_kvm, F_BOOL),
 	V(problems, F_STRV),
+	V(csi_drivers, F_STRV),
 	V(subnets, F_STRV),
 	V(instances, F_U32),
 	V(version, F_STR),

@@ -98,6 +98,7 @@ struct node_view {
 	size_t n_runtimes;
 	struct strv problems;
 	struct strv subnets;
+	struct strv csi_drivers;
 	uint32_t instances;
 	char *version;
 };

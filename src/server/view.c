@@ -170,6 +170,7 @@ static void view_node(struct server *server, const struct node *node, void *out)
 	for (size_t i = 0; i < node->n_runtimes; i++)
 		fields_copy(&node_runtime_table, &node->runtimes[i], &view->runtimes[i]);
 	strv_copy(&view->problems, &node->problems);
+	strv_copy(&view->csi_drivers, &node->csi_drivers);
 	strv_copy(&view->subnets, &node->subnets);
 	state_for_each(server, KIND_INSTANCE, struct instance, inst)
 	{

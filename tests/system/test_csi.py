@@ -219,6 +219,7 @@ def test_broken_driver_is_told(plugin, idle_host, images):
     until(lambda: idle_host.apply(box(images), wait=False).returncode == OK or None,
           "it is offered")
     idle_host.wait_running("box")
+    assert [n["csi_drivers"] for n in idle_host.list("nodes")] == [[csi.NAME]]
 
 
 def test_unknown_driver_is_refused(host, images):

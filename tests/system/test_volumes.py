@@ -1,4 +1,7 @@
 """Volumes of containers: named ones, paths of the host, and those of a CSI driver."""
+import json
+import re
+
 import pytest
 
 from harness import leftovers
@@ -65,6 +68,32 @@ def test_named_volume_is_shared_and_read_only_where_asked(host, images):
     told = files_of(host, "mine") / "told"
     until(lambda: told.exists() and told.read_text() == "refused\n", "the write is refused")
     assert sorted(p.name for p in files_of(host, "shared").iterdir()) == ["log"]
+
+
+def test_volumes_by_command(host, images):
+    """Made for a user, listed with who has it, and not removed under anybody."""
+    assert host.holm("volume", "create", "own", "--owner", "1000:1001") == "created own\n"
+    files = files_of(host, "own")
+    assert (files.stat().st_uid, files.stat().st_gid) == (1000, 1001)
+    done = host.run("volume", "create", "own")
+    assert done.returncode == FAILED and "it exists" in done.stderr
+    done = host.run("volume", "create", "../own")
+    assert done.returncode == FAILED and "not a valid name" in done.stderr
+    host.deploy(writer(images, volume("own")))
+    until((files / "log").exists, "it has written")
+    listed = {v["name"]: v for v in json.loads(host.holm("volume", "ls", "-o", "json"))}
+    assert listed["own"]["used_by"] == ["shop.prod.box.test.0"]
+    assert listed["own"]["path"] == str(files)
+    assert re.search(r"^own +.* shop\.prod\.box\.test\.0", host.holm("volume", "ls"), re.M)
+    done = host.run("volume", "rm", "own")
+    assert done.returncode == FAILED
+    assert "remove volume own: instance shop.prod.box.test.0 has it" in done.stderr
+    host.delete_all()
+    assert (files / "log").exists()
+    assert host.holm("volume", "rm", "own") == "removed own\n"
+    assert not files.exists()
+    done = host.run("volume", "rm", "own")
+    assert done.returncode == FAILED and "there is none" in done.stderr
 
 
 def test_volumes_go_with_a_new_version(host, images):
