@@ -311,6 +311,9 @@ static int unpublish(const struct use *use, struct err *err)
 	r = csi_unpublish(&use->csi, &use->volume, err);
 	if (r < 0)
 		return told(use, "unpublish", err);
+	r = job_step(use->job, err);
+	if (r < 0)
+		return r;
 	if (is_mount_point(use->target)) {
 		err_set(err, -EBUSY, "it says that it has unpublished, but %.200s is still mounted",
 			use->target);

@@ -193,6 +193,8 @@ static int stage(struct request *r, const void *message)
 		return STATUS_WRONG;
 	if (str_starts(m->volume_id, "missing"))
 		return STATUS_ABSENT;
+	if (is_told(r->connection->test, "plain", ""))
+		return 0;
 	from = backing(r->connection->test, m->volume_id);
 	return bind_to(from, m->staging_target_path, false);
 }
@@ -210,10 +212,13 @@ static int publish(struct request *r, const void *message)
 	const Csi__PublishRequest *m = message;
 	bool is_staged = !is_told(r->connection->test, "no-stage", "");
 	auto_free char *from = NULL;
+	struct err err;
 
 	note_volume(r, m->volume_id, m->target_path, m->n_volume_context, m->volume_context);
 	if (is_staged != (*m->staging_target_path != '\0'))
 		return STATUS_WRONG;
+	if (is_told(r->connection->test, "plain", ""))
+		return dir_make(m->target_path, 0755, &err) == 0 ? 0 : STATUS_BROKEN;
 	if (is_staged && !is_mounted(m->staging_target_path))
 		return 9; /* FAILED_PRECONDITION */
 	if (str_starts(m->volume_id, "missing"))
@@ -230,7 +235,7 @@ static int unpublish(struct request *r, const void *message)
 
 	note_volume(r, m->volume_id, m->target_path, 0, NULL);
 	status = unbind(m->target_path);
-	if (status == 0)
+	if (status == 0 && !is_told(r->connection->test, "plain", ""))
 		rmdir(m->target_path);
 	return status;
 }

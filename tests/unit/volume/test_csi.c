@@ -338,6 +338,58 @@ static void crashes_do_not_touch_who_shares_the_stage(void **state)
 	assert_int_equal(kit_left(kit), 0);
 }
 
+/* Place of the last such call among all, 0: there is none. */
+static size_t last(const struct fixture *f, const char *word)
+{
+	auto_free char *text = calls(f);
+	auto_strv struct strv lines = { 0 };
+	size_t at = 0;
+
+	strv_split(&lines, text, "\n");
+	for (size_t i = 0; i < lines.n; i++)
+		if (str_starts(lines.items[i], word))
+			at = i + 1;
+	return at;
+}
+
+/* A driver whose work does not show in the kernel: the records alone tell what is to be done again. */
+static void records_alone_tell_what_a_crash_left(void **state)
+{
+	struct fixture *f = *state;
+	bool is_over = false;
+
+	order(f, "plain", "");
+	for (unsigned n = 1; !is_over; n++) {
+		assert_true(n < 100);
+		must(f, prepare(f, ID_1));
+		f->kit->n_steps = 0;
+		f->kit->crash_at = n;
+		is_over = kit_release(f->kit, ID_1) == 0;
+		f->kit->crash_at = 0;
+		kit_reopen(f->kit);
+		must(f, prepare(f, ID_1));
+		assert_true(last(f, "NodeStageVolume") > last(f, "NodeUnstageVolume"));
+		assert_true(last(f, "NodePublishVolume") > last(f, "NodeUnpublishVolume"));
+		must(f, kit_release(f->kit, ID_1));
+		assert_int_equal(kit_left(f->kit), 0);
+	}
+}
+
+static void records_alone_tell_of_a_reboot(void **state)
+{
+	struct fixture *f = *state;
+
+	order(f, "plain", "");
+	must(f, prepare(f, ID_1));
+	kit_reopen(f->kit);
+	must(f, prepare(f, ID_1));
+	assert_int_equal(count(f, "Node"), 2);
+	kit_reboot(f->kit);
+	must(f, prepare(f, ID_1));
+	assert_int_equal(count(f, "NodeStageVolume"), 2);
+	assert_int_equal(count(f, "NodePublishVolume"), 2);
+}
+
 static const char *const node_calls[] = { "NodeStageVolume", "NodePublishVolume",
 					  "NodeUnpublishVolume", "NodeUnstageVolume" };
 
@@ -611,6 +663,8 @@ int main(void)
 		TEST(what_others_unmount_is_published_anew),
 		TEST(crashes_before_every_step_leave_nothing),
 		TEST(crashes_do_not_touch_who_shares_the_stage),
+		TEST(records_alone_tell_what_a_crash_left),
+		TEST(records_alone_tell_of_a_reboot),
 		TEST(failures_and_deaths_at_every_call_are_survived),
 		TEST(what_failed_to_start_is_released),
 		TEST(a_volume_that_the_driver_does_not_know),
