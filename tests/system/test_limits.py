@@ -1,10 +1,15 @@
 """Limits that a descriptor declares hold, and what they ended is told so."""
 import concurrent.futures
+import os
 import pathlib
+import re
+import tempfile
+
+import pytest
 
 from harness.deadline import until
 from harness.descriptor import service
-from harness.host import value
+from harness.host import OK, Host, value
 
 CGROUP = pathlib.Path("/sys/fs/cgroup")
 
@@ -92,3 +97,90 @@ def test_memory_in_use_is_told(host, images):
     host.deploy(service("box", "container", images.container(), memory=200))
     assert host.page(host.instance("box")["address"], "alloc?mib=64") == "ok\n"
     host.wait_instance("box", lambda v: 64 <= v["memory_mib"] < 100, "uses 64 MiB and some")
+
+
+def disk_of(path):
+    """MAJOR:MINOR of the whole disk that a folder is on, or the test is skipped."""
+    device = os.stat(path).st_dev
+    link = pathlib.Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}")
+    if not link.exists():
+        pytest.skip(f"{path} is on no disk")
+    return ((link / "partition").exists() and link.resolve().parent or link).joinpath(
+        "dev").read_text().strip()
+
+
+def test_io_of_a_container(host, images):
+    """The kernel has the limits for the right disk, and what goes past its cache is slowed down."""
+    disk = disk_of(host.data_dir)
+    b = "/bin/busybox"
+    done = host.apply(service("box", "container", images.container(), cmd=[
+        b, "sh", "-c", f"a=$({b} date +%s); {b} dd if=/dev/zero of=/x bs=1048576 count=4 oflag=direct;"
+        f" echo took $(($({b} date +%s) - a)); {b} sleep 1000"],
+        io={"write_bps": 1 << 20, "read_iops": 500}))
+    assert done.returncode == OK and "only direct I/O is limited" in done.stderr, done.stderr
+    view = host.instance("box")
+    if (CGROUP / "blkio").exists():
+        group = controller_dir(view["pid"], "blkio")
+        assert (group / "blkio.throttle.write_bps_device").read_text() == f"{disk} {1 << 20}\n"
+        assert (group / "blkio.throttle.read_iops_device").read_text() == f"{disk} 500\n"
+        assert (group / "blkio.throttle.read_bps_device").read_text() == ""
+    else:
+        group = controller_dir(view["pid"], "io")
+        assert (group / "io.max").read_text() == \
+            f"{disk} rbps=max wbps={1 << 20} riops=500 wiops=max\n"
+    log = host.follow("logs", "-f", view["id"])
+    assert int(log.wait("took ").split()[1]) >= 2
+    log.end()
+
+
+def test_io_without_a_disk(host, images):
+    """A limit that cannot be is told, not forgotten."""
+    if pathlib.Path("/run/containerd/containerd.sock").exists():
+        pytest.skip("the system's containerd keeps the files where it likes")
+    other = Host(images)
+    other.data_dir.rmdir()
+    other.data_dir = pathlib.Path(tempfile.mkdtemp(prefix="ht-", dir="/dev/shm"))
+    other.data_dir.chmod(0o711)
+    other.socket = other.data_dir / "holm.sock"
+    try:
+        other.up()
+        other.apply(service("box", "container", images.container(), io={"read_bps": 1 << 20}),
+                    wait=False)
+        other.wait_instance("box", lambda v: "it is on tmpfs, which has none" in v["reason"],
+                            "tells the cause")
+    finally:
+        other.close()
+
+
+def test_share_of_a_core(host, images):
+    host.deploy(service("box", "container", images.container(), cpu_millis=250, cpuset="0"))
+    view = host.instance("box")
+    group = controller_dir(view["pid"], "cpu")
+    if (group / "cpu.max").exists():
+        assert (group / "cpu.max").read_text() == "25000 100000\n"
+    else:
+        assert (group / "cpu.cfs_quota_us").read_text() == "25000\n"
+    status = pathlib.Path(f"/proc/{view['pid']}/status").read_text()
+    assert re.search(r"Cpus_allowed_list:\s+0\n", status)
+
+
+def test_memory_and_swap_together(host, images):
+    host.deploy(service("box", "container", images.container(), memory=32))
+    group = controller_dir(host.instance("box")["pid"], "memory")
+    for name, limit in (("memory.limit_in_bytes", 32 << 20), ("memory.memsw.limit_in_bytes", 32 << 20),
+                        ("memory.max", 32 << 20), ("memory.swap.max", 0)):
+        if (group / name).exists():
+            assert (group / name).read_text() == f"{limit}\n"
+
+
+def test_groups_that_a_container_made_go_with_it(host, images):
+    b = "/bin/busybox"
+    host.deploy(service("box", "container", images.container(), privileged=True, cmd=[
+        b, "sh", "-c", f"for d in /sys/fs/cgroup /sys/fs/cgroup/*; do {b} mkdir -p $d/inner/most;"
+        f" done; echo made; {b} sleep 1000"]))
+    view = host.instance("box")
+    group = controller_dir(view["pid"], "pids")
+    until((group / "inner" / "most").is_dir, "it has a group of its own")
+    host.delete_all()
+    left = [p for p in CGROUP.glob(f"**/{view['id']}") if p.is_dir()]
+    assert not left
