@@ -286,6 +286,32 @@ static bool is_nothing(const char *json)
 	return !json || str_eq(json, "[]") || str_eq(json, "{}") || str_eq(json, "\"\"");
 }
 
+static bool is_volume(const struct service_spec *spec, const char *path)
+{
+	for (size_t i = 0; i < spec->n_volumes; i++) {
+		auto_free char *target = volume_target(&spec->volumes[i]);
+
+		if (str_eq(target, path))
+			return true;
+	}
+	return false;
+}
+
+static int check_tmpfs(struct check *c)
+{
+	const struct sla_container *container = &c->spec->container;
+
+	for (size_t i = 0; i < container->n_tmpfs; i++) {
+		char field[48];
+
+		snprintf(field, sizeof(field), "tmpfs[%zu].path", i);
+		if (is_volume(c->spec, container->tmpfs[i].path))
+			return refuse(c, field, "a path that no volume has",
+				      container->tmpfs[i].path);
+	}
+	return 0;
+}
+
 static int check_container(struct check *c)
 {
 	const struct sla_container *container = &c->spec->container;
@@ -326,10 +352,10 @@ static int warn_of_unused(struct check *c)
 static int check_service(struct check *c)
 {
 	static const rule_fn rules[] = {
-		check_service_name, check_runtime,     check_code,    check_environment,
-		check_platform,     check_ports,       check_rr_ip,   check_rr_ip_v6,
-		check_volumes,      check_constraints, check_restart, check_container,
-		check_values,       warn_of_unused,
+		check_service_name, check_runtime,     check_code,     check_environment,
+		check_platform,     check_ports,       check_rr_ip,    check_rr_ip_v6,
+		check_volumes,      check_constraints, check_restart,  check_container,
+		check_tmpfs,        check_values,      warn_of_unused,
 	};
 	int r = 0;
 

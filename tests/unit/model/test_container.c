@@ -86,6 +86,9 @@ static void refuses_what_does_not(void **state)
 		  "tmpfs[1].path: expected each path once" },
 		{ "\"tmpfs\":[{\"path\":\"/a\",\"mode\":\"8\"}]", "tmpfs[0].mode: expected" },
 		{ "\"tmpfs\":[{\"path\":\"/a\",\"mode\":\"00700\"}]", "tmpfs[0].mode: expected" },
+		{ "\"tmpfs\":[{\"path\":\"/a\"}],\"volumes\":[{\"volume_id\":\"v\","
+		  "\"csi_driver\":\"csi.x\",\"mount_path\":\"/a\"}]",
+		  "tmpfs[0].path: expected a path that no volume has" },
 		{ "\"ulimits\":[{\"name\":\"NOFILE\",\"soft\":1}]", "ulimits[0].name: expected" },
 		{ "\"ulimits\":[{\"name\":\"nofil\",\"soft\":1}]", "ulimits[0].name: expected" },
 		{ "\"ulimits\":[{\"name\":\"core\",\"soft\":-2}]",
