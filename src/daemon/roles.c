@@ -24,6 +24,8 @@ struct roles {
 	char *socket;
 	char *server_db;
 	char *server_key;
+	char *worker_key;
+	char secrets_root[48];
 	char *worker_dir;
 	char *worker_db;
 	char *overlay_dir;
@@ -131,6 +133,7 @@ static int make_paths(struct roles *roles, struct err *err)
 	roles->server_key = path_join(dir, "secrets.key");
 	roles->worker_dir = path_join(dir, "worker");
 	roles->worker_db = path_join(roles->worker_dir, "worker.db");
+	roles->worker_key = path_join(roles->worker_dir, "secrets.key");
 	roles->overlay_dir = path_join(dir, "overlay");
 	roles->runtimes_path = path_join(dir, "runtimes.json");
 	roles->image_dir = path_join(dir, "unikernels");
@@ -160,6 +163,8 @@ static int prepare(struct roles *roles, struct err *err)
 	if (r == 0)
 		r = host_helper_path(&roles->helper_path, err);
 	snprintf(roles->cgroup_parent, sizeof(roles->cgroup_parent), "holm-%.8s", roles->node_id);
+	snprintf(roles->secrets_root, sizeof(roles->secrets_root), "/run/holm-%.8s/secrets",
+		 roles->node_id);
 	host_look(&roles->host);
 	return r;
 }
@@ -216,6 +221,8 @@ static int start_worker(struct roles *roles, struct err *err)
 		.image_gc_low = o->image_gc_low,
 		.volumes = { .host_root = o->volume_root, .csi = &o->csi },
 		.data_dir = roles->worker_dir,
+		.secrets = { .root = roles->secrets_root },
+		.value_key_path = roles->worker_key,
 		.node_id = roles->node_id,
 		.hostname = o->node_name ? o->node_name : roles->host.hostname,
 		.address = roles->host.address,
@@ -294,6 +301,7 @@ static void stop(struct roles *roles)
 	for (size_t i = 0; i < ARRAY_LEN(strings); i++)
 		free(strings[i]);
 	free(roles->server_key);
+	free(roles->worker_key);
 }
 
 int roles_run(const struct roles_options *options, struct err *err)

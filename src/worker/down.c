@@ -9,6 +9,7 @@ struct down_op {
 	struct overlay *overlay;
 	struct runtime_slot slots[WORKER_RUNTIMES_MAX];
 	size_t n_slots;
+	struct secrets_place secrets;
 };
 
 static void down_run(struct op *op)
@@ -16,8 +17,9 @@ static void down_run(struct op *op)
 	struct down_op *d = container_of(op, struct down_op, op);
 	struct err err;
 
-	if (d->overlay)
-		op->result = d->driver->down(d->overlay, &op->err);
+	op->result = secrets_down(&d->secrets, &op->err);
+	if (d->overlay && d->driver->down(d->overlay, &err) < 0)
+		op->result = err_copy(&op->err, &err);
 	for (size_t i = 0; i < d->n_slots; i++) {
 		struct runtime_slot *slot = &d->slots[i];
 
@@ -53,6 +55,7 @@ static void close_down(struct worker *worker)
 	d->op = (struct op){ .run = down_run, .done = down_done };
 	d->driver = worker->config.overlay;
 	d->overlay = worker->overlay;
+	d->secrets = worker->config.secrets;
 	d->n_slots = worker->config.n_runtimes;
 	memcpy(d->slots, worker->slots, sizeof(d->slots));
 	op_begin(worker, EXECUTOR_NETWORK, &d->op);

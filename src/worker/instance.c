@@ -188,6 +188,7 @@ static void advance(struct winst *inst)
 	inst->update_failures = 0;
 	inst->retry = timer_cancel(inst->retry);
 	records_save(inst);
+	values_prune(inst->worker);
 	winst_step_done(inst);
 }
 

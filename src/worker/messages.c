@@ -282,10 +282,9 @@ static void on_control(void *arg, const char *topic, const char *payload, size_t
 		const char *name;
 		void (*handle)(struct worker *worker, const char *payload);
 	} handlers[] = {
-		{ "accept", on_accept },
-		{ "sync", on_sync },
-		{ "deploy", on_deploy },
-		{ "delete", on_delete },
+		{ "accept", on_accept },        { "sync", on_sync },
+		{ "deploy", on_deploy },        { "delete", on_delete },
+		{ "value", values_on_message },
 	};
 	char name[16];
 	struct worker *worker = arg;

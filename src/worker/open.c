@@ -89,6 +89,9 @@ static void opened(struct worker *worker)
 	}
 	if (worker->subnets.n)
 		network_setup(worker);
+	/* What changed while we were not there. */
+	map_for_each(&worker->instances, k, e)
+		values_refresh(e->value);
 	open_probe(worker);
 	winst_tick_all(worker);
 }

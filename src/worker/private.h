@@ -10,6 +10,7 @@
 #include "worker/life/life.h"
 #include "worker/op.h"
 #include "worker/transfer.h"
+#include "worker/value/value.h"
 #include "worker/worker.h"
 
 /* An opened runtime. */
@@ -56,6 +57,9 @@ struct winst {
 	uint32_t mounted_generation; /* whose volumes are mounted, 0: none known */
 	struct volume_mounts mounts; /* of it */
 	struct op *volume_op;        /* a step that mounts or releases them, or NULL */
+
+	bool is_refreshing; /* files of its secrets are being brought up to date */
+	bool needs_refresh; /* afterwards again */
 
 	enum run_phase run;
 	struct runtime_status status; /* meaningful unless absent */
@@ -106,6 +110,9 @@ struct worker {
 	bool needs_look;                /* afterwards another */
 	unsigned volume_failures;       /* looks in a row that found a broken driver */
 	struct timer *volume_timer;
+
+	struct map values;  /* "secret/NAME" → struct kept_value */
+	uint64_t value_seq; /* counts their changes */
 
 	struct strv subnets;
 	struct strv problems;   /* of the overlay */

@@ -60,6 +60,8 @@ static int on_document(void *arg, const char *kind, const char *id, const char *
 		return load_instance(worker, kind, id, body, err);
 	if (str_eq(kind, KIND_SUBNETS))
 		return load_subnets(worker, body, err);
+	if (str_eq(kind, "value"))
+		return values_load_one(worker, id, body, err);
 	if (str_eq(kind, KIND_UNIKERNEL))
 		fetch_load_unikernel(worker, id, body);
 	return 0;
@@ -150,6 +152,7 @@ static void on_forgotten(void *arg, const struct err *err)
 	timer_cancel(inst->retry);
 	timer_cancel(inst->update_retry);
 	winst_free(inst);
+	values_prune(worker);
 	network_publish(worker);
 	if (worker->is_down)
 		down_check(worker);

@@ -24,6 +24,7 @@ struct run_op {
 	char *search;
 	struct runtime_mount *mounts;
 	struct volume_mounts volumes;
+	struct values_given given;
 	struct overlay_link link;
 	char digest[DIGEST_SIZE];
 };
@@ -39,6 +40,7 @@ static void run_op_fini(struct op *op)
 	free(r->search);
 	free(r->mounts);
 	volume_mounts_fini(&r->volumes);
+	values_given_fini(&r->given);
 }
 
 static struct run_op *run_op_new(struct winst *inst, void (*run)(struct op *op),
@@ -59,8 +61,14 @@ static void start_run(struct op *op)
 {
 	struct run_op *r = container_of(op, struct run_op, op);
 	struct runtime_ctx ctx = { .cancel = &op->cancel };
+	struct err ignored;
 
-	op->result = r->slot->driver->start(r->slot->state, &r->spec, &ctx, &r->status, &op->err);
+	op->result = values_put(&r->given, r->id, &op->err);
+	if (op->result == 0)
+		op->result = r->slot->driver->start(r->slot->state, &r->spec, &ctx, &r->status,
+						    &op->err);
+	if (op->result < 0 && r->given.has_files)
+		secrets_remove(&r->given.place, r->id, &ignored);
 	if (op->result == 0 && r->status.phase == RUNTIME_ENDED)
 		last_words_read(r->log_path, r->status.started_ms, r->output);
 }
@@ -77,6 +85,8 @@ static void start_done(struct op *op)
 		if (op->result == -ENOENT)
 			inst->fetched_generation = 0;
 		winst_fail(inst, &op->err);
+		if (r->given.is_lacking) /* its answer to a registration has all of them */
+			messages_register(inst->worker);
 		winst_step_done(inst);
 		return;
 	}
@@ -88,6 +98,8 @@ static void start_done(struct op *op)
 		/* Told as RUNNING only when its addresses lead to it. */
 		inst->state = STATE_CREATED;
 		inst->publish_after = network_publish(inst->worker);
+		if (r->given.seq != inst->worker->value_seq)
+			values_refresh(inst);
 	}
 	winst_step_done(inst);
 }
@@ -117,7 +129,7 @@ static void fill_spec(struct run_op *r, struct winst *inst)
 		.image = r->image,
 		.digest = r->digest,
 		.cmd = &spec->cmd,
-		.env = &spec->environment,
+		.env = &r->given.env,
 		.memory_mib = spec->memory_mib,
 		.cpu_millis = spec_cpu_millis(spec),
 		.vcpus = spec->vcpus ? spec->vcpus : (spec->cpu_millis + 999) / 1000,
@@ -177,8 +189,11 @@ static void start(struct winst *inst)
 	r->search = search_domains(r->deploy.sname, inst->worker->config.overlay_config.domain);
 	r->link = inst->link;
 	STR_COPY(r->digest, inst->digest);
+	values_give(inst->worker, &r->deploy.spec, false, &r->given);
 	fill_spec(r, inst);
 	fill_mounts(r, &inst->mounts);
+	values_add_mounts(&r->given, r->id, &r->mounts, &r->spec.n_mounts);
+	r->spec.mounts = r->mounts;
 	op_begin(inst->worker, EXECUTOR_RUNTIME, &r->op);
 }
 
@@ -208,6 +223,8 @@ static void stop_run(struct op *op)
 	struct runtime_ctx ctx = { .cancel = &op->cancel, .grace_ms = r->grace_ms };
 
 	op->result = r->slot->driver->stop(r->slot->state, r->id, &ctx, &r->status, &op->err);
+	if (op->result == 0)
+		op->result = secrets_remove(&r->given.place, r->id, &op->err);
 	if (r->is_after_end) /* now all of its output is written */
 		last_words_read(r->log_path, r->since_ms, r->output);
 }
@@ -243,6 +260,7 @@ static void stop_begin(struct winst *inst, uint32_t grace_ms)
 
 	r->grace_ms = grace_ms;
 	r->is_after_end = inst->run == RUN_ENDED;
+	r->given.place = inst->worker->config.secrets;
 	op_begin(inst->worker, EXECUTOR_RUNTIME, &r->op);
 }
 

@@ -74,6 +74,7 @@ struct worker *worker_new(const struct worker_config *config, struct err *err)
 	}
 	messages_begin(worker);
 	worker->images = images_new(worker);
+	values_loaded(worker);
 	streams_begin(worker);
 	open_begin(worker);
 	return worker;
@@ -120,6 +121,7 @@ struct worker *worker_free(struct worker *worker)
 	if (worker->nameserver_fd >= 0)
 		close(worker->nameserver_fd);
 	fields_fini(&msg_table_table, &worker->table);
+	values_free_all(worker);
 	free(worker);
 	return NULL;
 }

@@ -10,6 +10,7 @@
 #include "image/image.h"
 #include "overlay/overlay.h"
 #include "runtime/runtime.h"
+#include "secrets/secrets.h"
 #include "store/store.h"
 #include "volume/volume.h"
 #include "wire/bus.h"
@@ -41,6 +42,9 @@ struct worker_config {
 	uint32_t image_gc_high, image_gc_low;
 	struct volume_config volumes; /* but for data_dir, which is the worker's */
 	const char *data_dir;         /* logs and volumes go below it */
+	struct secrets_place secrets; /* files of secrets and configuration */
+	const char *
+		value_key_path; /* seals what is kept of both; made at first use; NULL: nothing is */
 	const char *node_id;
 	const char *hostname;
 	const char *address;

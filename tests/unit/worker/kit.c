@@ -13,6 +13,8 @@ int kit_setup(void **state)
 	kit->overlay = overlay_fake;
 	STR_COPY(kit->dir, "/tmp/holm-test-worker.XXXXXX");
 	assert_non_null(mkdtemp(kit->dir));
+	snprintf(kit->secrets_dir, sizeof(kit->secrets_dir), "%s/secrets", kit->dir);
+	snprintf(kit->key_path, sizeof(kit->key_path), "%s/secrets.key", kit->dir);
 	kit_boot(kit);
 	kit_run(kit, 1000);
 	*state = kit;
@@ -102,6 +104,8 @@ static struct worker_config config_of(struct kit *kit)
 		.n_runtimes = 1,
 		.images = { .local_root = kit->dir, .store_dir = kit->dir, .archive_max = 1 << 20 },
 		.data_dir = kit->dir,
+		.secrets = { .root = kit->secrets_dir, .is_plain = true },
+		.value_key_path = kit->key_path,
 		.node_id = NODE,
 		.hostname = "edge",
 		.address = "10.99.0.1",

@@ -30,6 +30,8 @@ struct kit {
 	struct store_mem *disk;
 	struct fake_network *network;
 	char dir[64]; /* data_dir */
+	char secrets_dir[80];
+	char key_path[80];
 	uint64_t n_boots;
 	struct loop *loop;
 	struct bus *bus;
