@@ -146,6 +146,15 @@ static void describe_field(const struct field *field, struct buf *out)
 	buf_add_str(out, " |\n");
 }
 
+/* By a field before it. */
+static bool is_described(const struct field_table *table, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (table->fields[i].table == table->fields[index].table)
+			return true;
+	return false;
+}
+
 void fields_reference(const struct field_table *table, struct buf *out)
 {
 	buf_addf(out, "## %s\n\n| field | type | required | meaning |\n| --- | --- | --- | --- |\n",
@@ -154,6 +163,6 @@ void fields_reference(const struct field_table *table, struct buf *out)
 		describe_field(&table->fields[i], out);
 	buf_add_str(out, "\n");
 	for (size_t i = 0; i < table->n; i++)
-		if (table->fields[i].table)
+		if (table->fields[i].table && !is_described(table, i))
 			fields_reference(table->fields[i].table, out);
 }

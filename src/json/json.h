@@ -163,7 +163,7 @@ void fields_copy(const struct field_table *table, const void *from, void *ret);
 bool fields_equal(const struct field_table *table, const void *a, const void *b);
 /* The same for one field of the structs. */
 bool field_equal(const struct field *field, const void *a, const void *b);
-/* Adds the table as a section of Markdown, and then the tables inside it. */
+/* Adds the table as a section of Markdown, and then the tables inside it, each once. */
 void fields_reference(const struct field_table *table, struct buf *out);
 
 #endif

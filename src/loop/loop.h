@@ -73,6 +73,7 @@ enum executor {
 	EXECUTOR_RUNTIME,
 	EXECUTOR_TRANSFER,
 	EXECUTOR_VOLUME,
+	EXECUTOR_PROBE,
 	EXECUTOR_N
 };
 
@@ -93,7 +94,7 @@ void work_begin(struct loop *loop, enum executor executor, loop_fn run, loop_fn 
 
 /* Index of the calling thread: 0 on the loop, 1..EXECUTOR_THREADS_MAX-1 on the threads of all
  * executors together, so that a driver can keep one connection per thread. */
-#define EXECUTOR_THREADS_MAX 23
+#define EXECUTOR_THREADS_MAX 27
 unsigned executor_thread_index(void);
 
 /* Jittered back-off: doubles from `first_ms` (attempt 0) to `cap_ms`, each time a random value of

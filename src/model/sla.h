@@ -7,6 +7,7 @@
 
 #include "json/json.h"
 #include "model/sla_container.h"
+#include "model/sla_probe.h"
 
 #define SLA_TEXT_MAX     (1u << 20) /* bytes of a descriptor */
 #define SLA_APPS_MAX     100
@@ -111,6 +112,7 @@ struct service_spec {
 	enum sla_restart restart; /* Holm: meaningful if has_restart; see spec_restart() */
 	bool has_restart;
 	struct sla_container container;
+	struct sla_probe startup, readiness, liveness; /* Holm */
 };
 
 struct sla_app {
@@ -150,6 +152,8 @@ uint32_t spec_cpu_millis(const struct service_spec *spec);
 bool spec_needs_replacement(const struct service_spec *a, const struct service_spec *b);
 /* The policy in effect: without one, always; of a one_shot, on-failure. */
 enum sla_restart spec_restart(const struct service_spec *spec);
+/* NULL if it is not given. */
+const struct sla_probe *spec_probe(const struct service_spec *spec, enum sla_probe_kind kind);
 /* The URL of `code` for this architecture ("amd64"), the caller's, or NULL if none is given.
  * Without arch, code itself. */
 char *spec_code_for_arch(const struct service_spec *spec, const char *arch);

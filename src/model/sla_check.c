@@ -281,6 +281,22 @@ static int check_restart(struct check *c)
 		      sla_restart_names[RESTART_ALWAYS]);
 }
 
+static int check_probes(struct check *c)
+{
+	for (int kind = 0; kind < SLA_PROBE_N; kind++) {
+		const struct sla_probe *probe = spec_probe(c->spec, (enum sla_probe_kind)kind);
+		struct sla_probe_problem problem;
+
+		if (!probe || !sla_probe_is_wrong(probe, (enum sla_probe_kind)kind,
+						  spec_is_unikernel(c->spec), &problem))
+			continue;
+		auto_free char *field = xasprintf("%s%s%s", sla_probe_names[kind],
+						  *problem.field ? "." : "", problem.field);
+		return refuse(c, field, problem.expected, problem.value);
+	}
+	return 0;
+}
+
 static bool is_nothing(const char *json)
 {
 	return !json || str_eq(json, "[]") || str_eq(json, "{}") || str_eq(json, "\"\"");
@@ -352,10 +368,10 @@ static int warn_of_unused(struct check *c)
 static int check_service(struct check *c)
 {
 	static const rule_fn rules[] = {
-		check_service_name, check_runtime,     check_code,     check_environment,
-		check_platform,     check_ports,       check_rr_ip,    check_rr_ip_v6,
-		check_volumes,      check_constraints, check_restart,  check_container,
-		check_tmpfs,        check_values,      warn_of_unused,
+		check_service_name, check_runtime,     check_code,    check_environment,
+		check_platform,     check_ports,       check_rr_ip,   check_rr_ip_v6,
+		check_volumes,      check_constraints, check_restart, check_container,
+		check_tmpfs,        check_values,      check_probes,  warn_of_unused,
 	};
 	int r = 0;
 

@@ -216,6 +216,16 @@ static const struct field service_spec_fields[] = {
 	S(container.io, "io", F_OBJECT, .table = &sla_io_table, .flags = F_OMIT_EMPTY,
 	  .help = "Holm: container: limits of the device that holds what it writes; with control "
 		  "groups v1 they bind direct I/O only"),
+	S(startup, "startup", F_OBJECT, .table = &sla_probe_table, .flags = F_GIVEN,
+	  .given_offset = offsetof(struct service_spec, startup.is_given),
+	  .help = "Holm: the other probes wait until this has passed; if it fails, the instance is "
+		  "started again"),
+	S(readiness, "readiness", F_OBJECT, .table = &sla_probe_table, .flags = F_GIVEN,
+	  .given_offset = offsetof(struct service_spec, readiness.is_given),
+	  .help = "Holm: an instance is RUNNING, and gets requests, while this passes"),
+	S(liveness, "liveness", F_OBJECT, .table = &sla_probe_table, .flags = F_GIVEN,
+	  .given_offset = offsetof(struct service_spec, liveness.is_given),
+	  .help = "Holm: if it fails, the instance is stopped and started again"),
 };
 #undef STRUCT
 FIELD_TABLE(service_spec_table, struct service_spec, "microservice", service_spec_fields);

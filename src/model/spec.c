@@ -29,6 +29,18 @@ uint32_t spec_cpu_millis(const struct service_spec *spec)
 	return spec->cpu_millis ? spec->cpu_millis : spec->vcpus * 1000;
 }
 
+const struct sla_probe *spec_probe(const struct service_spec *spec, enum sla_probe_kind kind)
+{
+	const struct sla_probe *const probes[] = {
+		[SLA_PROBE_STARTUP] = &spec->startup,
+		[SLA_PROBE_READINESS] = &spec->readiness,
+		[SLA_PROBE_LIVENESS] = &spec->liveness,
+	};
+	static_assert(ARRAY_LEN(probes) == SLA_PROBE_N, "every kind");
+
+	return probes[kind]->is_given ? probes[kind] : NULL;
+}
+
 /* Only these may differ between what runs and what is asked for: they tell how many, where, under
  * which address and how to stop, or nobody acts on them. */
 static bool is_kept_over_change(const char *name)
@@ -39,7 +51,8 @@ static bool is_kept_over_change(const char *name)
 		"args",           "state",         "sla_violation_strategy",
 		"target_node",    "added_files",   "vm_images",
 		"bandwidth_in",   "bandwidth_out", "port",
-		"pull",           "restart",
+		"pull",           "restart",       "startup",
+		"readiness",      "liveness",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)

@@ -46,7 +46,7 @@ static enum reconcile_action keep(const struct reconcile_facts *f)
 	if (f->run == RUN_ENDED)
 		return ACTION_STOP;
 	if (f->run == RUN_ALIVE) {
-		if (f->run_generation != f->current_generation)
+		if (f->run_generation != f->current_generation || f->is_condemned)
 			return ACTION_STOP;
 		return f->is_attached ? ACTION_NONE : ACTION_ATTACH;
 	}

@@ -24,6 +24,7 @@ struct reconcile_facts {
 	bool needs_mounts; /* its volumes are not known to be mounted as the current spec wants */
 	bool has_mounts;   /* some may be mounted, right or not */
 	bool is_completed; /* current generation ran to its end and is to stay ended */
+	bool is_condemned; /* it runs, and is to be stopped because a probe says so */
 	bool is_waiting;   /* back-off after an end or a failed start */
 	bool is_update_waiting; /* back-off after the wish's image could not be had */
 };
@@ -54,5 +55,31 @@ enum reconcile_ending {
 };
 /* `is_clean`: exit code 0. */
 enum reconcile_ending reconcile_ending(enum sla_restart policy, bool is_clean);
+
+/* A probe: what its tries come to. */
+struct probe_rule {
+	uint32_t success_threshold, failure_threshold; /* in a row; at least 1 */
+	uint64_t period_ms;
+	uint64_t start_period_ms; /* failures do not count until then, or the first success */
+};
+struct probe_rule probe_rule_of(const struct sla_probe *probe);
+
+enum probe_verdict { PROBE_UNKNOWN, PROBE_PASSED, PROBE_FAILED };
+
+struct probe_tally {
+	uint64_t begun_ms;            /* of the run, or of watching it */
+	uint64_t counted_ms;          /* of the last failure that counted */
+	uint64_t good_ms;             /* of the last success, 0: none */
+	uint32_t successes, failures; /* in a row */
+	uint32_t tries;               /* in vain, until the first success */
+	bool has_passed;              /* once */
+	enum probe_verdict verdict;
+};
+/* `has_passed`: it is known to have, before the watching was interrupted. */
+void probe_tally_init(struct probe_tally *tally, uint64_t now_ms, bool has_passed);
+enum probe_verdict probe_take(const struct probe_rule *rule, struct probe_tally *tally,
+			      bool is_good, uint64_t now_ms);
+/* From one try to the next. */
+uint64_t probe_delay_ms(const struct probe_rule *rule, const struct probe_tally *tally);
 
 #endif

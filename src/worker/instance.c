@@ -28,6 +28,7 @@ struct winst *winst_free(struct winst *inst)
 	fields_fini(&msg_deploy_table, &inst->current);
 	free(inst->image);
 	volume_mounts_fini(&inst->mounts);
+	probes_free(inst->life.probing);
 	if (inst->exit_fd >= 0)
 		close(inst->exit_fd);
 	free(inst);
@@ -125,12 +126,16 @@ void winst_saw_run(struct winst *inst, struct runtime_slot *slot,
 	inst->slot = slot;
 	inst->status = *status;
 	if (status->phase != RUNTIME_ENDED) {
+		if (inst->run != RUN_ALIVE)
+			probes_saw_alive(inst);
 		inst->run = RUN_ALIVE;
 		run_watch(inst);
 		return;
 	}
 	bool was_ended = inst->run == RUN_ENDED;
 	inst->run = RUN_ENDED;
+	inst->life.condemned[0] = '\0';
+	probes_end(inst);
 	run_unwatch(inst);
 	network_publish(inst->worker);
 	inst->memory_bytes = 0;
@@ -162,6 +167,7 @@ static struct reconcile_facts facts_of(const struct winst *inst)
 		.needs_mounts = !volumes_are_mounted(inst),
 		.has_mounts = inst->may_have_volumes,
 		.is_completed = inst->record.is_completed,
+		.is_condemned = inst->life.condemned[0] != '\0',
 		.is_waiting = inst->retry || fetches(inst, inst->current.generation),
 		.is_update_waiting = inst->update_retry || fetches(inst, inst->wish.generation),
 	};

@@ -120,6 +120,7 @@ static void refresh(struct winst *inst, struct msg_deploy *deploy)
 			fields_fini(&msg_deploy_table, &inst->current);
 			fields_copy(&msg_deploy_table, deploy, &inst->current);
 			ending_reconsider(inst);
+			probes_change(inst);
 		}
 		records_save(inst);
 		network_publish(inst->worker);

@@ -165,8 +165,10 @@ static void attach_done(struct op *op)
 	}
 	inst->is_attached = true;
 	inst->link = n->link;
-	if (inst->run == RUN_ALIVE) /* an adopted one: its addresses lead to it again */
+	if (inst->run == RUN_ALIVE) { /* an adopted one: its addresses lead to it again */
 		inst->publish_after = network_publish(inst->worker);
+		probes_begin(inst);
+	}
 	winst_step_done(inst);
 }
 
@@ -326,7 +328,8 @@ static void add_own(struct worker *worker, struct net_op *n, struct map *by_name
 		const struct msg_deploy *d = inst->current.generation ? &inst->current
 								      : &inst->wish;
 		/* The mapping of a stopping service must not outlive its wish. */
-		bool is_serving = inst->run == RUN_ALIVE && !inst->is_draining;
+		bool is_serving = inst->run == RUN_ALIVE && !inst->is_draining &&
+				  inst->life.is_ready;
 
 		/* One that nobody remembers has no service. */
 		if (!d->sname || (!inst->record.is_wished && inst->run != RUN_ALIVE))
@@ -376,7 +379,7 @@ static void tell_running(struct worker *worker, uint64_t seq)
 		if (!inst->publish_after || inst->publish_after > seq)
 			continue;
 		inst->publish_after = 0;
-		if (!is_running(inst))
+		if (!is_running(inst) || !inst->life.is_ready)
 			continue;
 		winst_set_state(inst, STATE_RUNNING, "%s", "");
 		is_told = true;

@@ -26,10 +26,12 @@ struct run_record {
 	bool is_wished;
 	char namespace_ip[IPV4_STR_MAX]; /* "" until it has one */
 	uint32_t incarnation;
-	char digest[DIGEST_SIZE]; /* of the current spec's image, "" until it was had */
-	bool is_completed;        /* the current spec ran to its end and stays ended */
-	bool is_failed;           /* meaningful then: that was a failure */
-	char detail[DETAIL_MAX];  /* how it ended then */
+	uint32_t started_incarnation; /* whose startup probe has passed, 0: none */
+	uint32_t ready_incarnation;   /* that is ready by its probes, 0: none */
+	char digest[DIGEST_SIZE];     /* of the current spec's image, "" until it was had */
+	bool is_completed;            /* the current spec ran to its end and stays ended */
+	bool is_failed;               /* meaningful then: that was a failure */
+	char detail[DETAIL_MAX];      /* how it ended then */
 };
 
 /* An instance on this node. */
@@ -74,8 +76,8 @@ struct winst {
 	uint64_t publish_after; /* RUNNING is told once this publication is done; 0: it is */
 	struct timer *retry;    /* back-off after an end or failed start */
 	struct timer *update_retry;
-	unsigned failures;    /* in a row */
-	struct ending ending; /* the last one */
+	unsigned failures; /* in a row */
+	struct life life;
 	unsigned update_failures;
 	enum instance_state state; /* what is told, with detail and the rest in `told` */
 	char detail[DETAIL_MAX];

@@ -11,7 +11,7 @@ struct run_op {
 	char id[ID_SIZE];
 	uint32_t grace_ms;
 	bool is_found;
-	bool is_after_end; /* stop: of one that ended by itself */
+	bool is_after_end; /* stop: of one that ended by itself, or failed a probe */
 	struct runtime_status status;
 	char *log_path;
 	uint64_t since_ms;               /* begin of the run whose output counts */
@@ -92,7 +92,7 @@ static void start_done(struct op *op)
 	}
 	log_info("instance %s of %s started: %s, pid %d", inst->id, inst->current.sname,
 		 r->status.kind, (int)r->status.proc.pid);
-	STR_COPY(inst->ending.output, r->output);
+	STR_COPY(inst->life.ending.output, r->output);
 	winst_saw_run(inst, r->slot, &r->status);
 	if (inst->run == RUN_ALIVE) { /* it may have ended as soon as it was started */
 		/* Told as RUNNING only when its addresses lead to it. */
@@ -100,6 +100,7 @@ static void start_done(struct op *op)
 		inst->publish_after = network_publish(inst->worker);
 		if (r->given.seq != inst->worker->value_seq)
 			values_refresh(inst);
+		probes_begin(inst);
 	}
 	winst_step_done(inst);
 }
@@ -229,6 +230,17 @@ static void stop_run(struct op *op)
 		last_words_read(r->log_path, r->since_ms, r->output);
 }
 
+static void note_condemned(struct winst *inst, const char *output)
+{
+	char words[DETAIL_MAX];
+
+	STR_COPY(words, inst->life.condemned);
+	inst->life.condemned[0] = '\0';
+	STR_COPY(inst->life.ending.output, output);
+	if (inst->record.is_wished && !inst->worker->is_down)
+		ending_note_failure(inst, words);
+}
+
 static void stop_done(struct op *op)
 {
 	struct run_op *r = container_of(op, struct run_op, op);
@@ -249,7 +261,9 @@ static void stop_done(struct op *op)
 	inst->memory_bytes = 0;
 	inst->status = (struct runtime_status){ 0 };
 	network_publish(inst->worker);
-	if (r->is_after_end)
+	if (inst->life.condemned[0])
+		note_condemned(inst, r->output);
+	else if (r->is_after_end)
 		ending_output(inst, r->output);
 	winst_step_done(inst);
 }
@@ -259,7 +273,7 @@ static void stop_begin(struct winst *inst, uint32_t grace_ms)
 	struct run_op *r = run_op_new(inst, stop_run, stop_done);
 
 	r->grace_ms = grace_ms;
-	r->is_after_end = inst->run == RUN_ENDED;
+	r->is_after_end = inst->run == RUN_ENDED || inst->life.condemned[0];
 	r->given.place = inst->worker->config.secrets;
 	op_begin(inst->worker, EXECUTOR_RUNTIME, &r->op);
 }
@@ -295,9 +309,12 @@ static void terminate_done(struct op *op)
 static void drain(struct winst *inst)
 {
 	inst->is_draining = true;
+	probes_end(inst);
 	network_publish(inst->worker);
 	if (!inst->record.is_wished)
 		winst_set_state(inst, STATE_UNDEPLOYED, "stopping");
+	else if (inst->life.condemned[0])
+		winst_set_state(inst, STATE_CREATED, "%s: stopping it", inst->life.condemned);
 	else if (!inst->worker->is_down)
 		winst_set_state(inst, STATE_CREATING, "stopping the earlier version");
 }
@@ -393,7 +410,7 @@ static void inspect_done(struct op *op)
 		STR_COPY(r->status.detail, "ended, and its runtime knows nothing of it any more");
 	}
 	inst->needs_inspect = false;
-	STR_COPY(inst->ending.output, r->output);
+	STR_COPY(inst->life.ending.output, r->output);
 	winst_saw_run(inst, r->slot, &r->status);
 	if (inst->needs_inspect)
 		look_again_later(inst);

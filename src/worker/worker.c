@@ -49,7 +49,7 @@ void worker_check_ready(struct worker *worker)
 		const struct winst *inst = e->value;
 
 		if (inst->run == RUN_ALIVE && inst->record.is_wished && !inst->is_draining &&
-		    inst->state != STATE_RUNNING)
+		    inst->life.is_ready && inst->state != STATE_RUNNING)
 			return;
 	}
 	worker_tell_ready(worker, NULL);

@@ -14,6 +14,7 @@
 #include "store/store.h"
 #include "volume/volume.h"
 #include "wire/bus.h"
+#include "wire/net_probe/net_probe.h"
 #include "wire/stream.h"
 
 struct loop;
@@ -26,6 +27,14 @@ struct worker_runtime {
 
 #define WORKER_RUNTIMES_MAX 4
 
+/* How probes ask instances: the functions of wire/net_probe, or a simulation's. */
+struct prober {
+	struct net_probe *(*begin)(struct loop *loop, const struct net_probe_target *target,
+				   net_probe_fn done, void *arg);
+	struct net_probe *(*cancel)(struct net_probe *probe);
+	struct net_probe *(*free)(struct net_probe *probe);
+};
+
 /* Strings and tables are borrowed and outlive the worker. */
 struct worker_config {
 	struct loop *loop;
@@ -33,6 +42,7 @@ struct worker_config {
 	struct stream_hub *streams; /* NULL: no logs are served; outlives the worker */
 	const struct store_driver *store;
 	const char *store_where;
+	const struct prober *prober; /* NULL: by sockets */
 	const struct overlay_driver *overlay;
 	struct overlay_config overlay_config;
 	struct worker_runtime runtimes[WORKER_RUNTIMES_MAX];

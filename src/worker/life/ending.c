@@ -34,12 +34,12 @@ static void describe(struct winst *inst)
 	uint32_t limit_mib = inst->current.spec.memory_mib;
 
 	if (s->end != RUNTIME_END_OOM)
-		STR_COPY(inst->ending.words, s->detail);
+		STR_COPY(inst->life.ending.words, s->detail);
 	else if (limit_mib)
-		snprintf(inst->ending.words, sizeof(inst->ending.words),
+		snprintf(inst->life.ending.words, sizeof(inst->life.ending.words),
 			 "killed: out of memory, limit %u MiB", limit_mib);
 	else
-		snprintf(inst->ending.words, sizeof(inst->ending.words),
+		snprintf(inst->life.ending.words, sizeof(inst->life.ending.words),
 			 "killed: out of memory, without a limit of its own");
 }
 
@@ -49,9 +49,9 @@ static void note_over(struct winst *inst, bool is_failed)
 	inst->record.is_completed = true;
 	inst->record.is_failed = is_failed;
 	if (is_failed)
-		ending_format(&inst->ending, inst->record.detail);
+		ending_format(&inst->life.ending, inst->record.detail);
 	else
-		STR_COPY(inst->record.detail, inst->ending.words);
+		STR_COPY(inst->record.detail, inst->life.ending.words);
 	ending_tell_recorded(inst);
 	records_save(inst);
 }
@@ -68,9 +68,9 @@ static void note_restart(struct winst *inst, bool was_healthy)
 
 	if (was_healthy)
 		inst->failures = 0;
-	inst->ending.delay_ms = winst_back_off(inst);
-	inst->ending.n = inst->failures;
-	ending_format(&inst->ending, detail);
+	inst->life.ending.delay_ms = winst_back_off(inst);
+	inst->life.ending.n = inst->failures;
+	ending_format(&inst->life.ending, detail);
 	winst_set_state(inst, STATE_DEAD, "%s", detail);
 }
 
@@ -78,14 +78,15 @@ static void follow_policy(struct winst *inst, bool is_clean, bool was_healthy)
 {
 	enum sla_restart policy = spec_restart(&inst->current.spec);
 
-	log_info("instance %s of %s ended: %s", inst->id, inst->current.sname, inst->ending.words);
-	inst->ending.policy = NULL;
+	log_info("instance %s of %s ended: %s", inst->id, inst->current.sname,
+		 inst->life.ending.words);
+	inst->life.ending.policy = NULL;
 	switch (reconcile_ending(policy, is_clean)) {
 	case ENDING_COMPLETED:
 		note_over(inst, false);
 		return;
 	case ENDING_FAILED:
-		inst->ending.policy = sla_restart_names[policy];
+		inst->life.ending.policy = sla_restart_names[policy];
 		note_over(inst, true);
 		return;
 	case ENDING_RESTART:
@@ -109,19 +110,19 @@ void ending_note(struct winst *inst)
 
 void ending_note_failure(struct winst *inst, const char *words)
 {
-	STR_COPY(inst->ending.words, words);
-	follow_policy(inst, false, false);
+	STR_COPY(inst->life.ending.words, words);
+	follow_policy(inst, false, inst->life.was_healthy);
 }
 
 void ending_output(struct winst *inst, const char *output)
 {
-	if (!*output || str_eq(output, inst->ending.output))
+	if (!*output || str_eq(output, inst->life.ending.output))
 		return;
-	STR_COPY(inst->ending.output, output);
+	STR_COPY(inst->life.ending.output, output);
 	if (inst->state == STATE_DEAD) {
 		char detail[DETAIL_MAX];
 
-		ending_format(&inst->ending, detail);
+		ending_format(&inst->life.ending, detail);
 		winst_set_state(inst, STATE_DEAD, "%s", detail);
 	} else if (inst->state == STATE_FAILED && inst->record.is_failed) {
 		note_over(inst, true);

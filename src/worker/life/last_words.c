@@ -136,6 +136,17 @@ static void cut(char *s, size_t max)
 	memcpy(s + n, ELLIPSIS, strlen(ELLIPSIS) + 1);
 }
 
+void first_words(const char *text, char *out, size_t size)
+{
+	auto_buf struct buf line;
+
+	buf_init(&line, TAIL_MAX);
+	add_clean(&line, text, strcspn(text, "\n"));
+	auto_free char *words = without_ends(&line);
+	cut(words, size - 1);
+	str_copy(out, size, words);
+}
+
 void last_words(const char *log, size_t len, uint64_t since_ms, char out[LAST_WORDS_MAX + 1])
 {
 	auto_strv struct strv lines = { 0 };

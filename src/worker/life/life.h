@@ -6,6 +6,7 @@
 #include "model/object.h"
 
 struct winst;
+struct probing;
 
 /* Last lines of an instance's output, as they stand in a reason. */
 #define LAST_WORDS_MAX   300 /* bytes */
@@ -18,6 +19,9 @@ void last_words(const char *log, size_t len, uint64_t since_ms, char out[LAST_WO
 /* The same of the files of a log; blocks. Files that are not there are empty. */
 void last_words_read(const char *path, uint64_t since_ms, char out[LAST_WORDS_MAX + 1]);
 
+/* The first line of any text, without control characters. */
+void first_words(const char *text, char *out, size_t size);
+
 /* How an instance ended and what follows, as it is told. */
 struct ending {
 	char words[256];                 /* "exit code 3" */
@@ -26,10 +30,20 @@ struct ending {
 	unsigned n;                      /* ends in a row, this one counted */
 	uint64_t delay_ms;               /* to the next start */
 };
+/* What a worker's instance has of this folder. */
+struct life {
+	struct ending ending;       /* the last one */
+	struct probing *probing;    /* NULL: no probes go on */
+	bool is_ready;              /* gets traffic, as far as probes decide */
+	bool was_ready;             /* once in this run */
+	bool was_healthy;           /* for a while, before it was condemned */
+	char condemned[DETAIL_MAX]; /* why it is to be stopped and started again, or "" */
+};
+
 /* "exit code 3, crash loop: 7 ends in a row, next start in 12.8 s; last output: …" */
 void ending_format(const struct ending *ending, char out[DETAIL_MAX]);
 
-/* An end by itself, with its facts in inst->status and last output in inst->ending: DEAD with another
+/* An end by itself, with its facts in inst->status and last output in inst->life.ending: DEAD with another
  * start, or, by the restart policy, COMPLETED or FAILED for good. */
 void ending_note(struct winst *inst);
 /* The same for an end that we brought about because of a failure (a probe's): `words` say why. */
@@ -40,5 +54,17 @@ void ending_output(struct winst *inst, const char *output);
 void ending_reconsider(struct winst *inst);
 /* An end for good, as it was recorded, is told again. */
 void ending_tell_recorded(struct winst *inst);
+
+/* Probes of an instance. It has just been seen to run: whether it counts as ready, which one without a
+ * startup and a readiness probe is, and one that is known to have been. */
+void probes_saw_alive(struct winst *inst);
+/* It runs and can be reached: begins its probes unless they have begun. Results move inst->life.is_ready and
+ * its state, or condemn it. */
+void probes_begin(struct winst *inst);
+/* Its spec has other probes now, or none. */
+void probes_change(struct winst *inst);
+void probes_end(struct winst *inst);
+/* The same after the loop has been freed. */
+struct probing *probes_free(struct probing *probing);
 
 #endif

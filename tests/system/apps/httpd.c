@@ -1,7 +1,7 @@
 /* The container of the system tests: a web server that tells who asks, fetches pages of others, and
  * misbehaves when asked to.
  *
- *     httpd [port=N] [udp=N] [name=TEXT] [ignore-term]
+ *     httpd [port=N] [udp=N] [name=TEXT] [health=STATUS] [ignore-term]
  *
  * A thread per connection, HTTP/1.0. Every request is a line on the standard output. */
 #define _GNU_SOURCE
@@ -41,6 +41,7 @@ struct server {
 	const char *name;
 	unsigned port;
 	unsigned udp_port;
+	_Atomic unsigned health; /* status of its page, 0: it is not answered */
 	struct load load;
 };
 
@@ -262,6 +263,18 @@ static void page_file(struct request *r)
 	fclose(file);
 }
 
+static void page_health(struct request *r)
+{
+	while (!r->server->health)
+		poll(NULL, 0, LOAD_EVERY_MS);
+	r->status = (int)r->server->health;
+}
+
+static void page_set_health(struct request *r)
+{
+	r->server->health = number_of(param(r, "status"));
+}
+
 static void route(struct request *r)
 {
 	static const struct {
@@ -279,6 +292,8 @@ static void route(struct request *r)
 		{ "print", page_print },
 		{ "file", page_file },
 		{ "print-error", page_print_error },
+		{ "health", page_health },
+		{ "set-health", page_set_health },
 	};
 
 	for (size_t i = 0; i < sizeof(pages) / sizeof(*pages); i++) {
@@ -380,6 +395,8 @@ static void parse_words(struct server *server)
 			server->udp_port = number_of(*word + 4);
 		else if (strncmp(*word, "name=", 5) == 0)
 			server->name = *word + 5;
+		else if (strncmp(*word, "health=", 7) == 0)
+			server->health = number_of(*word + 7);
 		else if (strcmp(*word, "ignore-term") == 0)
 			signal(SIGTERM, SIG_IGN);
 	}
@@ -409,7 +426,11 @@ static void take(struct server *server, int listener)
 
 int main(int argc, char **argv, char **env)
 {
-	struct server server = { .argv = argv, .env = env, .name = "httpd", .port = 80 };
+	struct server server = { .argv = argv,
+				 .env = env,
+				 .name = "httpd",
+				 .port = 80,
+				 .health = 200 };
 	int on = 1;
 	pthread_t thread;
 

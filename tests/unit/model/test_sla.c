@@ -267,6 +267,62 @@ static void refuses_wrong_restarts(void **state)
 	accepts("{" NAME CODE ",'one_shot':true}");
 }
 
+static void refuses_wrong_probes(void **state)
+{
+	static const struct {
+		const char *probe;
+		const char *message;
+	} cases[] = {
+		{ "'readiness':{}",
+		  "readiness: expected exactly one of http, tcp and exec, got \"none\"" },
+		{ "'liveness':{'http':{'port':1},'tcp':{'port':2}}",
+		  "liveness: expected exactly one of http, tcp and exec, got \"more\"" },
+		{ "'liveness':{'exec':['']}", "liveness.exec: expected a command, got \"\"" },
+		{ "'liveness':{'exec':['x'],'timeout_s':61}",
+		  "liveness.timeout_s: expected at most 60 seconds for a command, got \"more\"" },
+		{ "'readiness':{'http':{'port':0}}",
+		  "readiness.http.port: expected a whole number 1..65535, got 0" },
+		{ "'readiness':{'http':{}}", "readiness.http.port: required, but missing" },
+		{ "'startup':{'http':{'port':1,'path':'x'}}",
+		  "startup.http.path: expected a path from / on, without blanks, got \"x\"" },
+		{ "'startup':{'http':{'port':1,'path':'/a b'}}",
+		  "startup.http.path: expected a path from / on, without blanks, got \"/a b\"" },
+		{ "'startup':{'http':{'port':1,'scheme':'https'}}",
+		  "startup.http.scheme: expected http, the only one that is probed by, got "
+		  "\"https\"" },
+		{ "'startup':{'http':{'port':1,'host':'a b'}}",
+		  "startup.http.host: expected a name without blanks, got \"a b\"" },
+		{ "'startup':{'http':{'port':1,'headers':['A: 1','B']}}",
+		  "startup.http.headers: expected NAME: VALUE, got \"B\"" },
+		{ "'startup':{'http':{'port':1,'headers':['A: 1\\r\\nB: 2']}}",
+		  "startup.http.headers: expected NAME: VALUE, got \"A: 1\r\nB: 2\"" },
+		{ "'liveness':{'tcp':{'port':1},'success_threshold':2}",
+		  "liveness.success_threshold: expected 1, since only readiness comes back, got "
+		  "\"2\"" },
+		{ "'liveness':{'tcp':{'port':1},'period_s':0.01}",
+		  "liveness.period_s: expected 0.1 to 86400 seconds, got \"0.01\"" },
+		{ "'liveness':{'tcp':{'port':1},'timeout_s':-1}",
+		  "liveness.timeout_s: expected 0.1 to 86400 seconds, got \"-1\"" },
+		{ "'liveness':{'tcp':{'port':1},'start_period_s':1e9}",
+		  "liveness.start_period_s: expected 0.1 to 86400 seconds, got \"1e+09\"" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		auto_free char *service = xasprintf("{" NAME CODE ",%s}", cases[i].probe);
+		auto_free char *message = xasprintf("0].%s", cases[i].message);
+
+		refuses(service, message);
+	}
+	accepts("{" NAME CODE ",'readiness':{'http':{'port':80,'path':'/a?b=c','scheme':'http',"
+		"'host':'x.org','headers':['X-A: b c','Y:']},'period_s':0.5,'timeout_s':2,"
+		"'success_threshold':2,'failure_threshold':9,'start_period_s':30}}");
+	accepts("{" NAME CODE ",'liveness':{'exec':['cat','/ok'],'timeout_s':60}}");
+	accepts(UNIKERNEL "'code':'file:/a','liveness':{'tcp':{'port':1}}}");
+	refuses(UNIKERNEL "'code':'file:/a','liveness':{'exec':['ls']}}",
+		"0].liveness.exec: expected http or tcp, since no command can be run in a "
+		"unikernel, got \"ls\"");
+}
+
 static void refuses_wrong_ports(void **state)
 {
 	refuses("{" NAME CODE ",'port':'80:x'}",
@@ -415,6 +471,7 @@ int main(void)
 		cmocka_unit_test(refuses_wrong_names),
 		cmocka_unit_test(refuses_wrong_values),
 		cmocka_unit_test(refuses_wrong_restarts),
+		cmocka_unit_test(refuses_wrong_probes),
 		cmocka_unit_test(refuses_wrong_ports),
 		cmocka_unit_test(refuses_wrong_addresses),
 		cmocka_unit_test(refuses_wrong_code),

@@ -48,6 +48,7 @@ static void what_replaces(void **state)
 	assert_false(replaces("\"grace_s\":3"));
 	assert_false(replaces("\"pull\":\"always\""));
 	assert_false(replaces("\"restart\":\"never\""));
+	assert_false(replaces("\"readiness\":{\"tcp\":{\"port\":1}}"));
 	assert_false(replaces("\"constraints\":[{\"type\":\"direct\",\"node\":\"n\"}]"));
 	assert_false(replaces("\"addresses\":{\"rr_ip\":\"10.30.0.9\"}"));
 }

@@ -163,6 +163,22 @@ static void ended_instance_is_cleared_and_started_again(void **state)
 	       "stop start none");
 }
 
+static void condemned_instance_is_stopped_and_started_again(void **state)
+{
+	struct reconcile_facts f = { .is_wished = true,
+				     .wish_generation = 1,
+				     .current_generation = 1,
+				     .fetched_generation = 1,
+				     .run_generation = 1,
+				     .run = RUN_ALIVE,
+				     .is_condemned = true,
+				     .is_attached = true };
+
+	assert_int_equal(reconcile_next(&f), ACTION_STOP);
+	f.is_condemned = false;
+	assert_int_equal(reconcile_next(&f), ACTION_NONE);
+}
+
 static void completed_instance_stays_ended_until_its_spec_changes(void **state)
 {
 	struct reconcile_facts f = { .is_wished = true,
@@ -230,6 +246,7 @@ int main(void)
 		cmocka_unit_test(old_one_is_kept_while_the_new_image_cannot_be_had),
 		cmocka_unit_test(adopted_instance_is_left_alone),
 		cmocka_unit_test(ended_instance_is_cleared_and_started_again),
+		cmocka_unit_test(condemned_instance_is_stopped_and_started_again),
 		cmocka_unit_test(completed_instance_stays_ended_until_its_spec_changes),
 		cmocka_unit_test(leftover_of_another_generation_is_stopped),
 		cmocka_unit_test(unwished_instance_leaves_nothing),

@@ -3,10 +3,15 @@
 
 #define BOOT_MS 10000000
 
+#define PROBE_MS 3
+
+static struct kit *the_kit; /* probes are given no argument of ours */
+
 int kit_setup(void **state)
 {
 	struct kit *kit = NEW(struct kit);
 
+	the_kit = kit;
 	kit->host = fake_host_new();
 	kit->disk = store_mem_new();
 	kit->network = fake_network_new();
@@ -33,6 +38,7 @@ int kit_teardown(void **state)
 	fake_host_free(kit->host);
 	store_mem_free(kit->disk);
 	fields_fini(&node_table, &kit->node);
+	map_fini(&kit->ports);
 	free(kit->told);
 	free(kit);
 	return 0;
@@ -82,6 +88,63 @@ static void on_ready(void *arg, const struct err *err)
 	kit->n_ready++;
 }
 
+struct net_probe {
+	struct timer *timer;
+	net_probe_fn done;
+	void *arg;
+	struct net_probe_answer answer;
+};
+
+static void on_probed(void *arg)
+{
+	struct net_probe *probe = arg;
+
+	probe->done(probe->arg, &probe->answer);
+	free(probe);
+}
+
+static struct net_probe *prober_begin(struct loop *loop, const struct net_probe_target *target,
+				      net_probe_fn done, void *arg)
+{
+	struct net_probe *probe = NEW(struct net_probe);
+	char ip[IPV4_STR_MAX];
+	auto_free char *address = xasprintf("%s:%u", format_ipv4(target->ip, ip), target->port);
+	unsigned status = (unsigned)(uintptr_t)map_find(&the_kit->ports, address);
+
+	the_kit->n_asked_by_probes++;
+	probe->done = done;
+	probe->arg = arg;
+	if (status == KIT_CLOSED)
+		err_set(&probe->answer.err, -ECONNREFUSED, "connect: Connection refused");
+	else if (status == KIT_SILENT)
+		err_set(&probe->answer.err, -ETIMEDOUT, "no answer within 1.0 s");
+	else if (target->request)
+		probe->answer.status = status;
+	probe->timer = timer_start(loop, status == KIT_SILENT ? target->timeout_ms : PROBE_MS,
+				   on_probed, probe);
+	return probe;
+}
+
+static struct net_probe *prober_free(struct net_probe *probe)
+{
+	free(probe);
+	return NULL;
+}
+
+static struct net_probe *prober_cancel(struct net_probe *probe)
+{
+	if (probe)
+		timer_cancel(probe->timer);
+	return prober_free(probe);
+}
+
+static const struct prober prober = { prober_begin, prober_cancel, prober_free };
+
+void kit_port(struct kit *kit, const char *address, unsigned status)
+{
+	map_set(&kit->ports, address, (void *)(uintptr_t)status);
+}
+
 static void nothing(void *arg)
 {
 }
@@ -93,6 +156,7 @@ static struct worker_config config_of(struct kit *kit)
 		.bus = kit->bus,
 		.store = &store_mem,
 		.store_where = store_mem_where(kit->disk),
+		.prober = &prober,
 		.overlay = &kit->overlay,
 		.overlay_config = { .node_id = NODE,
 				    .state_dir = fake_network_dir(kit->network),

@@ -25,6 +25,8 @@
 struct kit {
 	struct worker_config config; /* for the next boot */
 	struct overlay_driver overlay;
+	struct map ports; /* "10.18.0.2:80" → what answers a probe there */
+	unsigned n_asked_by_probes;
 	const struct runtime_driver *driver; /* NULL: the simulated host's */
 	struct fake_host *host;
 	struct store_mem *disk;
@@ -80,6 +82,12 @@ bool kit_has_told(const struct kit *kit, const char *id, const char *detail_part
 void kit_forget(struct kit *kit);
 /* Runs until the instance is in this state; fails the test after a virtual hour. */
 void kit_await(struct kit *kit, const char *id, enum instance_state state);
+
+/* What probes of an address find from now on: an HTTP status, KIT_SILENT, or KIT_CLOSED as at first. A
+ * test at a time. */
+#define KIT_CLOSED 0
+#define KIT_SILENT 1
+void kit_port(struct kit *kit, const char *address, unsigned status);
 
 /* The documents that the worker has on disk. */
 size_t kit_n_stored(struct kit *kit);
