@@ -52,6 +52,8 @@ const struct route api_routes[] = {
 	  .summary = "deletes an application with its services and instances" },
 	{ "POST", V1 "/services/{name}/scale", api_post_scale, .has_body = true,
 	  .summary = "sets the number of instances: {\"replicas\": N}" },
+	{ "POST", V1 "/restart/{name}", api_post_restart,
+	  .summary = "stops an instance, or all of a service, and starts them again in place" },
 	{ "GET", V1 "/instances/{name}/logs", api_get_logs, .query = "follow, tail, timestamps",
 	  .summary = "output of an instance as text" },
 	{ "POST", V1 "/instances/{name}/exec", api_post_exec, .has_body = true,

@@ -60,6 +60,12 @@ void api_post_scale(struct api_request *request)
 			   api_on_planned, request);
 }
 
+void api_post_restart(struct api_request *request)
+{
+	server_restart_begin(request->api->config.server, request->match.params[0], api_on_planned,
+			     request);
+}
+
 struct down_body {
 	bool is_purge;
 };

@@ -83,6 +83,7 @@ void api_put_config(struct api_request *request);
 void api_delete_config(struct api_request *request);
 void api_post_apply(struct api_request *request);
 void api_delete_app(struct api_request *request);
+void api_post_restart(struct api_request *request);
 void api_post_scale(struct api_request *request);
 void api_post_down(struct api_request *request);
 void api_post_exec(struct api_request *request);

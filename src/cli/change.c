@@ -1,4 +1,4 @@
-/* `holm apply`, `scale` and `delete`: a request, its plan, and the wait for it. */
+/* `holm apply`, `scale`, `restart` and `delete`: a request, its plan, and the wait for it. */
 #include "cli/plan.h"
 #include "cli/private.h"
 #include "cli/wait.h"
@@ -144,6 +144,24 @@ int run_scale(const struct cli_call *call)
 		const struct question question = { .method = "POST",
 						   .path = path.data,
 						   .body = body };
+
+		code = change_make(&change, &question);
+	}
+	remote_close(&change.remote);
+	return code;
+}
+
+int run_restart(const struct cli_call *call)
+{
+	struct change change;
+	auto_buf struct buf path;
+
+	buf_init(&path, URL_BYTES_MAX);
+	buf_add_str(&path, "/api/v1/restart/");
+	url_add(&path, call->args[0]);
+	int code = change_begin(call, &change);
+	if (code == CLI_OK) {
+		const struct question question = { .method = "POST", .path = path.data };
 
 		code = change_make(&change, &question);
 	}

@@ -179,6 +179,20 @@ static const struct cli_command commands[] = {
 		.run = run_scale,
 	},
 	{
+		.name = "restart",
+		.args = "INSTANCE|SERVICE",
+		.summary = "stop an instance, or all of a service, and start them again",
+		.details =
+			"Numbers and addresses stay. What had ended for good, by its restart policy, runs\n"
+			"again. INSTANCE and SERVICE are named as for `holm logs` and `holm scale`; the\n"
+			"instances of a service are restarted all at once.\n",
+		.options = wait_options,
+		.n_options = ARRAY_LEN(wait_options),
+		.min_args = 1,
+		.max_args = 1,
+		.run = run_restart,
+	},
+	{
 		.name = "delete",
 		.args = "app NAME",
 		.summary = "delete an application and all its instances",

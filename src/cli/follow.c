@@ -37,6 +37,8 @@ void follow_init(struct follow *follow, const struct plan_view *plan)
 	for (size_t i = 0; i < plan->n_items; i++) {
 		const struct plan_item_view *item = &plan->items[i];
 
+		if (str_eq(item->action, "restart"))
+			map_set(&follow->restarted, item->name, follow);
 		if (str_eq(item->kind, "service"))
 			add_service(follow, item->name)->is_replaced = str_eq(item->action,
 									      "replace");
@@ -60,6 +62,7 @@ void follow_fini(struct follow *follow)
 	map_for_each(&follow->services, i, e)
 		free(e->value);
 	map_fini(&follow->instances);
+	map_fini(&follow->restarted);
 	map_fini(&follow->services);
 	map_fini(&follow->service_ids);
 }
@@ -75,6 +78,8 @@ static struct followed *find_or_add(struct follow *follow, const struct instance
 	f = NEW(struct followed);
 	STR_COPY(f->id, view->id);
 	f->label = xasprintf("%s.%u", view->service, view->number);
+	auto_free char *name = xasprintf("%s.%u", service, view->number);
+	f->is_restarted = map_find(&follow->restarted, name);
 	f->service = TAKE(service);
 	f->state = xstrdup("");
 	f->reason = xstrdup("");
@@ -86,8 +91,10 @@ void follow_before(struct follow *follow, const struct instance_view *view)
 {
 	struct followed *f = find_or_add(follow, view);
 
-	if (f && !f->before)
-		f->before = standing_of(view);
+	if (!f || f->before)
+		return;
+	f->before = standing_of(view);
+	f->incarnation_before = view->incarnation;
 }
 
 void follow_list_begin(struct follow *follow)
@@ -228,7 +235,7 @@ enum follow_verdict follow_verdict_of(const struct follow *follow, const struct 
 
 	if (f->is_gone)
 		return FOLLOW_GOOD;
-	if (f->is_removed)
+	if (f->is_removed || (f->is_restarted && f->incarnation <= f->incarnation_before))
 		return FOLLOW_PENDING;
 	if (f->is_update_failed)
 		return is_news(follow, f) ? FOLLOW_FAILED : FOLLOW_PENDING;

@@ -21,16 +21,19 @@ struct followed {
 	uint32_t generation;
 	uint32_t wished_generation;
 	uint32_t incarnation;
+	uint32_t incarnation_before; /* the request */
 	uint32_t ends;
 	bool is_seen;    /* told since the last reset */
 	bool is_changed; /* it stands otherwise than before */
 	bool is_removed; /* to go */
 	bool is_gone;
 	bool is_update_failed;
+	bool is_restarted; /* by the request */
 };
 
 struct follow {
 	struct map instances;   /* id → struct followed, in order of appearance */
+	struct map restarted;   /* full names of instances that the request restarts */
 	struct map services;    /* full name → struct followed_service */
 	struct map service_ids; /* id → the same */
 };

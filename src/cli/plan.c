@@ -12,6 +12,7 @@ static const struct {
 	{ "create", "+", STYLE_GOOD },  { "update", "~", STYLE_BUSY },
 	{ "replace", "~", STYLE_BUSY }, { "scale", "~", STYLE_BUSY },
 	{ "delete", "-", STYLE_BAD },   { "unchanged", " ", STYLE_DIM },
+	{ "restart", "~", STYLE_BUSY },
 };
 
 bool plan_has_changes(const struct plan_view *plan)

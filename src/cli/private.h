@@ -61,6 +61,7 @@ int run_get(const struct cli_call *call);
 int run_exec(const struct cli_call *call);
 int run_logs(const struct cli_call *call);
 int run_delete(const struct cli_call *call);
+int run_restart(const struct cli_call *call);
 int run_scale(const struct cli_call *call);
 int run_down(const struct cli_call *call);
 int run_image_ls(const struct cli_call *call);

@@ -19,6 +19,7 @@ static const struct field deploy_fields[] = {
 	S(sname, "job_name", F_STR, .flags = F_REQUIRED),
 	S(instance_number, "instance_number", F_U32, .flags = F_REQUIRED),
 	S(generation, "generation", F_U32),
+	S(restarts, "restarts", F_U32, .flags = F_OMIT_EMPTY),
 	S(revision, "revision", F_U64),
 	S(rr_ip, "RR_ip", F_STR),
 	S(instance_ip, "instance_ip", F_STR),

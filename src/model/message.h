@@ -34,6 +34,7 @@ struct msg_deploy {
 	char *sname; /* app.appns.service.servicens */
 	uint32_t instance_number;
 	uint32_t generation;
+	uint32_t restarts; /* asked for so far: fewer done means one more to do */
 	uint64_t revision; /* of the node's wish; 0 inside a sync */
 	char *rr_ip;
 	char *instance_ip;

@@ -40,6 +40,7 @@ static const struct field instance_fields[] = {
 	S(instance_ip, "instance_ip", F_STR, .flags = F_OMIT_EMPTY),
 	S(memory_mib, "memory_mib", F_U32),
 	S(cpu_millis, "cpu_millis", F_U32),
+	S(restarts, "restarts", F_U32, .flags = F_OMIT_EMPTY),
 	S(is_removed, "is_removed", F_BOOL, .flags = F_OMIT_EMPTY),
 	S(created_ms, "created_ms", F_U64),
 };

@@ -52,6 +52,7 @@ struct instance {
 	char *instance_ip;     /* its own address in the service pool */
 	uint32_t memory_mib;   /* reserved on the node */
 	uint32_t cpu_millis;   /* the same */
+	uint32_t restarts;     /* that somebody asked for */
 	bool is_removed;       /* deleted by its owner; kept until its node has stopped it */
 	uint64_t created_ms;
 };

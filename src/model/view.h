@@ -105,8 +105,8 @@ struct node_view {
 
 /* Answer to apply, delete and scale. */
 struct plan_item_view {
-	char *action; /* create, update, replace, scale, delete, unchanged */
-	char *kind;   /* app, service */
+	char *action; /* create, update, replace, scale, restart, delete, unchanged */
+	char *kind;   /* app, service, instance */
 	char *name;
 	char *detail; /* "memory: 100 → 200", "replicas: 1 → 3", "" */
 };

@@ -7,7 +7,7 @@ static const char *const names[] = {
 	[ACTION_NONE] = "none",       [ACTION_FETCH] = "fetch",   [ACTION_REFETCH] = "refetch",
 	[ACTION_ADVANCE] = "advance", [ACTION_ATTACH] = "attach", [ACTION_MOUNT] = "mount",
 	[ACTION_START] = "start",     [ACTION_STOP] = "stop",     [ACTION_DETACH] = "detach",
-	[ACTION_UNMOUNT] = "unmount", [ACTION_FORGET] = "forget",
+	[ACTION_UNMOUNT] = "unmount", [ACTION_FORGET] = "forget", [ACTION_RENEW] = "renew",
 };
 static_assert(ARRAY_LEN(names) == ACTION_N, "a name per action");
 
@@ -46,10 +46,13 @@ static enum reconcile_action keep(const struct reconcile_facts *f)
 	if (f->run == RUN_ENDED)
 		return ACTION_STOP;
 	if (f->run == RUN_ALIVE) {
-		if (f->run_generation != f->current_generation || f->is_condemned)
+		if (f->run_generation != f->current_generation || f->is_condemned ||
+		    f->is_restart_wished)
 			return ACTION_STOP;
 		return f->is_attached ? ACTION_NONE : ACTION_ATTACH;
 	}
+	if (f->is_restart_wished)
+		return ACTION_RENEW;
 	if (f->is_completed)
 		return put_away(f);
 	if (f->is_waiting)

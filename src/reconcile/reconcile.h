@@ -24,8 +24,9 @@ struct reconcile_facts {
 	bool needs_mounts; /* its volumes are not known to be mounted as the current spec wants */
 	bool has_mounts;   /* some may be mounted, right or not */
 	bool is_completed; /* current generation ran to its end and is to stay ended */
-	bool is_condemned; /* it runs, and is to be stopped because a probe says so */
-	bool is_waiting;   /* back-off after an end or a failed start */
+	bool is_restart_wished; /* somebody asked for one that was not made yet */
+	bool is_condemned;      /* it runs, and is to be stopped because a probe says so */
+	bool is_waiting;        /* back-off after an end or a failed start */
 	bool is_update_waiting; /* back-off after the wish's image could not be had */
 };
 
@@ -34,6 +35,7 @@ enum reconcile_action {
 	ACTION_FETCH,   /* image of the wish's generation */
 	ACTION_REFETCH, /* image of the current generation: it runs by an older spec than the wish */
 	ACTION_ADVANCE, /* the wish's spec becomes the current one */
+	ACTION_RENEW, /* the restart that was asked for counts as made; what ended for good is to run */
 	ACTION_ATTACH,
 	ACTION_MOUNT,
 	ACTION_START,

@@ -25,6 +25,7 @@ static bool fill_deploy(const struct server *server, const struct instance *inst
 		.sname = service->name,
 		.instance_number = inst->number,
 		.generation = service->generation,
+		.restarts = inst->restarts,
 		.rr_ip = service->rr_ip,
 		.instance_ip = inst->instance_ip,
 		.spec = service->spec,

@@ -52,6 +52,9 @@ void server_delete_app_begin(struct server *server, const char *name, server_don
 /* `name`: app.appns.service.servicens, service.servicens or service where unique, or id. */
 void server_scale_begin(struct server *server, const char *name, uint32_t replicas,
 			server_done_fn done, void *arg);
+/* An instance (see server_find_instance()), or all instances of a service (named as above): stopped and
+ * started again on their nodes, under the same numbers and addresses. */
+void server_restart_begin(struct server *server, const char *name, server_done_fn done, void *arg);
 
 /* Secrets and configuration objects. */
 struct server_value {

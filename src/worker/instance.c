@@ -167,6 +167,7 @@ static struct reconcile_facts facts_of(const struct winst *inst)
 		.needs_mounts = !volumes_are_mounted(inst),
 		.has_mounts = inst->may_have_volumes,
 		.is_completed = inst->record.is_completed,
+		.is_restart_wished = inst->wish.restarts != inst->record.restarts,
 		.is_condemned = inst->life.condemned[0] != '\0',
 		.is_waiting = inst->retry || fetches(inst, inst->current.generation),
 		.is_update_waiting = inst->update_retry || fetches(inst, inst->wish.generation),
@@ -178,6 +179,18 @@ static bool is_same_kind(const struct msg_deploy *a, const struct msg_deploy *b)
 	return spec_is_unikernel(&a->spec) == spec_is_unikernel(&b->spec);
 }
 
+/* It is to run, whatever its past. */
+static void renew(struct winst *inst)
+{
+	inst->record.restarts = inst->wish.restarts;
+	inst->record.is_completed = false;
+	inst->record.is_failed = false;
+	inst->failures = 0;
+	inst->retry = timer_cancel(inst->retry);
+	records_save(inst);
+	winst_step_done(inst);
+}
+
 static void advance(struct winst *inst)
 {
 	/* A container's link is no unikernel's: it is made anew under the same address. */
@@ -187,15 +200,10 @@ static void advance(struct winst *inst)
 	fields_fini(&msg_deploy_table, &inst->current);
 	fields_copy(&msg_deploy_table, &inst->wish, &inst->current);
 	STR_COPY(inst->record.digest, inst->digest);
-	inst->record.is_completed = false;
-	inst->record.is_failed = false;
 	inst->update_error[0] = '\0';
-	inst->failures = 0;
 	inst->update_failures = 0;
-	inst->retry = timer_cancel(inst->retry);
-	records_save(inst);
 	values_prune(inst->worker);
-	winst_step_done(inst);
+	renew(inst);
 }
 
 static void forget(struct winst *inst)
@@ -221,6 +229,9 @@ static void carry_out(struct winst *inst, enum reconcile_action action)
 		return;
 	case ACTION_ADVANCE:
 		advance(inst);
+		return;
+	case ACTION_RENEW:
+		renew(inst);
 		return;
 	case ACTION_ATTACH:
 		network_attach(inst);
@@ -272,6 +283,7 @@ static bool can_begin(const struct winst *inst, enum reconcile_action action)
 		return worker->is_probed && !has_pending_runtime(inst);
 	case ACTION_NONE:
 	case ACTION_ADVANCE:
+	case ACTION_RENEW:
 	case ACTION_STOP:
 	case ACTION_DETACH:
 	case ACTION_MOUNT:

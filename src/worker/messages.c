@@ -113,6 +113,8 @@ void messages_report(struct winst *inst)
 /* The same generation: what differs needs no other run (a port mapping, say). */
 static void refresh(struct winst *inst, struct msg_deploy *deploy)
 {
+	if (inst->wish.restarts != deploy->restarts) /* no time to wait */
+		inst->update_retry = timer_cancel(inst->update_retry);
 	if (!fields_equal(&msg_deploy_table, &inst->wish, deploy)) {
 		fields_fini(&msg_deploy_table, &inst->wish);
 		fields_copy(&msg_deploy_table, deploy, &inst->wish);

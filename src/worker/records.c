@@ -14,6 +14,7 @@ static const struct field record_fields[] = {
 	  .size = IPV4_STR_MAX },
 	{ "incarnation", F_U32, 0, offsetof(struct run_record, incarnation) },
 	{ "digest", F_CHARS, 0, offsetof(struct run_record, digest), .size = DIGEST_SIZE },
+	{ "restarts", F_U32, 0, offsetof(struct run_record, restarts) },
 	{ "started_incarnation", F_U32, 0, offsetof(struct run_record, started_incarnation) },
 	{ "ready_incarnation", F_U32, 0, offsetof(struct run_record, ready_incarnation) },
 	{ "is_completed", F_BOOL, 0, offsetof(struct run_record, is_completed) },

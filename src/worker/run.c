@@ -316,7 +316,10 @@ static void drain(struct winst *inst)
 	else if (inst->life.condemned[0])
 		winst_set_state(inst, STATE_CREATED, "%s: stopping it", inst->life.condemned);
 	else if (!inst->worker->is_down)
-		winst_set_state(inst, STATE_CREATING, "stopping the earlier version");
+		winst_set_state(inst, STATE_CREATING,
+				inst->status.generation == inst->wish.generation
+					? "stopping it for a restart"
+					: "stopping the earlier version");
 }
 
 /* One that holds nothing of it as far as it tells, and so need not be probed. */

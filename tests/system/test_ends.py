@@ -227,3 +227,31 @@ def test_out_of_memory_is_told(host, images):
         host.end_instance(before["address"], "alloc?mib=200")
         told = events.wait_state("DEAD", "box")["reason"]
     assert told.startswith("killed: out of memory, limit 64 MiB, next start in"), told
+
+
+def test_restart_in_place(host, images):
+    zero, one = host.deploy(box(images, replicas=2, port="9080:80"))
+    host.holm("restart", "box.1", "--wait")
+    after = host.instances()
+    assert after[0]["pid"] == zero["pid"]
+    assert after[1]["pid"] != one["pid"] and after[1]["incarnation"] == one["incarnation"] + 1
+    assert (after[1]["number"], after[1]["address"]) == (1, one["address"])
+    host.holm("restart", "box", "--wait")
+    assert [v["incarnation"] for v in host.instances()] == [2, 3]
+    assert host.run("restart", "nothing").returncode != OK
+
+
+def test_restart_of_what_had_ended(host, images):
+    host.apply(box(images, restart="never", cmd=["/bin/sh", "-c", "exit 3"]))
+    host.wait_instance("box", lambda v: v["state"] == "FAILED", "has ended")
+    host.run("restart", "box.0", "--wait")
+    view = host.wait_instance("box", lambda v: v["state"] == "FAILED" and v["incarnation"] == 2,
+                              "has ended a second time")
+    assert "exit code 3" in view["reason"]
+
+
+def test_restart_of_a_unikernel(host, images):
+    before = host.deploy(web(images))[0]
+    host.holm("restart", "web", "--wait")
+    after = host.instance("web")
+    assert after["pid"] != before["pid"] and after["address"] == before["address"]

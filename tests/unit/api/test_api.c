@@ -145,6 +145,14 @@ static void applies_scales_and_deletes(void **state)
 	world_ask(*state, &ask, 200);
 	assert_int_equal(count(*state, V1 "/instances?app=hybrid.demo"), 4);
 
+	ask.path = V1 "/restart/client.demo";
+	ask.body = NULL;
+	world_ask(*state, &ask, 200);
+	auto_(json_free) struct json *plan = parsed(&ask);
+	assert_int_equal(json_count(json_get(plan, "items")), 3);
+	ask.path = V1 "/restart/client.demo.0";
+	world_ask(*state, &ask, 200);
+
 	ask.method = "DELETE";
 	ask.path = V1 "/apps/hybrid.demo";
 	ask.body = NULL;
@@ -165,6 +173,9 @@ static void what_is_refused_is_told(void **state)
 	assert_non_null(strstr(ask.response.body, "replicas"));
 	ask.body = "{\"replicas\":1001}";
 	world_ask(*state, &ask, 400);
+	ask.path = V1 "/restart/nothing.1";
+	ask.body = NULL;
+	world_ask(*state, &ask, 404);
 	ask.method = "DELETE";
 	ask.path = V1 "/apps/nothing.demo";
 	ask.body = NULL;

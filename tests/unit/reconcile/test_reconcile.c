@@ -23,6 +23,11 @@ static void carry_out(struct reconcile_facts *f, enum reconcile_action action)
 		f->current_generation = f->wish_generation;
 		f->is_completed = false;
 		break;
+	case ACTION_RENEW:
+		f->is_restart_wished = false;
+		f->is_completed = false;
+		f->is_waiting = false;
+		break;
 	case ACTION_ATTACH:
 		f->is_attached = true;
 		break;
@@ -179,6 +184,27 @@ static void condemned_instance_is_stopped_and_started_again(void **state)
 	assert_int_equal(reconcile_next(&f), ACTION_NONE);
 }
 
+static void restart_that_somebody_asked_for(void **state)
+{
+	struct reconcile_facts f = { .is_wished = true,
+				     .wish_generation = 1,
+				     .current_generation = 1,
+				     .fetched_generation = 1,
+				     .run_generation = 1,
+				     .run = RUN_ALIVE,
+				     .is_restart_wished = true,
+				     .is_attached = true };
+
+	follow(f, "stop renew start none");
+	f.run = RUN_ABSENT;
+	f.is_completed = true;
+	f.is_attached = false;
+	follow(f, "renew attach start none");
+	f.is_completed = false;
+	f.is_waiting = true;
+	follow(f, "renew attach start none");
+}
+
 static void completed_instance_stays_ended_until_its_spec_changes(void **state)
 {
 	struct reconcile_facts f = { .is_wished = true,
@@ -247,6 +273,7 @@ int main(void)
 		cmocka_unit_test(adopted_instance_is_left_alone),
 		cmocka_unit_test(ended_instance_is_cleared_and_started_again),
 		cmocka_unit_test(condemned_instance_is_stopped_and_started_again),
+		cmocka_unit_test(restart_that_somebody_asked_for),
 		cmocka_unit_test(completed_instance_stays_ended_until_its_spec_changes),
 		cmocka_unit_test(leftover_of_another_generation_is_stopped),
 		cmocka_unit_test(unwished_instance_leaves_nothing),

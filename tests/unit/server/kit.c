@@ -189,6 +189,13 @@ int kit_scale(struct kit *kit, const char *service, uint32_t replicas)
 	return wait_answer(kit);
 }
 
+int kit_restart(struct kit *kit, const char *name)
+{
+	kit->is_answered = false;
+	server_restart_begin(kit->server, name, on_answer, kit);
+	return wait_answer(kit);
+}
+
 int kit_delete(struct kit *kit, const char *app)
 {
 	kit->is_answered = false;

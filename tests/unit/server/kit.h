@@ -60,6 +60,7 @@ void kit_report(struct kit *kit, const char *node_id, const char *instance_id,
 int kit_apply(struct kit *kit, const char *descriptor);
 int kit_plan(struct kit *kit, const char *descriptor); /* a dry run */
 int kit_scale(struct kit *kit, const char *service, uint32_t replicas);
+int kit_restart(struct kit *kit, const char *name);
 int kit_delete(struct kit *kit, const char *app);
 /* Fails the test unless it was accepted. */
 void kit_must_apply(struct kit *kit, const char *descriptor);

@@ -67,7 +67,8 @@ struct wish {
 	const char *id;
 	uint32_t generation; /* 0: 1 */
 	uint64_t revision;   /* 0: the next */
-	const char *spec;    /* members, each begun by a comma, or NULL */
+	uint32_t restarts;
+	const char *spec; /* members, each begun by a comma, or NULL */
 };
 void kit_deploy(struct kit *kit, const struct wish *wish);
 void kit_delete(struct kit *kit, const char *id);

@@ -104,6 +104,51 @@ static void another_policy_starts_it_again(void **state)
 	kit_await(kit, ID_1, STATE_RUNNING);
 }
 
+static void somebody_restarts_what_runs(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_deploy(kit, &(struct wish){ .id = ID_1 });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	for (unsigned steps = 0; steps < 30; steps++) {
+		kit_deploy(kit, &(struct wish){ .id = ID_1, .restarts = steps + 1 });
+		for (unsigned i = 0; i < steps; i++)
+			loop_sim_step(kit->loop);
+		kit_crash(kit);
+		kit_boot(kit);
+		kit_sync(kit, &(struct wish){ .id = ID_1, .restarts = steps + 1 }, 1);
+		kit_run(kit, 20000);
+		assert_int_equal(kit_status(kit, ID_1)->state, STATE_RUNNING);
+		assert_string_equal(kit_status(kit, ID_1)->namespace_ip, "10.18.0.2");
+		/* Once, however often it is told and whenever holm is killed. */
+		assert_int_equal(kit_status(kit, ID_1)->incarnation, steps + 2);
+	}
+	assert_true(kit_has_told(kit, ID_1, "stopping it for a restart"));
+}
+
+static void somebody_restarts_what_had_ended(void **state)
+{
+	struct kit *kit = *state;
+
+	run_and_end(kit, &(struct wish){ .id = ID_1, .spec = NEVER }, RUNTIME_END_ERROR);
+	kit_await(kit, ID_1, STATE_FAILED);
+	kit_run(kit, 5000);
+	kit_deploy(kit, &(struct wish){ .id = ID_1, .spec = NEVER, .restarts = 1 });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	fake_host_end(kit->host, ID_1, RUNTIME_END_CLEAN);
+	kit_await(kit, ID_1, STATE_COMPLETED);
+	kit_run(kit, 60000);
+	assert_int_equal(kit_status(kit, ID_1)->incarnation, 2);
+	/* It does not wait for the back-off either. */
+	fake_host_fail_starts(kit->host, 10);
+	kit_deploy(kit, &(struct wish){ .id = ID_1, .spec = NEVER, .restarts = 2 });
+	kit_run(kit, 60000);
+	fake_host_fail_starts(kit->host, 0);
+	kit_deploy(kit, &(struct wish){ .id = ID_1, .spec = NEVER, .restarts = 3 });
+	kit_run(kit, 500);
+	assert_int_equal(kit_status(kit, ID_1)->state, STATE_RUNNING);
+}
+
 static void a_full_disk_at_the_end(void **state)
 {
 	struct kit *kit = *state;
@@ -231,6 +276,8 @@ int main(void)
 		KIT_TEST(only_failures_are_started_again),
 		KIT_TEST(an_end_that_nobody_saw_counts_too),
 		KIT_TEST(another_policy_starts_it_again),
+		KIT_TEST(somebody_restarts_what_runs),
+		KIT_TEST(somebody_restarts_what_had_ended),
 		KIT_TEST(a_full_disk_at_the_end),
 		KIT_TEST(a_loop_tells_count_next_try_and_output),
 		KIT_TEST(memory_as_the_cause_is_told),
