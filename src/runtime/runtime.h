@@ -118,6 +118,7 @@ void runtime_list_fini(struct runtime_list *list);
 struct runtime_stats {
 	uint64_t memory_bytes;
 	uint64_t cpu_ns;
+	uint64_t oom_kills; /* processes of it that the kernel killed for memory, since its start */
 };
 
 /* What a probe found. Absent is silent (nothing named); broken is named with a reason. */
@@ -228,5 +229,7 @@ const char *fake_host_dir(struct fake_host *host); /* to be passed as data_dir *
 void fake_host_fail_starts(struct fake_host *host, unsigned n);
 void fake_host_hide_images(struct fake_host *host, const char *part);
 void fake_host_end(struct fake_host *host, const char *instance_id, enum runtime_end end);
+/* One of its processes is killed for memory; it goes on. */
+void fake_host_oom(struct fake_host *host, const char *instance_id);
 
 #endif

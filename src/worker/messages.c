@@ -77,6 +77,8 @@ static void fill_detail(const struct winst *inst, struct instance_status *s)
 		STR_COPY(s->detail, inst->update_error);
 	else if (inst->fetching_generation && state_is_alive(s->state))
 		STR_COPY(s->detail, "fetching the new version");
+	else if (s->state == STATE_RUNNING && !inst->detail[0])
+		ending_format_kills(inst, s->detail);
 	else
 		STR_COPY(s->detail, inst->detail);
 }

@@ -6,6 +6,8 @@
 struct stats_item {
 	struct runtime_slot slot;
 	struct instance_stats stats;
+	uint64_t oom_kills;
+	uint32_t incarnation;
 	bool is_known;
 };
 
@@ -35,7 +37,16 @@ static void stats_run(struct op *op)
 		item->is_known = true;
 		item->stats.memory_bytes = now.memory_bytes;
 		item->stats.cpu_ns = now.cpu_ns;
+		item->oom_kills = now.oom_kills;
 	}
+}
+
+static void note_kills(struct worker *worker, const struct stats_item *item)
+{
+	struct winst *inst = map_find(&worker->instances, item->stats.instance_id);
+
+	if (inst && inst->run == RUN_ALIVE && inst->status.incarnation == item->incarnation)
+		ending_note_kills(inst, item->oom_kills);
 }
 
 static void stats_done(struct op *op)
@@ -44,9 +55,12 @@ static void stats_done(struct op *op)
 	struct msg_resources message = { 0 };
 
 	op->worker->is_measuring = false;
-	for (size_t i = 0; i < s->n; i++)
-		if (s->items[i].is_known)
-			*ARRAY_ADD(message.instances, message.n_instances) = s->items[i].stats;
+	for (size_t i = 0; i < s->n; i++) {
+		if (!s->items[i].is_known)
+			continue;
+		*ARRAY_ADD(message.instances, message.n_instances) = s->items[i].stats;
+		note_kills(op->worker, &s->items[i]);
+	}
 	messages_resources(op->worker, &message);
 	free(message.instances);
 }
@@ -92,6 +106,7 @@ void stats_begin(struct worker *worker)
 		struct stats_item *item = ARRAY_ADD(s->items, s->n);
 		item->slot = *inst->slot;
 		STR_COPY(item->stats.instance_id, inst->id);
+		item->incarnation = inst->status.incarnation;
 	}
 	op_begin(worker, EXECUTOR_RUNTIME, &s->op);
 }

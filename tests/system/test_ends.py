@@ -255,3 +255,13 @@ def test_restart_of_a_unikernel(host, images):
     host.holm("restart", "web", "--wait")
     after = host.instance("web")
     assert after["pid"] != before["pid"] and after["address"] == before["address"]
+
+
+def test_a_child_that_is_killed_for_memory_is_told(host, images):
+    """The first process lives on: nothing ends, and still somebody should know."""
+    eats = "while :; do dd if=/dev/zero of=/dev/null bs=200M count=1; sleep 5; done"
+    host.deploy(box(images, memory=64, cmd=["/bin/sh", "-c", eats]))
+    view = host.wait_instance("box", lambda v: "killed" in v["reason"], "tells of the killed one")
+    assert view["state"] == "RUNNING" and view["incarnation"] == 1
+    assert re.fullmatch(r"\d+ of its processes (was|were) killed: out of memory, limit 64 MiB",
+                        view["reason"])

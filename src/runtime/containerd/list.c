@@ -198,6 +198,8 @@ int container_stats(void *state, const char *instance_id, struct runtime_stats *
 		return err_wrap(err, "measure container %s", instance_id);
 	if (output_tend(d, instance_id, &ignored) < 0)
 		log_debug("%s", ignored.msg);
-	*ret = (struct runtime_stats){ .memory_bytes = stats.memory_bytes, .cpu_ns = stats.cpu_ns };
+	*ret = (struct runtime_stats){ .memory_bytes = stats.memory_bytes,
+				       .cpu_ns = stats.cpu_ns,
+				       .oom_kills = stats.oom_kills };
 	return 0;
 }

@@ -11,6 +11,7 @@
 
 struct fake_instance {
 	struct runtime_status status;
+	unsigned oom_kills;
 	unsigned running; /* starts without an end: never more than 1 */
 };
 
@@ -94,6 +95,15 @@ void fake_host_end(struct fake_host *host, const char *instance_id, enum runtime
 		snprintf(inst->status.detail, sizeof(inst->status.detail), "exit code %d",
 			 inst->status.exit_code);
 	}
+	unlock(host);
+}
+
+void fake_host_oom(struct fake_host *host, const char *instance_id)
+{
+	lock(host);
+	struct fake_instance *inst = map_find(&host->instances, instance_id);
+	if (inst)
+		inst->oom_kills++;
 	unlock(host);
 }
 
@@ -218,7 +228,14 @@ static int fake_list(void *state, const char *instance_id, struct runtime_list *
 static int fake_stats(void *state, const char *instance_id, struct runtime_stats *ret,
 		      struct err *err)
 {
+	struct fake_host *host = state;
+
 	*ret = (struct runtime_stats){ .memory_bytes = 1 << 20 };
+	lock(host);
+	const struct fake_instance *inst = map_find(&host->instances, instance_id);
+	if (inst)
+		ret->oom_kills = inst->oom_kills;
+	unlock(host);
 	return 0;
 }
 

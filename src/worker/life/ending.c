@@ -137,3 +137,29 @@ void ending_reconsider(struct winst *inst)
 	if (inst->record.is_completed && reconcile_ending(policy, is_clean) == ENDING_RESTART)
 		inst->record.is_completed = inst->record.is_failed = false;
 }
+
+void ending_format_kills(const struct winst *inst, char out[DETAIL_MAX])
+{
+	uint64_t n = inst->life.oom_kills;
+	uint32_t limit_mib = inst->current.spec.memory_mib;
+	char limit[32] = "";
+
+	if (limit_mib)
+		snprintf(limit, sizeof(limit), ", limit %u MiB", limit_mib);
+	out[0] = '\0';
+	if (n)
+		snprintf(out, DETAIL_MAX, "%llu of its processes %s killed: out of memory%s",
+			 (unsigned long long)n, n == 1 ? "was" : "were", limit);
+}
+
+void ending_note_kills(struct winst *inst, uint64_t oom_kills)
+{
+	char words[DETAIL_MAX];
+
+	if (oom_kills <= inst->life.oom_kills)
+		return;
+	inst->life.oom_kills = oom_kills;
+	ending_format_kills(inst, words);
+	log_warning("instance %s of %s: %s", inst->id, inst->current.sname, words);
+	messages_report(inst);
+}

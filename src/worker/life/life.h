@@ -37,6 +37,7 @@ struct life {
 	bool is_ready;              /* gets traffic, as far as probes decide */
 	bool was_ready;             /* once in this run */
 	bool was_healthy;           /* for a while, before it was condemned */
+	uint64_t oom_kills;         /* of its processes in this run, while it goes on */
 	char condemned[DETAIL_MAX]; /* why it is to be stopped and started again, or "" */
 };
 
@@ -50,6 +51,10 @@ void ending_note(struct winst *inst);
 void ending_note_failure(struct winst *inst, const char *words);
 /* More of its output than was known at first. */
 void ending_output(struct winst *inst, const char *output);
+/* So many of its processes were killed for memory, and it goes on: told if that is news. */
+void ending_note_kills(struct winst *inst, uint64_t oom_kills);
+/* The words for that, "" if there were none. */
+void ending_format_kills(const struct winst *inst, char out[DETAIL_MAX]);
 /* The restart policy may be another now: one that ended for good may be started again. */
 void ending_reconsider(struct winst *inst);
 /* An end for good, as it was recorded, is told again. */

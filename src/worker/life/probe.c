@@ -322,6 +322,7 @@ void probes_saw_alive(struct winst *inst)
 	inst->life.is_ready = !is_gated(&inst->current.spec) ||
 			      inst->record.ready_incarnation == inst->status.incarnation;
 	inst->life.was_ready = inst->life.is_ready;
+	inst->life.oom_kills = 0;
 }
 
 void probes_begin(struct winst *inst)

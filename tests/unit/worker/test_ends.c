@@ -192,6 +192,27 @@ static void memory_as_the_cause_is_told(void **state)
 			       "killed: out of memory, limit 64 MiB, next start in "));
 }
 
+static void a_child_that_is_killed_for_memory_is_told(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_deploy(kit, &(struct wish){ .id = ID_1, .spec = ",\"memory\":64" });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	fake_host_oom(kit->host, ID_1);
+	kit_run(kit, 10000);
+	assert_int_equal(kit_status(kit, ID_1)->state, STATE_RUNNING);
+	assert_string_equal(kit_status(kit, ID_1)->detail,
+			    "1 of its processes was killed: out of memory, limit 64 MiB");
+	kit_forget(kit);
+	kit_run(kit, 60000);
+	assert_int_equal(kit->n_told, 0);
+	fake_host_end(kit->host, ID_1, RUNTIME_END_ERROR);
+	kit_await(kit, ID_1, STATE_DEAD);
+	kit_await(kit, ID_1, STATE_RUNNING);
+	kit_run(kit, 10000);
+	assert_string_equal(kit_status(kit, ID_1)->detail, "");
+}
+
 static void a_reason_fits_its_place(void **state)
 {
 	struct ending ending = { .n = 7, .delay_ms = 12800 };
@@ -281,6 +302,7 @@ int main(void)
 		KIT_TEST(a_full_disk_at_the_end),
 		KIT_TEST(a_loop_tells_count_next_try_and_output),
 		KIT_TEST(memory_as_the_cause_is_told),
+		KIT_TEST(a_child_that_is_killed_for_memory_is_told),
 		cmocka_unit_test(a_reason_fits_its_place),
 		cmocka_unit_test(last_lines_of_a_log),
 		cmocka_unit_test(last_lines_are_bounded),
