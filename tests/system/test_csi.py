@@ -63,6 +63,7 @@ def delete(host):
 
 @pytest.mark.parametrize("runtime", ["container", "runsc"])
 def test_volume_of_a_driver(shop, images, runtime):
+    shop.wait_runtime(runtime)
     shop.deploy(box(images, runtime))
     wait_lines(shop.plugin, 1)
     assert shop.plugin.calls("NodePublishVolume world")[0].endswith("/0 tier=fast")

@@ -51,6 +51,7 @@ def test_named_volume_outlives_its_instances(host, images, runtime):
     """Over a replacement, and over a delete and another apply, with the same or another name."""
     data = volume(f"kept-{runtime}")
     log = files_of(host, data["volume_id"]) / "log"
+    host.wait_runtime(runtime)
     host.deploy(writer(images, data, runtime=runtime, word="first"))
     until(lambda: log.exists() and log.read_text() == "first\n", "the first line is there")
     host.deploy(writer(images, data, runtime=runtime, word="second"))
@@ -135,6 +136,7 @@ def test_host_paths_take_a_root(host, images):
 def test_host_path(rooted, images, runtime):
     shared = rooted.root / "a" / "b"
     shared.mkdir(parents=True)
+    rooted.wait_runtime(runtime)
     (rooted.root / "motd").write_text("welcome\n")
     rooted.deploy(writer(images, host_path(shared), host_path(rooted.root / "motd", "/etc/motd"),
                          runtime=runtime, script="busybox cat /etc/motd > /data/copy"))

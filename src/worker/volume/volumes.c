@@ -230,12 +230,17 @@ static bool take_info(struct worker *worker, struct volume_info *info)
 	return is_news;
 }
 
+static bool has_drivers(const struct worker *worker)
+{
+	return worker->config.volumes.csi && worker->config.volumes.csi->n;
+}
+
 /* Drivers come and go without telling. */
 static void look_later(struct worker *worker)
 {
 	bool is_broken = worker->volume_info.problems.n > 0;
 
-	if (!worker->config.volumes.csi || !worker->config.volumes.csi->n || worker->is_down)
+	if (!has_drivers(worker) || worker->is_down)
 		return;
 	worker->volume_failures = is_broken ? worker->volume_failures + 1 : 0;
 	uint64_t delay_ms = is_broken ? retry_delay_ms(worker->config.loop,
@@ -278,5 +283,5 @@ void volumes_look(struct worker *worker)
 	look->op = (struct op){ .run = look_run, .done = look_done, .fini = look_fini };
 	look->volumes = worker->volumes;
 	worker->look_op = &look->op;
-	op_begin(worker, EXECUTOR_VOLUME, &look->op);
+	op_begin(worker, has_drivers(worker) ? EXECUTOR_VOLUME : EXECUTOR_RUNTIME, &look->op);
 }

@@ -210,6 +210,11 @@ class Host:
         assert status == 200, f"{kind}: {status} {value}"
         return value
 
+    def wait_runtime(self, name):
+        """The node has tried it, and offers it."""
+        name = "docker" if name == "container" else name
+        until(lambda: name in self.list("nodes")[0]["virtualization"], f"{name} is offered")
+
     def instances(self, app=None):
         found = [i for i in self.list("instances") if app in (None, i["app"])]
         return sorted(found, key=lambda i: (i["app"], i["service"], i["number"]))
