@@ -16,6 +16,8 @@ const struct route api_routes[] = {
 	{ "GET", V1 "/instances", api_get_instances, .query = "app",
 	  .summary = "all instances, or those of an application" },
 	{ "GET", V1 "/nodes", api_get_nodes, .summary = "all nodes" },
+	{ "GET", V1 "/nodes/{name}", api_get_node,
+	  .summary = "a node: what it has, may promise, has promised and uses" },
 	{ "GET", V1 "/ping", api_get_node_ping, .query = "node",
 	  .summary = "asks a node whether it answers" },
 	{ "GET", V1 "/volumes", api_get_volumes, .query = "node",

@@ -74,6 +74,7 @@ void api_get_apps(struct api_request *request);
 void api_get_services(struct api_request *request);
 void api_get_instances(struct api_request *request);
 void api_get_nodes(struct api_request *request);
+void api_get_node(struct api_request *request);
 void api_get_secrets(struct api_request *request);
 void api_put_secret(struct api_request *request);
 void api_delete_secret(struct api_request *request);

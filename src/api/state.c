@@ -34,6 +34,17 @@ void api_get_instances(struct api_request *request)
 						      http_request_param(request->http, "app")));
 }
 
+void api_get_node(struct api_request *request)
+{
+	struct err err;
+	char *json = server_view_node(request->api->config.server, request->match.params[0], &err);
+
+	if (json)
+		api_reply_json(request, json);
+	else
+		api_reply_err(request, &err);
+}
+
 void api_get_nodes(struct api_request *request)
 {
 	api_reply_json(request, server_list_nodes(request->api->config.server));

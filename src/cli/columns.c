@@ -241,7 +241,16 @@ static void node_memory(const void *object, uint64_t now_ms, struct buf *out)
 {
 	const struct node_view *v = object;
 
-	buf_addf(out, "%lu / %lu MiB", v->memory_promised_mib, v->memory_mib);
+	buf_addf(out, "%lu / %lu MiB", v->memory_promised_mib,
+		 v->offer.memory_mib ? v->offer.memory_mib : v->memory_mib);
+}
+
+static void node_used(const void *object, uint64_t now_ms, struct buf *out)
+{
+	const struct node_view *v = object;
+
+	if (v->used.memory_mib)
+		buf_addf(out, "%lu MiB", v->used.memory_mib);
 }
 
 static void node_runtimes(const void *object, uint64_t now_ms, struct buf *out)
@@ -295,6 +304,7 @@ static const struct column node_columns[] = {
 	{ "ARCH", .text = node_arch },
 	{ "CPUS", .text = node_cpus },
 	{ "MEMORY PROMISED", .text = node_memory },
+	{ "MEMORY USED", .is_optional = true, .text = node_used },
 	{ "INSTANCES", .text = node_instances },
 	{ "RUNTIMES", .text = node_runtimes },
 	{ "CONTAINERS BY", .is_wide = true, .text = node_proofs },

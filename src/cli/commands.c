@@ -203,6 +203,13 @@ static const struct cli_command commands[] = {
 		.run = run_delete,
 	},
 	{
+		.name = "node",
+		.args = "show",
+		.summary = "tell what a node has, has promised and uses",
+		.subs = node_commands,
+		.n_subs = NODE_COMMANDS_N,
+	},
+	{
 		.name = "secret",
 		.args = "set|ls|rm",
 		.summary = "keep secrets for services, sealed",

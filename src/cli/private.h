@@ -55,6 +55,10 @@ extern const struct cli_command config_commands[];
 #define SECRET_COMMANDS_N 3
 #define CONFIG_COMMANDS_N 4
 
+/* node.c: "node …" */
+extern const struct cli_command node_commands[];
+#define NODE_COMMANDS_N 1
+
 /* The commands. */
 int run_apply(const struct cli_call *call);
 int run_get(const struct cli_call *call);

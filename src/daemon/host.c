@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 
@@ -29,6 +30,18 @@ static void look_address(char *out, size_t size)
 	inet_ntop(AF_INET, &from.sin_addr, out, (socklen_t)size);
 }
 
+static uint64_t kernel_number(const char *path)
+{
+	auto_free char *text = NULL;
+	uint64_t n = 0;
+	struct err err;
+
+	if (file_read(path, 64, &text, NULL, &err) < 0)
+		return 0;
+	text[strcspn(text, "\n")] = '\0';
+	return parse_u64(text, 0, UINT64_MAX, &n) < 0 ? 0 : n;
+}
+
 void host_look(struct host_facts *ret)
 {
 	struct utsname uts;
@@ -45,7 +58,15 @@ void host_look(struct host_facts *ret)
 		ret->cpus = (uint32_t)cpus;
 	if (sysinfo(&info) == 0)
 		ret->memory_mib = (uint64_t)info.totalram * info.mem_unit >> 20;
+	ret->pids = kernel_number("/proc/sys/kernel/pid_max");
 	look_address(ret->address, sizeof(ret->address));
+}
+
+uint64_t host_disk_mib(const char *data_dir)
+{
+	struct statvfs vfs;
+
+	return statvfs(data_dir, &vfs) < 0 ? 0 : (uint64_t)vfs.f_blocks * vfs.f_frsize >> 20;
 }
 
 int host_lock(const char *data_dir, struct err *err)

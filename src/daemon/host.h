@@ -11,9 +11,13 @@ struct host_facts {
 	const char *arch; /* amd64, arm64 */
 	uint32_t cpus;
 	uint64_t memory_mib;
+	uint64_t pids; /* most processes, 0: not known */
 };
 
 void host_look(struct host_facts *ret);
+
+/* MiB of the file system that holds the directory, 0: not known. */
+uint64_t host_disk_mib(const char *data_dir);
 
 /* Takes the directory's lock for this process; -EBUSY names the process that has it. The lock goes
  * with the descriptor. */

@@ -197,6 +197,9 @@ static int start_worker(struct roles *roles, struct err *err)
 		.runtimes_path = roles->runtimes_path,
 		.log_max_bytes = LOG_MAX_BYTES,
 	};
+	const struct resources capacity = { roles->host.memory_mib,
+					    1000 * (uint64_t)roles->host.cpus, roles->host.pids,
+					    host_disk_mib(roles->worker_dir) };
 	struct worker_config config = {
 		.loop = roles->loop,
 		.bus = roles->bus,
@@ -229,6 +232,9 @@ static int start_worker(struct roles *roles, struct err *err)
 		.arch = roles->host.arch,
 		.cpus = roles->host.cpus,
 		.memory_mib = roles->host.memory_mib,
+		.pids = roles->host.pids,
+		.disk_mib = capacity.disk_mib,
+		.offer = resources_offer(&capacity, &o->resources),
 		.ready = on_ready,
 		.arg = roles,
 	};

@@ -5,6 +5,7 @@
 #include "base/base.h"
 #include "base/id.h"
 #include "daemon/host.h"
+#include "model/resources.h"
 
 struct roles_options {
 	const char *data_dir;
@@ -19,6 +20,7 @@ struct roles_options {
 	struct strv csi;         /* storage drivers, "NAME=/PATH/OF/SOCKET" */
 	/* Percent of a disk from which unused images are pruned (0: never), and down to which. */
 	uint32_t image_gc_high, image_gc_low;
+	struct resource_settings resources;
 	bool is_going_down; /* only to take everything down: no API, no server */
 	bool is_purge;
 	/* Told once when the node is accepted, or cannot work. */

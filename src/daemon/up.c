@@ -26,6 +26,11 @@ static const struct cli_option up_options[] = {
 	{ "volume-root", 0, "DIR",
 	  "volumes may be paths of this host below DIR (default: none may)" },
 	{ "csi", 0, "NAME=SOCKET,…", "storage drivers (CSI node plugins) and their unix sockets" },
+	{ "overcommit", 0, "KIND=FACTOR,…",
+	  "how much of memory, cpu, pids and disk is promised: times what there is, or none for "
+	  "without bound (default memory=1,pids=1,disk=1,cpu=none)" },
+	{ "reserve", 0, "KIND=N,…",
+	  "kept back from that: memory (MiB), cpu (cores), pids, disk (MiB)" },
 	{ "node-name", 0, "NAME", "name of this node (default: the host's)" },
 	{ "namespace-pool", 0, "FIRST-LAST",
 	  "addresses of instances (default " ROLES_NAMESPACE_POOL ")" },
@@ -102,8 +107,9 @@ static void add_option(struct strv *argv, const struct cli_call *call, const cha
 static void build_argv(struct strv *argv, const struct cli_call *call, const char *data_dir)
 {
 	static const char *const passed[] = {
-		"image-root", "insecure-registry", "node-name", "namespace-pool", "service-pool",
-		"log-level",  "volume-root",       "csi",       "image-gc-high",  "image-gc-low"
+		"image-root",    "insecure-registry", "node-name",   "namespace-pool",
+		"service-pool",  "log-level",         "volume-root", "csi",
+		"image-gc-high", "image-gc-low",      "overcommit",  "reserve"
 	};
 
 	/* So that its command line tells what it is. */
@@ -207,6 +213,17 @@ static const char *value_or(const struct cli_call *call, const char *name, const
 	return value ? value : otherwise;
 }
 
+static int parse_resources(const struct cli_call *call, struct resource_settings *ret)
+{
+	struct err err;
+
+	if (resources_parse_overcommit(cli_value(call, "overcommit"), ret, &err) < 0)
+		return cli_error(call, CLI_USAGE, "--overcommit %s", err.msg);
+	if (resources_parse_reserve(cli_value(call, "reserve"), ret, &err) < 0)
+		return cli_error(call, CLI_USAGE, "--reserve %s", err.msg);
+	return 0;
+}
+
 static int run(const struct cli_call *call, int notify_fd)
 {
 	char data_dir[PATH_MAX];
@@ -218,6 +235,7 @@ static int run(const struct cli_call *call, int notify_fd)
 		.node_name = cli_value(call, "node-name"),
 		.namespace_pool = value_or(call, "namespace-pool", ROLES_NAMESPACE_POOL),
 		.service_pool = value_or(call, "service-pool", ROLES_SERVICE_POOL),
+		.resources = RESOURCE_SETTINGS_DEFAULT,
 		.ready = on_ready,
 		.arg = &notify,
 	};
@@ -226,6 +244,8 @@ static int run(const struct cli_call *call, int notify_fd)
 	int code = parse_marks(call, &options);
 	if (code == CLI_OK)
 		code = parse_api(call, &address, &options.api_port);
+	if (code == CLI_OK)
+		code = parse_resources(call, &options.resources);
 	if (code)
 		return code;
 	options.api_address = address;
@@ -249,11 +269,14 @@ static int run(const struct cli_call *call, int notify_fd)
 
 static int up(const struct cli_call *call)
 {
+	struct resource_settings resources = { 0 };
 	uint32_t notify_fd;
 
 	if (geteuid() != 0)
 		return cli_error(call, CLI_FAILED, "up: needs root (namespaces, bridge, runtimes)");
 	if (set_log_level(call) || cli_number(call, "notify-fd", UINT32_MAX, &notify_fd) < 0)
+		return CLI_USAGE;
+	if (parse_resources(call, &resources))
 		return CLI_USAGE;
 	if (cli_value(call, "detach"))
 		return detach(call);

@@ -93,8 +93,7 @@ FIELD_TABLE(msg_table_table, struct msg_table, "table", table_fields);
 static const struct field resources_fields[] = {
 	FIELD_ARRAY(struct msg_resources, instances, n_instances, "services", &instance_stats_table,
 		    .max = LIST_MAX),
-	S(memory_used_mib, "memory_used_mib", F_U64),
-	S(cpu_percent, "cpu_percent", F_DOUBLE),
+	S(used, "used", F_OBJECT, .table = &resources_table),
 };
 #undef STRUCT
 FIELD_TABLE(msg_resources_table, struct msg_resources, "resources", resources_fields);

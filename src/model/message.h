@@ -87,8 +87,7 @@ struct msg_table {
 struct msg_resources {
 	struct instance_stats *instances;
 	size_t n_instances;
-	uint64_t memory_used_mib;
-	double cpu_percent;
+	struct resources used; /* of the whole machine */
 };
 
 extern const struct field_table msg_accept_table, msg_deploy_table, msg_delete_table,

@@ -41,6 +41,8 @@ static const struct field instance_fields[] = {
 	S(memory_mib, "memory_mib", F_U32),
 	S(cpu_millis, "cpu_millis", F_U32),
 	S(restarts, "restarts", F_U32, .flags = F_OMIT_EMPTY),
+	S(pids, "pids", F_U32, .flags = F_OMIT_EMPTY),
+	S(disk_mib, "disk_mib", F_U32, .flags = F_OMIT_EMPTY),
 	S(is_removed, "is_removed", F_BOOL, .flags = F_OMIT_EMPTY),
 	S(created_ms, "created_ms", F_U64),
 };
@@ -96,6 +98,9 @@ static const struct field node_fields[] = {
 	S(arch, "architecture", F_STR),
 	S(cpus, "vcpus", F_U32),
 	S(memory_mib, "memory_mib", F_U64),
+	S(pids, "pids", F_U64, .flags = F_OMIT_EMPTY),
+	S(disk_mib, "disk_mib", F_U64, .flags = F_OMIT_EMPTY),
+	S(offer, "offer", F_OBJECT, .table = &resources_table, .flags = F_OMIT_EMPTY),
 	S(virtualization, "virtualization", F_STRV),
 	S(pending, "pending", F_STRV, .flags = F_OMIT_EMPTY),
 	FIELD_ARRAY(struct node, runtimes, n_runtimes, "runtimes", &node_runtime_table,

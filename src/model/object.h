@@ -6,6 +6,7 @@
 
 #include "base/id.h"
 #include "model/node_runtime.h"
+#include "model/resources.h"
 #include "model/sla.h"
 #include "model/state.h"
 
@@ -53,6 +54,8 @@ struct instance {
 	uint32_t memory_mib;   /* reserved on the node */
 	uint32_t cpu_millis;   /* the same */
 	uint32_t restarts;     /* that somebody asked for */
+	uint32_t pids;         /* the same */
+	uint32_t disk_mib;     /* the same */
 	bool is_removed;       /* deleted by its owner; kept until its node has stopped it */
 	uint64_t created_ms;
 };
@@ -87,6 +90,10 @@ struct node {
 	char *arch;    /* amd64, arm64 */
 	uint32_t cpus;
 	uint64_t memory_mib;
+	uint64_t pids;     /* most processes of the machine */
+	uint64_t disk_mib; /* of the file system with its data */
+	struct resources
+		offer; /* what it promises at most; 0: without bound, memory_mib for memory */
 	struct strv virtualization; /* docker, runc, runsc, unikernel: what it proved able to run */
 	struct strv pending;        /* names of the same kind that are being tried */
 	struct node_runtime *runtimes;

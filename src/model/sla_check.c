@@ -351,7 +351,6 @@ static int warn_of_unused(struct check *c)
 		{ "vtpus", spec->vtpus > 0 },
 		{ "bandwidth_in", spec->bandwidth_in > 0 },
 		{ "bandwidth_out", spec->bandwidth_out > 0 },
-		{ "storage", spec->storage_mib > 0 },
 		{ "connectivity", !is_nothing(spec->connectivity) },
 		{ "addresses.closest_ip", !is_nothing(spec->addresses.closest_ip) },
 		{ "addresses.closest_ip_v6", !is_nothing(spec->addresses.closest_ip_v6) },

@@ -52,7 +52,7 @@ static bool is_kept_over_change(const char *name)
 		"target_node",    "added_files",   "vm_images",
 		"bandwidth_in",   "bandwidth_out", "port",
 		"pull",           "restart",       "startup",
-		"readiness",      "liveness",
+		"readiness",      "liveness",      "storage",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)

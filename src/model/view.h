@@ -91,6 +91,10 @@ struct node_view {
 	uint32_t cpus;
 	uint64_t memory_mib;
 	uint64_t memory_promised_mib;
+	struct resources capacity;
+	struct resources offer; /* most that is promised; 0: without bound */
+	struct resources promised;
+	struct resources used; /* of the whole machine, as last told */
 	struct strv virtualization;
 	bool has_kvm;
 	struct strv pending;

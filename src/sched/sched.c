@@ -82,12 +82,17 @@ static bool has_arch(const struct ask *ask, const struct sched_node *node, struc
 	return false;
 }
 
+static uint64_t memory_offer(const struct sched_node *node)
+{
+	return node->offer.memory_mib ? node->offer.memory_mib : node->facts->memory_mib;
+}
+
 static bool has_memory(const struct ask *ask, const struct sched_node *node, struct buf *why)
 {
-	if (ask->spec->memory_mib <= node->facts->memory_mib)
+	if (ask->spec->memory_mib <= memory_offer(node))
 		return true;
 	buf_addf(why, "needs %u MiB, has %llu", ask->spec->memory_mib,
-		 (unsigned long long)node->facts->memory_mib);
+		 (unsigned long long)memory_offer(node));
 	return false;
 }
 
@@ -189,7 +194,7 @@ static bool is_present(const struct ask *ask, const struct sched_node *node, str
 
 static uint64_t memory_free(const struct sched_node *node)
 {
-	uint64_t has = node->facts->memory_mib;
+	uint64_t has = memory_offer(node);
 
 	return node->memory_mib < has ? has - node->memory_mib : 0;
 }
@@ -201,6 +206,25 @@ static bool has_memory_free(const struct ask *ask, const struct sched_node *node
 	buf_addf(why, "needs %u MiB, %llu free", ask->spec->memory_mib,
 		 (unsigned long long)memory_free(node));
 	return false;
+}
+
+/* Cores, processes and disk, where they have a bound. */
+static bool has_rest_free(const struct ask *ask, const struct sched_node *node, struct buf *why)
+{
+	const struct resources promised = { 0, node->cpu_millis, node->pids, node->disk_mib };
+	struct resources wanted = resources_of_spec(ask->spec);
+
+	wanted.memory_mib = 0;
+	return resources_fit(&node->offer, &promised, &wanted, why);
+}
+
+static bool has_rest(const struct ask *ask, const struct sched_node *node, struct buf *why)
+{
+	const struct resources none = { 0 };
+	struct resources wanted = resources_of_spec(ask->spec);
+
+	wanted.memory_mib = 0;
+	return resources_fit(&node->offer, &none, &wanted, why);
 }
 
 static bool has_ports_free(const struct ask *ask, const struct sched_node *node, struct buf *why)
@@ -221,12 +245,13 @@ static bool has_ports_free(const struct ask *ask, const struct sched_node *node,
 
 /* What a node is, whatever else it runs. The runtime comes first: sched_ever_fits() asks for it. */
 static const filter_fn lasting_filters[] = {
-	has_runtime, has_arch, has_memory, has_cores, has_devices, has_volumes, meets_constraints,
+	has_runtime, has_arch,    has_memory,  has_cores,
+	has_rest,    has_devices, has_volumes, meets_constraints,
 };
 
 /* What may change by the next minute. */
 static const filter_fn passing_filters[] = { is_present, has_proved_runtime, has_memory_free,
-					     has_ports_free };
+					     has_rest_free, has_ports_free };
 
 static bool passes(const struct ask *ask, const struct sched_node *node, const filter_fn *filters,
 		   size_t n_filters, struct buf *why)

@@ -1,8 +1,8 @@
 /* Placing one instance on one of the nodes. Pure: the caller takes the snapshot, and enters what was
  * placed into it before it asks for the next instance, so that a burst spreads.
  *
- * Filters reject a node with a reason; scores order those that are left. Memory is never promised
- * twice; cores may be, but no instance gets more than its node has. */
+ * Filters reject a node with a reason; scores order those that are left. A node is promised
+ * no more than it offers (model/resources.h), and no instance gets more cores than its node has. */
 #ifndef HOLM_SCHED_SCHED_H
 #define HOLM_SCHED_SCHED_H
 
@@ -17,10 +17,13 @@ struct sched_node {
 	const struct node *facts; /* as the node told them, perhaps before it went away */
 	bool is_alive;
 	bool is_cordoned;
-	uint64_t memory_mib;            /* promised to its instances */
-	uint64_t cpu_millis;            /* the same; 1000 are a core */
-	uint32_t n_instances;           /* placed on it */
-	uint32_t n_same;                /* of the service in question */
+	uint64_t memory_mib;    /* promised to its instances */
+	uint64_t cpu_millis;    /* the same; 1000 are a core */
+	uint64_t pids;          /* the same */
+	uint64_t disk_mib;      /* the same */
+	struct resources offer; /* most that may be; 0: any, but for memory facts->memory_mib */
+	uint32_t n_instances;   /* placed on it */
+	uint32_t n_same;        /* of the service in question */
 	const struct sched_port *ports; /* of the host, taken */
 	size_t n_ports;
 	const struct strv

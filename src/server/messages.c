@@ -274,7 +274,7 @@ static void on_resources(struct server *server, const char *node_id, const char 
 		log_error("node %s: bad resources: %s", node_id, err.msg);
 		return;
 	}
-	live->memory_used_mib = resources.memory_used_mib;
+	live->used = resources.used;
 	for (size_t i = 0; i < resources.n_instances; i++)
 		if (state_get(server, KIND_INSTANCE, resources.instances[i].instance_id))
 			fact_get(server, resources.instances[i].instance_id)->stats =

@@ -62,6 +62,8 @@ static void count_instances(struct server *server, const char *service_id, struc
 		add_volumes(&c->volumes[at - 1], service);
 		node->memory_mib += inst->memory_mib;
 		node->cpu_millis += inst->cpu_millis;
+		node->pids += inst->pids;
+		node->disk_mib += inst->disk_mib;
 		node->n_instances++;
 		/* Instances of one service share its mapped ports. */
 		if (str_eq(inst->service_id, service_id))
@@ -69,6 +71,15 @@ static void count_instances(struct server *server, const char *service_id, struc
 		else
 			add_ports(node, service);
 	}
+}
+
+struct resources place_offer(const struct node *node)
+{
+	struct resources offer = node->offer;
+
+	if (!offer.memory_mib) /* one of an earlier release */
+		offer.memory_mib = node->memory_mib;
+	return offer;
 }
 
 static void candidates_init(struct server *server, const char *service_id, struct candidates *c)
@@ -81,6 +92,7 @@ static void candidates_init(struct server *server, const char *service_id, struc
 		*ARRAY_ADD(c->nodes, c->n) = (struct sched_node){
 			.facts = node,
 			.is_alive = live && live->is_alive,
+			.offer = place_offer(node),
 		};
 		map_set(&c->by_id, node->id, (void *)(uintptr_t)c->n);
 	}
@@ -138,40 +150,68 @@ void place_pending(struct server *server)
 	}
 }
 
-static int check_node(const struct server *server, const struct node *node, struct err *err)
+/* `inst` with its new share beside all others of the node; those that are being removed make room by
+ * themselves. */
+static int check_node(const struct server *server, const struct node *node,
+		      const struct instance *inst, struct err *err)
 {
-	uint64_t promised_mib = 0;
+	const struct resources offer = place_offer(node);
+	const struct resources ask = { inst->memory_mib, inst->cpu_millis, inst->pids,
+				       inst->disk_mib };
+	struct resources promised = { 0 };
+	auto_buf struct buf why;
 
-	/* Those that are being removed make room by themselves. */
-	next_for_each(server, KIND_INSTANCE, struct instance, inst)
+	buf_init(&why, 200);
+	next_for_each(server, KIND_INSTANCE, struct instance, other)
 	{
-		if (str_eq(inst->node_id, node->id) && !inst->is_removed)
-			promised_mib += inst->memory_mib;
+		if (str_eq(other->node_id, node->id) && !other->is_removed &&
+		    !str_eq(other->id, inst->id))
+			resources_add(&promised,
+				      &(struct resources){ other->memory_mib, other->cpu_millis,
+							   other->pids, other->disk_mib });
 	}
-	if (promised_mib <= node->memory_mib)
+	if (resources_fit(&offer, &promised, &ask, &why))
 		return 0;
-	return err_set(err, -ENOSPC, "node %s: %lu MiB would be promised, it has %lu",
-		       node->hostname, promised_mib, node->memory_mib);
+	return err_set(err, -ENOSPC, "node %s: %s", node->hostname, why.data);
+}
+
+static bool is_same_share(const struct instance *a, const struct instance *b)
+{
+	return a->memory_mib == b->memory_mib && a->cpu_millis == b->cpu_millis &&
+	       a->pids == b->pids && a->disk_mib == b->disk_mib;
+}
+
+static bool is_larger(const struct instance *a, const struct instance *b)
+{
+	return a->memory_mib > b->memory_mib || a->cpu_millis > b->cpu_millis ||
+	       a->pids > b->pids || a->disk_mib > b->disk_mib;
+}
+
+void place_reserve(struct instance *inst, const struct service_spec *spec)
+{
+	inst->memory_mib = spec->memory_mib;
+	inst->cpu_millis = spec_cpu_millis(spec);
+	inst->pids = spec->pids;
+	inst->disk_mib = spec->storage_mib;
 }
 
 int place_resize(struct server *server, const struct service *service, struct err *err)
 {
-	const struct service_spec *spec = &service->spec;
-
 	next_for_each(server, KIND_INSTANCE, struct instance, inst)
 	{
 		const struct node *node = next_get(server, KIND_NODE, inst->node_id);
-		bool is_growing = spec->memory_mib > inst->memory_mib;
 
-		if (!str_eq(inst->service_id, service->id) || inst->is_removed ||
-		    (inst->memory_mib == spec->memory_mib &&
-		     inst->cpu_millis == spec_cpu_millis(spec)))
+		if (!str_eq(inst->service_id, service->id) || inst->is_removed)
 			continue;
 		struct instance *resized = object_copy(KIND_INSTANCE, inst);
-		resized->memory_mib = spec->memory_mib;
-		resized->cpu_millis = spec_cpu_millis(spec);
+		place_reserve(resized, &service->spec);
+		if (is_same_share(resized, inst)) {
+			object_free(KIND_INSTANCE, resized);
+			continue;
+		}
+		bool is_growing = is_larger(resized, inst);
 		next_put(server, KIND_INSTANCE, resized->id, resized);
-		if (is_growing && node && check_node(server, node, err) < 0)
+		if (is_growing && node && check_node(server, node, resized, err) < 0)
 			return err->code;
 	}
 	return 0;

@@ -23,7 +23,7 @@ struct node_live {
 	bool is_alive;
 	uint64_t seen_ms;
 	uint64_t revision; /* of its wish, as last sent */
-	uint64_t memory_used_mib;
+	struct resources used;
 };
 
 /* Facts of an instance, from its node or (not placed) from us. */
@@ -116,10 +116,14 @@ int address_take(struct server *server, const char *wanted, const char *owner_id
 int address_pick_subnet(struct server *server, char **ret, struct err *err);
 
 /* place.c; inside a request */
+/* What the node may be promised. */
+struct resources place_offer(const struct node *node);
 int place_check(struct server *server, const struct service *service, struct err *err);
 /* A node for the instance, or why there is none (in the fact's detail). */
 void place_instance(struct server *server, struct instance *inst, const struct service *service);
 void place_pending(struct server *server);
+/* The instance reserves what the spec says. */
+void place_reserve(struct instance *inst, const struct service_spec *spec);
 /* The service's instances reserve what its spec says now; -ENOSPC if their nodes do not have it. */
 int place_resize(struct server *server, const struct service *service, struct err *err);
 

@@ -50,8 +50,7 @@ static void add_instance(struct server *server, const struct service *service)
 	STR_COPY(inst->service_id, service->id);
 	inst->sname = xstrdup(service->name);
 	inst->number = numbered->next_number++;
-	inst->memory_mib = service->spec.memory_mib;
-	inst->cpu_millis = spec_cpu_millis(&service->spec);
+	place_reserve(inst, &service->spec);
 	inst->created_ms = loop_wall_ms(server->config.loop);
 	/* Without an own address it can still be reached by its service's. */
 	if (address_take(server, NULL, NULL, &inst->instance_ip, &err) < 0)

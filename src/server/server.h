@@ -98,6 +98,9 @@ int server_find_instance(struct server *server, const char *name, struct server_
 int server_find_node(struct server *server, const char *name, char ret_id[ID_SIZE],
 		     struct err *err);
 
+/* The view of a node by its host name or id, the caller's; NULL with the reason. */
+char *server_view_node(struct server *server, const char *name, struct err *err);
+
 /* Revision of the state; grows with every change, over restarts too. */
 uint64_t server_revision(const struct server *server);
 

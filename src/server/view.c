@@ -161,6 +161,11 @@ static void view_node(struct server *server, const struct node *node, void *out)
 	view->is_alive = live && live->is_alive;
 	view->cpus = node->cpus;
 	view->memory_mib = node->memory_mib;
+	view->capacity = (struct resources){ node->memory_mib, 1000 * (uint64_t)node->cpus,
+					     node->pids, node->disk_mib };
+	view->offer = place_offer(node);
+	if (live)
+		view->used = live->used;
 	view->has_kvm = node->has_kvm;
 	view->version = xstrdup(node->version);
 	strv_copy(&view->virtualization, &node->virtualization);
@@ -178,6 +183,9 @@ static void view_node(struct server *server, const struct node *node, void *out)
 			continue;
 		view->instances++;
 		view->memory_promised_mib += inst->memory_mib;
+		resources_add(&view->promised,
+			      &(struct resources){ inst->memory_mib, inst->cpu_millis, inst->pids,
+						   inst->disk_mib });
 	}
 }
 
@@ -278,6 +286,15 @@ char *server_list_instances(struct server *server, const char *app)
 char *server_list_nodes(struct server *server)
 {
 	return list(server, KIND_NODE, NULL);
+}
+
+char *server_view_node(struct server *server, const char *name, struct err *err)
+{
+	char id[ID_SIZE];
+
+	if (server_find_node(server, name, id, err) < 0)
+		return NULL;
+	return view_json(server, KIND_NODE, id);
 }
 
 char *server_list_values(struct server *server, enum value_kind kind)

@@ -8,6 +8,7 @@
 #include "worker/call.h"
 #include "worker/images/images.h"
 #include "worker/life/life.h"
+#include "worker/machine.h"
 #include "worker/op.h"
 #include "worker/transfer.h"
 #include "worker/value/value.h"
@@ -125,10 +126,11 @@ struct worker {
 	struct bus_subscription *net;
 	struct timer *heartbeat;
 
-	bool is_accepted;      /* by the server */
-	bool is_synced;        /* it has told its whole wish */
-	bool is_asking_subnet; /* for one more block */
-	bool is_measuring;     /* statistics are being read */
+	bool is_accepted;       /* by the server */
+	bool is_synced;         /* it has told its whole wish */
+	bool is_asking_subnet;  /* for one more block */
+	bool is_measuring;      /* statistics are being read */
+	struct machine_use use; /* last reading */
 
 	unsigned n_opening;       /* steps of the start that are under way */
 	struct timer *open_again; /* for runtimes that failed */
@@ -191,6 +193,10 @@ void fetch_begin(struct winst *inst, const struct msg_deploy *deploy);
 void fetch_cancel(struct winst *inst);
 /* Of the download it waits for, 0 if none goes on. */
 unsigned fetch_percent(const struct winst *inst);
+
+/* admit.c */
+/* Whether there is room for the current spec; -ENOSPC says what is lacking. */
+int admit(const struct winst *inst, struct err *err);
 
 /* network.c */
 void network_setup(struct worker *worker);

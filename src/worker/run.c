@@ -210,6 +210,12 @@ void run_start(struct winst *inst)
 		winst_step_done(inst);
 		return;
 	}
+	struct err err;
+	if (admit(inst, &err) < 0) {
+		winst_fail(inst, &err);
+		winst_step_done(inst);
+		return;
+	}
 	winst_set_state(inst, STATE_CREATING, "starting");
 	/* A new number per start, so that one run's end is never taken for another's. It need not be
 	 * saved first: a start repeated after a crash of ours finds its own number running. */

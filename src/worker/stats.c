@@ -15,6 +15,8 @@ struct stats_op {
 	struct op op;
 	struct stats_item *items;
 	size_t n;
+	const char *data_dir;
+	struct machine_use use;
 };
 
 static void stats_fini(struct op *op)
@@ -26,6 +28,7 @@ static void stats_run(struct op *op)
 {
 	struct stats_op *s = container_of(op, struct stats_op, op);
 
+	machine_look(s->data_dir, &s->use);
 	for (size_t i = 0; i < s->n; i++) {
 		struct stats_item *item = &s->items[i];
 		struct runtime_stats now = { 0 };
@@ -49,12 +52,28 @@ static void note_kills(struct worker *worker, const struct stats_item *item)
 		ending_note_kills(inst, item->oom_kills);
 }
 
+/* Cores in use since the last reading, the rest as it is. */
+static struct resources used_since(struct worker *worker, const struct machine_use *now)
+{
+	const struct machine_use *before = &worker->use;
+	struct resources used = now->used;
+	uint64_t all = now->all_ticks - before->all_ticks;
+
+	if (before->all_ticks && now->all_ticks > before->all_ticks)
+		used.cpu_millis = (now->busy_ticks - before->busy_ticks) * 1000 *
+				  worker->config.cpus / all;
+	worker->use = *now;
+	worker->use.used = used;
+	return used;
+}
+
 static void stats_done(struct op *op)
 {
 	struct stats_op *s = container_of(op, struct stats_op, op);
 	struct msg_resources message = { 0 };
 
 	op->worker->is_measuring = false;
+	message.used = used_since(op->worker, &s->use);
 	for (size_t i = 0; i < s->n; i++) {
 		if (!s->items[i].is_known)
 			continue;
@@ -80,7 +99,7 @@ static void on_heartbeat(void *arg)
 /* A runtime that does not answer does not make the node look dead. */
 static void beat_alone(struct worker *worker)
 {
-	const struct msg_resources none = { 0 };
+	const struct msg_resources none = { .used = worker->use.used };
 
 	messages_resources(worker, &none);
 }
@@ -98,6 +117,7 @@ void stats_begin(struct worker *worker)
 	worker->is_measuring = true;
 	struct stats_op *s = NEW(struct stats_op);
 	s->op = (struct op){ .run = stats_run, .done = stats_done, .fini = stats_fini };
+	s->data_dir = worker->config.data_dir;
 	map_for_each(&worker->instances, i, e) {
 		const struct winst *inst = e->value;
 

@@ -61,6 +61,9 @@ struct worker_config {
 	const char *arch;
 	uint32_t cpus;
 	uint64_t memory_mib;
+	uint64_t pids;          /* most processes of the machine, 0: not known */
+	uint64_t disk_mib;      /* of the file system of data_dir, 0: not known */
+	struct resources offer; /* most that is promised to instances; 0: without bound */
 	/* Told once the node has been accepted and its network is made, or (err->code) cannot work. */
 	void (*ready)(void *arg, const struct err *err);
 	void *arg;

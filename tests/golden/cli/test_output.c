@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 #include "cli/columns.h"
+#include "cli/node/node.h"
 #include "cli/plan.h"
 #include "cli/private.h"
 
@@ -99,6 +100,22 @@ static void tables(void **state)
 	check_listing("secrets", true, false, "secrets_wide.txt");
 }
 
+static void a_node(void **state)
+{
+	auto_free char *node_path = golden_path("node.json");
+	auto_free char *instances_path = golden_path("instances.json");
+	auto_free char *node = NULL;
+	auto_free char *instances = NULL;
+	struct capture capture;
+	struct err err;
+
+	assert_int_equal(file_read(node_path, FILE_MAX, &node, NULL, &err), 0);
+	assert_int_equal(file_read(instances_path, FILE_MAX, &instances, NULL, &err), 0);
+	capture_begin(&capture);
+	assert_int_equal(node_print(node, instances, false, capture.out, &err), 0);
+	capture_compare(&capture, "node.txt");
+}
+
 static void a_plan(void **state)
 {
 	auto_free char *path = golden_path("plan.json");
@@ -123,6 +140,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(help),
 		cmocka_unit_test(tables),
+		cmocka_unit_test(a_node),
 		cmocka_unit_test(a_plan),
 	};
 

@@ -68,7 +68,8 @@ static void messages(void **state)
 		   "\"namespace_ip\":\"\",\"is_ready\":false}]}]}");
 	comes_back(&msg_resources_table,
 		   "{\"services\":[{\"instance_id\":\"" ID "\",\"memory_bytes\":1,"
-		   "\"cpu_ns\":2}],\"memory_used_mib\":3,\"cpu_percent\":4.5}");
+		   "\"cpu_ns\":2}],\"used\":{\"memory_mib\":3,"
+		   "\"cpu_millis\":4,\"pids\":5,\"disk_mib\":6}}");
 }
 
 static void unknown_status_names_the_known_ones(void **state)

@@ -415,7 +415,7 @@ static void long_values_are_cut(void **state)
 
 static void warns_of_what_nobody_does(void **state)
 {
-	auto_free char *text = descriptor("{" NAME CODE ",'storage':10,'constraints':[{'type':"
+	auto_free char *text = descriptor("{" NAME CODE ",'vtpus':10,'constraints':[{'type':"
 					  "'geo','location':'1,2'}],'connectivity':[{}],"
 					  "'memori':5}");
 	auto_strv struct strv warnings = { 0 };
@@ -429,8 +429,7 @@ static void warns_of_what_nobody_does(void **state)
 	assert_string_equal(warnings.items[1],
 			    "applications[0].microservices[0].constraints[0].type: no effect: "
 			    "latency and geo are not scheduled by");
-	assert_string_equal(warnings.items[2],
-			    "applications[0].microservices[0].storage: no effect");
+	assert_string_equal(warnings.items[2], "applications[0].microservices[0].vtpus: no effect");
 	sla_fini(&sla);
 }
 

@@ -167,7 +167,7 @@ static void growing_beyond_the_node_is_refused(void **state)
 	kit_must_apply(kit, APP("a", SERVICE("web", ",\"memory\":300,\"replicas\":3")));
 	kit_forget(kit);
 	kit_apply(kit, APP("a", SERVICE("web", ",\"memory\":400,\"replicas\":3")));
-	assert_err(kit, -ENOSPC, "1100 MiB would be promised, it has 1000");
+	assert_err(kit, -ENOSPC, "node host-a: needs 400 MiB of memory, 300 of 1000 free");
 	assert_int_equal(kit_number(kit, "nodes", NODE_A, "memory_promised_mib"), 900);
 	assert_value(kit, "services", "a.t.web.t", "generation", "1");
 	assert_int_equal(kit->n_messages, 0);

@@ -200,7 +200,7 @@ static void statistics_of_a_long_life(void **state)
 	/* Half a year of eight cores, in nanoseconds: beyond what a double holds. */
 	auto_free char *payload =
 		xasprintf("{\"services\":[{\"instance_id\":\"%s\",\"memory_bytes\":104857600,"
-			  "\"cpu_ns\":126144000000000000}],\"memory_used_mib\":500}",
+			  "\"cpu_ns\":126144000000000000}],\"used\":{\"memory_mib\":500}}",
 			  id);
 	struct instance_status status = { .state = STATE_RUNNING, .pid = 7 };
 	STR_COPY(status.instance_id, id);
@@ -232,6 +232,42 @@ static void a_named_volume_keeps_its_service_on_one_node(void **state)
 	assert_int_equal(kit_count(kit, NODE_A, "control/deploy"), on_a ? 1 : 0);
 }
 
+/* A node that promises more than it has, and other things less. */
+static void a_node_is_promised_what_it_offers(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_say(kit, NODE_A, "register",
+		"{\"id\":\"" NODE_A "\",\"host\":\"host-a\",\"architecture\":\"amd64\","
+		"\"vcpus\":2,\"memory_mib\":1000,\"pids\":100,\"disk_mib\":500,"
+		"\"offer\":{\"memory_mib\":1500,\"cpu_millis\":3000,\"pids\":50,\"disk_mib\":400},"
+		"\"virtualization\":[\"docker\"]}");
+	strv_add(&kit->beating, NODE_A);
+	kit_run(kit, 500);
+	kit_must_apply(kit, APP("a", SERVICE("web", ",\"memory\":700,\"replicas\":3")));
+	assert_value(kit, "instances", "web.1", "state", "NODE_SCHEDULED");
+	assert_value(kit, "instances", "web.2", "reason",
+		     "no node fits: host-a: needs 700 MiB, 100 free");
+	kit_must_apply(kit, APP("b", SERVICE("cpu", ",\"vcpus\":2,\"replicas\":2")));
+	assert_value(kit, "instances", "cpu.1", "reason",
+		     "no node fits: host-a: needs 2000 millicores, 1000 of 3000 free");
+	kit_must_apply(kit, APP("c", SERVICE("pid", ",\"pids\":30,\"replicas\":2")));
+	assert_value(kit, "instances", "pid.1", "reason",
+		     "no node fits: host-a: needs 30 processes, 20 of 50 free");
+	kit_apply(kit, APP("d", SERVICE("disk", ",\"storage\":401")));
+	assert_err(kit, -ENOSPC, "needs 401 MiB of disk, 400 of 400 free");
+	kit_must_apply(kit, APP("d", SERVICE("disk", ",\"storage\":400")));
+	assert_value(kit, "nodes", NODE_A, "promised",
+		     "{\"memory_mib\":1400,\"cpu_millis\":2000,\"pids\":30,\"disk_mib\":400}");
+	assert_value(kit, "nodes", NODE_A, "capacity",
+		     "{\"memory_mib\":1000,\"cpu_millis\":2000,\"pids\":100,\"disk_mib\":500}");
+	struct err err;
+	auto_free char *view = server_view_node(kit->server, "host-a", &err);
+	assert_non_null(strstr(view, "\"offer\":{\"memory_mib\":1500,"));
+	assert_null(server_view_node(kit->server, "host-z", &err));
+	assert_int_equal(err.code, -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +281,7 @@ int main(void)
 		KIT_TEST(messages_carry_the_revision_of_the_wish),
 		KIT_TEST(a_node_that_forgot_a_removal_is_asked_again),
 		KIT_TEST(statistics_of_a_long_life),
+		KIT_TEST(a_node_is_promised_what_it_offers),
 		KIT_TEST(a_named_volume_keeps_its_service_on_one_node),
 	};
 

@@ -176,6 +176,7 @@ static struct worker_config config_of(struct kit *kit)
 		.arch = "amd64",
 		.cpus = 8,
 		.memory_mib = 8192,
+		.offer = kit->offer,
 		.ready = on_ready,
 		.arg = kit,
 	};

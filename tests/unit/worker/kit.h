@@ -38,8 +38,9 @@ struct kit {
 	struct loop *loop;
 	struct bus *bus;
 	struct worker *worker;
-	uint64_t revision; /* of the last message */
-	bool is_deaf;      /* the server does not answer registrations */
+	uint64_t revision;      /* of the last message */
+	struct resources offer; /* 0: without bound */
+	bool is_deaf;           /* the server does not answer registrations */
 	unsigned n_registered;
 	struct node node; /* as it was registered last */
 	unsigned n_beats;
