@@ -343,12 +343,25 @@ static bool is_retryable(int r)
 	       r == -EPIPE || r == -EIO || r == -EAGAIN;
 }
 
-static void unlease(struct fetch *f, const char *id)
+/* containerd says so in words alone. */
+static bool is_out_of_space(const struct err *err)
 {
-	struct containerd api = client_with(&f->client, CALL_MS, NULL);
+	return err->code == -ENOSPC || strstr(err->msg, "no space left on device") ||
+	       strstr(err->msg, "disk quota exceeded");
+}
+
+/* On a full disk all of it goes at once, what was stored half too. */
+static void unlease(struct fetch *f, const char *id, bool is_full)
+{
+	struct containerd api = client_with(&f->client, is_full ? TRANSFER_MS : CALL_MS, NULL);
 	struct err ignored;
 
-	containerd_lease_delete(&api, id, &ignored);
+	for (size_t i = 0; is_full && i < f->source->n_layers; i++) {
+		auto_free char *ref = xasprintf("%s%s", REF_PREFIX, f->source->layers[i].digest);
+
+		containerd_blob_abort(&api, ref, &ignored);
+	}
+	containerd_lease_delete(&api, id, is_full, &ignored);
 }
 
 int image_fetch(void *state, struct image_source *source, const struct runtime_ctx *ctx,
@@ -369,8 +382,10 @@ int image_fetch(void *state, struct image_source *source, const struct runtime_c
 	f.api.lease = id;
 	if (r == 0)
 		r = fetch_leased(&f, err);
+	if (r < 0 && is_out_of_space(err))
+		r = err->code = -ENOSPC;
 	if (!is_retryable(r))
-		unlease(&f, id);
+		unlease(&f, id, r == -ENOSPC);
 	oci_image_fini(&f.image);
 	buf_fini(&f.config);
 	return r < 0 ? err_wrap(err, "fetch image %s", source->name) : 0;

@@ -44,7 +44,9 @@ int containerd_plugin_root(const struct containerd *c, const char *type, const c
 /* `expire` (RFC 3339) bounds a lease that nobody deletes. */
 int containerd_lease_create(const struct containerd *c, const char *id, const char *expire,
 			    struct err *err);
-int containerd_lease_delete(const struct containerd *c, const char *id, struct err *err);
+/* `is_synced`: returns when the collector has removed what only the lease kept. */
+int containerd_lease_delete(const struct containerd *c, const char *id, bool is_synced,
+			    struct err *err);
 
 /* Content store. */
 int containerd_blob_find(const struct containerd *c, const char *digest, struct err *err);

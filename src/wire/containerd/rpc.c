@@ -144,11 +144,13 @@ int containerd_lease_create(const struct containerd *c, const char *id, const ch
 	return rpc_call(c, RPC("leases.v1.Leases/Create", NULL), &request, NULL, err);
 }
 
-int containerd_lease_delete(const struct containerd *c, const char *id, struct err *err)
+int containerd_lease_delete(const struct containerd *c, const char *id, bool is_synced,
+			    struct err *err)
 {
 	Ctd__LeaseDeleteRequest request = CTD__LEASE_DELETE_REQUEST__INIT;
 
 	request.id = rpc_str(id);
+	request.sync = is_synced;
 	int r = rpc_call(c, RPC("leases.v1.Leases/Delete", NULL), &request, NULL, err);
 	return r == -ENOENT ? 0 : r;
 }

@@ -34,6 +34,8 @@ struct kit {
 	char dir[64]; /* data_dir */
 	char secrets_dir[80];
 	char key_path[80];
+	struct stream_hub *streams; /* the test's own, or NULL */
+	uint32_t image_gc_high, image_gc_low;
 	uint64_t n_boots;
 	struct loop *loop;
 	struct bus *bus;
