@@ -25,6 +25,7 @@ struct overlay_link_spec {
 	bool is_tap;      /* unikernel; else a network namespace with eth0 */
 	uint32_t tap_uid; /* who may open the tap */
 	uint32_t ip;      /* namespace address, host byte order, from one of the node's blocks */
+	pid_t pid;        /* in the network namespace already, should its name be lost; 0: none */
 };
 
 struct overlay_link {
@@ -94,6 +95,10 @@ struct overlay_driver {
 	int (*list)(struct overlay *ov, struct strv *ret, struct err *err);
 	/* What on this host stands in the way: a sentence each (a firewall that drops, …). */
 	int (*check)(struct overlay *ov, struct strv *ret, struct err *err);
+	/* Optional. What is no more as setup and attach made it: 1 if setup is wanted again, 0 if not, and
+	 * in any case the ids of those to be attached again. Changes nothing. */
+	int (*look)(struct overlay *ov, const struct overlay_link_spec *specs, size_t n,
+		    struct strv *ret_lost, struct err *err);
 	/* Optional: the process that serves names, pid 0 if there is none. When it ends, setup starts it
 	 * again. */
 	void (*nameserver)(const struct overlay *ov, struct proc_id *ret);

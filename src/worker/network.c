@@ -202,6 +202,7 @@ void network_attach(struct winst *inst)
 	STR_COPY(n->spec.instance_id, inst->id);
 	n->spec.is_tap = slot && !(slot->driver->caps & RUNTIME_CAP_NETNS);
 	n->spec.tap_uid = slot ? slot->info.guest_uid : 0;
+	n->spec.pid = inst->run == RUN_ALIVE ? inst->status.proc.pid : 0;
 	parse_ipv4(inst->record.namespace_ip, &n->spec.ip);
 	op_begin(inst->worker, EXECUTOR_NETWORK, &n->op);
 }

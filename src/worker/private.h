@@ -157,6 +157,7 @@ struct worker {
 	struct io *nameserver_watch;
 	uint64_t publish_seq; /* counts publications begun */
 	bool is_publishing;
+	bool is_looking; /* after the network */
 	bool needs_publish;
 };
 

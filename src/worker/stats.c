@@ -1,4 +1,5 @@
 /* Statistics of all instances, and with them the heartbeat. */
+#include "worker/look.h"
 #include "worker/private.h"
 
 #define STATS_EVERY_MS 5000
@@ -94,6 +95,7 @@ static void on_heartbeat(void *arg)
 	if (!worker->is_accepted)
 		messages_register(worker);
 	stats_begin(worker);
+	look_begin(worker);
 }
 
 /* A runtime that does not answer does not make the node look dead. */

@@ -70,6 +70,7 @@ const struct overlay_driver overlay_linux = {
 	.publish = linux_publish,
 	.list = link_list,
 	.check = overlay_check,
+	.look = overlay_look,
 	.nameserver = nameserver_process,
 	.down = overlay_down,
 };

@@ -163,7 +163,8 @@ static int make_netns(struct overlay *ov, const struct overlay_link_spec *spec, 
 	};
 
 	overlay_mac(spec->ip, mac);
-	int r = netns_make(path, err);
+	int r = spec->pid && !netns_exists(path) ? netns_name(path, spec->pid, err)
+						 : netns_make(path, err);
 	if (r == 0)
 		r = disable_ipv6(path, err);
 	if (r == 0)

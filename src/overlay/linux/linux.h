@@ -43,6 +43,7 @@ int link_list(struct overlay *ov, struct strv *ret, struct err *err);
 int rules_load_if_absent(struct overlay *ov, struct err *err);
 int rules_publish(struct overlay *ov, const struct overlay_table *table, struct err *err);
 int rules_remove(struct overlay *ov, struct err *err);
+/* With the rules that lead to services, not just a table of that name. */
 int rules_exist(struct overlay *ov, bool *ret, struct err *err);
 /* Forgets the connections of these, or of all of ours. */
 int flows_forget(const struct overlay_leaver *leavers, size_t n, struct err *err);
@@ -54,7 +55,9 @@ int nameserver_stop(struct overlay *ov, struct err *err);
 void nameserver_process(const struct overlay *ov, struct proc_id *ret);
 int nameserver_publish(struct overlay *ov, const struct overlay_table *table, struct err *err);
 
-/* check.c, down.c */
+/* check.c, look.c, down.c */
+int overlay_look(struct overlay *ov, const struct overlay_link_spec *specs, size_t n,
+		 struct strv *ret_lost, struct err *err);
 int overlay_check(struct overlay *ov, struct strv *ret, struct err *err);
 int overlay_down(struct overlay *ov, struct err *err);
 

@@ -6,14 +6,18 @@
 int rules_exist(struct overlay *ov, bool *ret, struct err *err)
 {
 	auto_free char *wanted = xasprintf("table ip %s", ov->plan.bridge);
+	auto_free char *list = xasprintf("list chain ip %s prerouting", ov->plan.bridge);
 	auto_strv struct strv lines = { 0 };
-	auto_free char *text = NULL;
-	int r = nft_list(ov->nft, "list tables ip", &text, err);
+	auto_free char *tables = NULL;
+	auto_free char *rules = NULL;
+	int r = nft_list(ov->nft, "list tables ip", &tables, err);
 
 	if (r < 0)
 		return r;
-	strv_split(&lines, text, "\n");
-	*ret = strv_has(&lines, wanted);
+	strv_split(&lines, tables, "\n");
+	struct err absent; /* no such chain, most likely */
+	*ret = strv_has(&lines, wanted) && nft_list(ov->nft, list, &rules, &absent) == 0 &&
+	       strstr(rules, "goto service");
 	return 0;
 }
 

@@ -76,19 +76,41 @@ static int mount_new(const char *path, struct err *err)
 	return r;
 }
 
+static int make_file(const char *path, struct err *err)
+{
+	int r = share_folder(path, err);
+
+	if (r < 0)
+		return r;
+	auto_close int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0);
+	return fd < 0 ? err_errno(err, "create %s", path) : 0;
+}
+
 int netns_make(const char *path, struct err *err)
 {
 	if (netns_exists(path))
 		return 0;
-	int r = share_folder(path, err);
+	int r = make_file(path, err);
 	if (r < 0)
 		return r;
-	auto_close int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0);
-	if (fd < 0)
-		return err_errno(err, "create %s", path);
 	r = mount_new(path, err);
 	if (r < 0)
 		unlink(path);
+	return r;
+}
+
+int netns_name(const char *path, pid_t pid, struct err *err)
+{
+	char from[40];
+	int r = make_file(path, err);
+
+	if (r < 0)
+		return r;
+	snprintf(from, sizeof(from), "/proc/%d/ns/net", (int)pid);
+	if (mount(from, path, "none", MS_BIND, NULL) == 0)
+		return 0;
+	r = err_errno(err, "mount network namespace of process %d on %s", (int)pid, path);
+	unlink(path);
 	return r;
 }
 

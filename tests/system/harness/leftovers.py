@@ -87,6 +87,10 @@ def files(node):
             for p in pathlib.Path(folder).glob(f"*{node}*")]
 
 
+def run(*words):
+    subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
+
+
 def kill(pid):
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
