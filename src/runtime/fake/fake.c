@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "base/base.h"
+#include "loop/loop.h"
 #include "runtime/runtime.h"
 
 struct fake_instance {
@@ -175,8 +176,14 @@ static int fake_start(void *state, const struct runtime_spec *spec, const struct
 	struct fake_host *host = state;
 	int r = 0;
 
+	if (ctx && cancel_is_set(ctx->cancel))
+		return err_set(err, -ECANCELED, "start %s: cancelled", spec->instance_id);
 	lock(host);
 	struct fake_instance *inst = map_find(&host->instances, spec->instance_id);
+	if (inst && inst->status.phase == RUNTIME_ENDED) { /* in nobody's way */
+		free(map_remove(&host->instances, spec->instance_id));
+		inst = NULL;
+	}
 	if (!inst && host->n_failures) {
 		host->n_failures--;
 		r = err_set(err, -EIO, "start %s: a failure on purpose", spec->instance_id);
@@ -184,8 +191,7 @@ static int fake_start(void *state, const struct runtime_spec *spec, const struct
 		inst = NEW(struct fake_instance);
 		map_set(&host->instances, spec->instance_id, inst);
 		begin_run(host, inst, spec);
-	} else if (inst->status.phase == RUNTIME_ENDED ||
-		   inst->status.incarnation != spec->incarnation) {
+	} else if (inst->status.incarnation != spec->incarnation) {
 		r = err_set(err, -EEXIST, "start %s: it exists with incarnation %u",
 			    spec->instance_id, inst->status.incarnation);
 	}
@@ -204,8 +210,9 @@ static int fake_stop(void *state, const char *instance_id, const struct runtime_
 	struct fake_instance *inst = map_remove(&host->instances, instance_id);
 	if (inst && ret) {
 		*ret = inst->status;
+		if (ret->phase != RUNTIME_ENDED)
+			ret->end = RUNTIME_END_STOPPED;
 		ret->phase = RUNTIME_ENDED;
-		ret->end = RUNTIME_END_STOPPED;
 	}
 	free(inst);
 	unlock(host);
@@ -230,12 +237,15 @@ static int fake_stats(void *state, const char *instance_id, struct runtime_stats
 {
 	struct fake_host *host = state;
 
-	*ret = (struct runtime_stats){ .memory_bytes = 1 << 20 };
 	lock(host);
 	const struct fake_instance *inst = map_find(&host->instances, instance_id);
+	bool is_there = inst;
 	if (inst)
-		ret->oom_kills = inst->oom_kills;
+		*ret = (struct runtime_stats){ .memory_bytes = 1 << 20,
+					       .oom_kills = inst->oom_kills };
 	unlock(host);
+	if (!is_there)
+		return err_set(err, -ENOENT, "measure %s: it is not there", instance_id);
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 /* The containerd driver against the contract, on a containerd of its own in a folder of its own,
  * with an image made of a static busybox. */
+#include <dirent.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -263,6 +264,74 @@ static void survives_a_killed_containerd(void **state)
 	instance_fini(&i);
 }
 
+/* The logger of an instance, by its words; 0: none. */
+static pid_t find_logger(const struct instance *i)
+{
+	DIR *dir = opendir("/proc");
+	pid_t found = 0;
+
+	assert_non_null(dir);
+	for (struct dirent *e; !found && (e = readdir(dir));) {
+		auto_free char *path = xasprintf("/proc/%s/cmdline", e->d_name);
+		auto_free char *words = NULL;
+		struct err ignored;
+		size_t len;
+		uint32_t pid;
+
+		if (parse_u32(e->d_name, 1, INT32_MAX, &pid) == 0 &&
+		    file_read(path, 1 << 16, &words, &len, &ignored) == 0 &&
+		    memmem(words, len, "logger", 7) &&
+		    memmem(words, len, i->log_path, strlen(i->log_path)))
+			found = (pid_t)pid;
+	}
+	closedir(dir);
+	return found;
+}
+
+static void replaces_a_killed_logger(void **state)
+{
+	const struct subject *s = *state;
+	struct runtime_stats stats;
+	struct runtime_status status;
+	struct proc_id logger;
+	struct instance i;
+	struct err err;
+
+	instance_init(&i, s, PROGRAM_IDLE);
+	shell(&i.cmd, "trap 'exit 0' TERM; trap '' PIPE; n=0; while :; do n=$((n+1));"
+		      "busybox printf \"line $n\\n\" 2>/dev/null; busybox sleep 0.1; done");
+	start(s, &i, &status);
+	wait_log(&i, "line 1\n");
+	must(s->driver->stats(s->state, i.id, &stats, &err), &err);
+	pid_t first = find_logger(&i);
+	must(proc_identify(first, &logger, &err), &err);
+	must(proc_kill(&logger, SIGKILL, &err), &err);
+	must(proc_wait(&logger, 10000, &err), &err);
+	must(s->driver->stats(s->state, i.id, &stats, &err), &err);
+	wait_log(&i, "holm: the logger was ended");
+	pid_t second = find_logger(&i);
+	assert_true(second > 0 && second != first);
+	must(proc_identify(second, &logger, &err), &err);
+	must(s->driver->stats(s->state, i.id, &stats, &err), &err); /* nothing to do */
+	assert_int_equal(find_logger(&i), second);
+	stop(s, &i, &status);
+	assert_int_equal(status.end, RUNTIME_END_STOPPED);
+	must(proc_wait(&logger, 10000, &err), &err); /* it ends with what it serves */
+	instance_fini(&i);
+}
+
+/* Of another sub-runtime: what does not depend on images. */
+static int run_other(struct subject *s)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_prestate(starts_over_a_stale_record, s),
+		cmocka_unit_test_prestate(survives_a_killed_containerd, s),
+		cmocka_unit_test_prestate(replaces_a_killed_logger, s),
+	};
+
+	return suite_run(s, tests, ARRAY_LEN(tests));
+}
+
 static int run_all(struct subject *s)
 {
 	const struct CMUnitTest tests[] = {
@@ -272,6 +341,7 @@ static int run_all(struct subject *s)
 		cmocka_unit_test_prestate(starts_over_a_stale_record, s),
 		cmocka_unit_test_prestate(leaves_other_nodes_alone, s),
 		cmocka_unit_test_prestate(survives_a_killed_containerd, s),
+		cmocka_unit_test_prestate(replaces_a_killed_logger, s),
 		cmocka_unit_test_prestate(exec_tells_output_and_exit_code, s),
 		cmocka_unit_test_prestate(exec_tells_what_cannot_be_run, s),
 		cmocka_unit_test_prestate(exec_has_user_folder_and_environment, s),
@@ -378,12 +448,14 @@ static bool is_installed(const char *path)
 	return access(path, X_OK) == 0;
 }
 
-static const char *why_not(void)
+static const char *why_not(const char *runtime)
 {
 	if (getuid() != 0)
 		return "containers need root";
 	if (!is_installed("/usr/bin/containerd") || !is_installed("/usr/sbin/runc"))
 		return "containerd or runc is not installed";
+	if (str_eq(runtime, "runsc") && !is_installed("/usr/bin/runsc"))
+		return "runsc is not installed";
 	if (!is_installed("/usr/bin/umoci") || !is_installed("/bin/busybox"))
 		return "umoci or a static busybox is not installed";
 	return getenv("HOLM_BUILD") ? NULL : "HOLM_BUILD is not set";
@@ -408,7 +480,7 @@ static int run(struct subject *s, const char *dir, struct err *err)
 		return r;
 	r = fetch(s, dir, err);
 	if (r == 0)
-		r = run_all(s);
+		r = str_eq(s->runtime, "runc") ? run_all(s) : run_other(s);
 	struct err last;
 	if (s->driver->shutdown(s->state, &last) < 0) {
 		*err = last;
@@ -425,15 +497,16 @@ static int run(struct subject *s, const char *dir, struct err *err)
 	return r;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	const char *runtime = argc > 1 ? argv[1] : "runc";
 	char dir[] = "/tmp/holm-contract-XXXXXX";
 	char node_id[ID_SIZE];
 	uint8_t random[12];
 	struct err err = { 0 };
 
-	if (why_not()) {
-		printf("1..0 # SKIP %s\n", why_not());
+	if (why_not(runtime)) {
+		printf("1..0 # SKIP %s\n", why_not(runtime));
 		return 0;
 	}
 	if (getrandom(random, sizeof(random), 0) != sizeof(random) || !mkdtemp(dir))
@@ -451,6 +524,7 @@ int main(void)
 			    .cgroup_parent = cgroup,
 			    .log_max_bytes = 1 << 20,
 			    .containerd_address = "own" },
+		.runtime = runtime,
 		.image = IMAGE,
 		.command = command,
 		.check_gone = check_gone,

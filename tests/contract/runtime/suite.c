@@ -37,7 +37,7 @@ void instance_init(struct instance *i, const struct subject *subject, enum progr
 	i->spec = (struct runtime_spec){
 		.instance_id = i->id,
 		.name = "shop.test.web.prod.instance.0",
-		.runtime = "docker",
+		.runtime = subject->runtime ? subject->runtime : "docker",
 		.image = subject->image,
 		.digest = subject->digest,
 		.cmd = &i->cmd,
@@ -90,7 +90,7 @@ void wait_ended(const struct subject *s, const struct instance *i, struct runtim
 {
 	struct err err;
 
-	if (status->phase != RUNTIME_ENDED)
+	if (status->phase != RUNTIME_ENDED && !s->end)
 		must(proc_wait(&status->watch, END_MS, &err), &err);
 	assert_true(look(s, i, status));
 	if (status->phase != RUNTIME_ENDED)
@@ -135,8 +135,8 @@ static void starts_once_and_stops_once(void **state)
 	start(s, &i, &status);
 	assert_int_equal(status.phase, RUNTIME_RUNNING);
 	assert_string_equal(status.instance_id, i.id);
-	assert_true(proc_is_alive(&status.proc));
-	assert_true(proc_is_alive(&status.watch));
+	assert_true(s->end || proc_is_alive(&status.proc));
+	assert_true(s->end || proc_is_alive(&status.watch));
 	assert_int_equal(status.incarnation, 7);
 	assert_int_equal(status.generation, 3);
 	assert_string_equal(status.digest, s->digest);
@@ -164,8 +164,12 @@ static void check_end(const struct subject *s, enum program program, enum runtim
 	struct runtime_status status;
 	struct instance i;
 
+	if (s->end && exit_code) /* no program gives another one */
+		exit_code = 1;
 	instance_init(&i, s, program);
 	start(s, &i, &status);
+	if (s->end)
+		s->end(s, i.id, end);
 	wait_ended(s, &i, &status);
 	assert_int_equal(status.end, end);
 	assert_int_equal(status.exit_code, exit_code);
@@ -185,6 +189,85 @@ static void tells_a_clean_end(void **state)
 static void tells_an_exit_code(void **state)
 {
 	check_end(*state, PROGRAM_THREE, RUNTIME_END_ERROR, 3);
+}
+
+/* One that has ended is there until it is stopped, and told of as it ended. */
+static void lists_what_there_is(void **state)
+{
+	const struct subject *s = *state;
+	struct runtime_status ended;
+	struct runtime_status runs;
+	struct runtime_list list = { 0 };
+	struct instance i[2];
+	struct err err;
+
+	instance_init(&i[0], s, PROGRAM_CLEAN);
+	instance_init(&i[1], s, PROGRAM_IDLE);
+	start(s, &i[0], &ended);
+	start(s, &i[1], &runs);
+	if (s->end)
+		s->end(s, i[0].id, RUNTIME_END_CLEAN);
+	wait_ended(s, &i[0], &ended);
+	assert_true(look(s, &i[1], &runs));
+	assert_string_equal(runs.instance_id, i[1].id);
+	assert_int_equal(runs.phase, RUNTIME_RUNNING);
+	assert_int_equal(count_listed(s), 2);
+	must(s->driver->list(s->state, "ffffffffffffffffffffffff", &list, &err), &err);
+	assert_int_equal(list.n, 0);
+	stop(s, &i[1], NULL);
+	assert_int_equal(count_listed(s), 1);
+	assert_true(look(s, &i[0], &ended));
+	assert_int_equal(ended.end, RUNTIME_END_CLEAN);
+	/* What has ended is in nobody's way. */
+	start(s, &i[0], &ended);
+	if (s->end)
+		s->end(s, i[0].id, RUNTIME_END_CLEAN);
+	wait_ended(s, &i[0], &ended);
+	stop(s, &i[0], NULL);
+	assert_int_equal(count_listed(s), 0);
+	instance_fini(&i[0]);
+	instance_fini(&i[1]);
+}
+
+static void is_asked_to_end_without_waiting(void **state)
+{
+	const struct subject *s = *state;
+	struct runtime_status status;
+	struct instance i;
+	struct err err;
+
+	if (!s->driver->terminate)
+		skip();
+	instance_init(&i, s, PROGRAM_IDLE);
+	start(s, &i, &status);
+	must(s->driver->terminate(s->state, i.id, &err), &err);
+	wait_ended(s, &i, &status);
+	must(s->driver->terminate(s->state, i.id, &err), &err); /* it has ended */
+	stop(s, &i, NULL);
+	must(s->driver->terminate(s->state, i.id, &err), &err); /* it is gone */
+	instance_fini(&i);
+}
+
+static void does_not_begin_when_cancelled(void **state)
+{
+	const struct subject *s = *state;
+	struct cancel cancel = { 0 };
+	struct runtime_ctx ctx = { .cancel = &cancel };
+	struct runtime_status status = { .exit_code = 99 };
+	struct instance i;
+	struct err err;
+
+	instance_init(&i, s, PROGRAM_IDLE);
+	cancel_set(&cancel);
+	assert_int_equal(s->driver->start(s->state, &i.spec, &ctx, &status, &err), -ECANCELED);
+	assert_int_equal(status.exit_code, 99);
+	s->check_gone(s, i.id);
+	assert_int_equal(count_listed(s), 0);
+	start(s, &i, &status);
+	must(s->driver->stop(s->state, i.id, NULL, &status, &err), &err); /* no grace at all */
+	assert_int_equal(status.end, RUNTIME_END_STOPPED);
+	s->check_gone(s, i.id);
+	instance_fini(&i);
 }
 
 static void tells_a_crash(void **state)
@@ -242,6 +325,25 @@ static void holds_to_its_share_of_processor(void **state)
 	assert_true(after.memory_bytes > 0 && after.memory_bytes < (64u << 20));
 	stop(s, &i, NULL);
 	assert_true(s->driver->stats(s->state, i.id, &after, &err) < 0);
+	instance_fini(&i);
+}
+
+static void measures_what_runs_and_nothing_else(void **state)
+{
+	const struct subject *s = *state;
+	struct runtime_stats stats = { .memory_bytes = 99 };
+	struct runtime_status status;
+	struct instance i;
+	struct err err;
+
+	instance_init(&i, s, PROGRAM_IDLE);
+	assert_true(s->driver->stats(s->state, i.id, &stats, &err) < 0);
+	assert_int_equal(stats.memory_bytes, 99);
+	start(s, &i, &status);
+	must(s->driver->stats(s->state, i.id, &stats, &err), &err);
+	assert_true(stats.memory_bytes > 99);
+	stop(s, &i, NULL);
+	assert_true(s->driver->stats(s->state, i.id, &stats, &err) < 0);
 	instance_fini(&i);
 }
 
@@ -404,6 +506,56 @@ static void *live(void *arg)
 	return NULL;
 }
 
+struct starter {
+	const struct subject *subject;
+	struct instance *instance;
+	struct runtime_status status;
+	int result;
+	struct err err;
+};
+
+static void *start_it(void *arg)
+{
+	struct starter *s = arg;
+
+	s->result = s->subject->driver->start(s->subject->state, &s->instance->spec, NULL,
+					      &s->status, &s->err);
+	return NULL;
+}
+
+/* The other one is told that it runs, or that it is being started. */
+static void starts_once_from_two_threads(void **state)
+{
+	const struct subject *s = *state;
+	struct starter starters[2] = { 0 };
+	struct runtime_status status;
+	pthread_t threads[2];
+	struct instance i;
+
+	instance_init(&i, s, PROGRAM_IDLE);
+	for (int k = 0; k < 2; k++) {
+		starters[k].subject = s;
+		starters[k].instance = &i;
+		assert_int_equal(pthread_create(&threads[k], NULL, start_it, &starters[k]), 0);
+	}
+	for (int k = 0; k < 2; k++)
+		pthread_join(threads[k], NULL);
+	int n = 0;
+	for (int k = 0; k < 2; k++) {
+		if (starters[k].result != -EBUSY)
+			must(starters[k].result, &starters[k].err);
+		n += starters[k].result == 0;
+	}
+	assert_true(n > 0);
+	assert_true(look(s, &i, &status));
+	for (int k = 0; k < 2; k++)
+		if (starters[k].result == 0)
+			assert_int_equal(starters[k].status.proc.pid, status.proc.pid);
+	assert_int_equal(count_listed(s), 1);
+	stop(s, &i, NULL);
+	instance_fini(&i);
+}
+
 static void serves_several_threads(void **state)
 {
 	const struct subject *s = *state;
@@ -447,10 +599,18 @@ static void proves_what_it_names(void **state)
 
 int suite_run(struct subject *subject, const struct CMUnitTest *own, size_t n_own)
 {
+	/* Those of the first part hold for simulated instances too. */
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_prestate(starts_once_and_stops_once, subject),
 		cmocka_unit_test_prestate(tells_a_clean_end, subject),
 		cmocka_unit_test_prestate(tells_an_exit_code, subject),
+		cmocka_unit_test_prestate(lists_what_there_is, subject),
+		cmocka_unit_test_prestate(does_not_begin_when_cancelled, subject),
+		cmocka_unit_test_prestate(measures_what_runs_and_nothing_else, subject),
+		cmocka_unit_test_prestate(starts_once_from_two_threads, subject),
+		cmocka_unit_test_prestate(serves_several_threads, subject),
+		cmocka_unit_test_prestate(proves_what_it_names, subject),
+		cmocka_unit_test_prestate(is_asked_to_end_without_waiting, subject),
 		cmocka_unit_test_prestate(tells_a_crash, subject),
 		cmocka_unit_test_prestate(tells_when_memory_ran_out, subject),
 		cmocka_unit_test_prestate(holds_to_its_share_of_processor, subject),
@@ -459,14 +619,13 @@ int suite_run(struct subject *subject, const struct CMUnitTest *own, size_t n_ow
 		cmocka_unit_test_prestate(kills_what_does_not_listen, subject),
 		cmocka_unit_test_prestate(leaves_nothing_of_a_failed_start, subject),
 		cmocka_unit_test_prestate(can_be_cancelled_at_any_time, subject),
-		cmocka_unit_test_prestate(serves_several_threads, subject),
-		cmocka_unit_test_prestate(proves_what_it_names, subject),
 	};
+	enum { N_SIMULATED = 9 };
 
-	size_t n = ARRAY_LEN(tests);
+	size_t n = subject->end ? N_SIMULATED : ARRAY_LEN(tests);
 	auto_free struct CMUnitTest *all = xcalloc(n + n_own, sizeof(*all));
 
-	memcpy(all, tests, sizeof(tests));
+	memcpy(all, tests, n * sizeof(*tests));
 	if (n_own)
 		memcpy(all + n, own, n_own * sizeof(*own));
 	return _cmocka_run_group_tests(subject->name, all, n + n_own, NULL, NULL);

@@ -23,12 +23,15 @@ struct subject {
 	const char *name;
 	const struct runtime_driver *driver;
 	struct runtime_config config;
+	const char *runtime; /* sub-runtime; NULL: docker */
 	const char *image;
 	char digest[DIGEST_SIZE]; /* of the image; "sha256:test" where the driver does not look */
 	/* Fills the command for a program; false if the driver has no such thing. */
 	bool (*command)(enum program program, struct strv *ret);
 	/* Fails the test if the host still has something of an instance that was removed. */
 	void (*check_gone)(const struct subject *subject, const char *instance_id);
+	/* Simulated instances have no processes: this ends one as its program would. Else NULL. */
+	void (*end)(const struct subject *subject, const char *instance_id, enum runtime_end end);
 	bool has_no_stop_signal; /* nothing can be deaf to it, and there is no grace to wait for */
 	void *state;             /* of the driver, open between the tests */
 	char *log_dir;
