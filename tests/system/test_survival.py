@@ -132,6 +132,7 @@ def test_reboot(shop):
     shop.wait_running("web")
     assert facts(shop) == before
     assert not pids & {v["pid"] for v in shop.instances()}
+    shop.page("10.99.0.1", port=8080)  # the guest has booted
     assert_serves(shop)
 
 

@@ -3,6 +3,7 @@
     LAN 10.99.0.2 ── up0 ─── up0 ── 10.99.0.1 host ── what holm makes
 """
 import contextlib
+import errno
 import http.client
 import json
 import os
@@ -258,13 +259,15 @@ class Host:
 
     def page(self, address, path="", port=80):
         """A page, asked for by the host itself. Without a probe RUNNING does not mean that the
-        program listens already."""
+        program listens already, or that a guest has booted."""
         url = f"http://{address}:{port}/{path}"
 
         def ask():
             try:
                 return self.ns.get(url)
-            except (ConnectionRefusedError, ConnectionResetError) as error:
+            except OSError as error:
+                if error.errno not in (errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH):
+                    raise
                 raise AssertionError(str(error)) from error
         status, text = until(ask, f"GET {url}", 10)
         assert status == 200, f"GET {url}: {status} {text}"
