@@ -97,6 +97,9 @@ void api_get_images(struct api_request *request);
 void api_post_image_pull(struct api_request *request);
 void api_post_image_remove(struct api_request *request);
 void api_post_image_prune(struct api_request *request);
+void api_get_registries(struct api_request *request);
+void api_post_registry_login(struct api_request *request);
+void api_post_registry_logout(struct api_request *request);
 void api_get_node_ping(struct api_request *request);
 
 #endif

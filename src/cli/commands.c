@@ -238,6 +238,13 @@ static const struct cli_command commands[] = {
 		.n_subs = ARRAY_LEN(volume_commands),
 	},
 	{
+		.name = "registry",
+		.args = "login|logout|ls",
+		.summary = "log in to the registries that images come from",
+		.subs = registry_commands,
+		.n_subs = REGISTRY_COMMANDS_N,
+	},
+	{
 		.name = "down",
 		.args = "",
 		.summary = "stop everything that runs here, and holm",

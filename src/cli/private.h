@@ -52,6 +52,8 @@ void help_print_command(const struct cli_command *command, FILE *out);
 /* value.c: "secret …" and "config …". */
 extern const struct cli_command secret_commands[];
 extern const struct cli_command config_commands[];
+#define REGISTRY_COMMANDS_N 3
+extern const struct cli_command registry_commands[REGISTRY_COMMANDS_N];
 #define SECRET_COMMANDS_N 3
 #define CONFIG_COMMANDS_N 4
 

@@ -26,6 +26,9 @@ static const struct {
 	{ "image.pull", call_image_pull },
 	{ "image.rm", call_image_rm },
 	{ "image.prune", call_image_prune },
+	{ "registry.login", registry_login_begin },
+	{ "registry.logout", registry_logout_begin },
+	{ "registry.ls", registry_list_begin },
 };
 
 struct worker *call_worker(const struct call *call)

@@ -251,6 +251,10 @@ void call_free_all(struct worker *worker);
 
 /* Handlers of calls (call.h). */
 void call_ping(struct call *call, const struct json *args);
+/* registries.c: {"host","user","password"} → {"host","user","verified"}, {"host"}, and the list. */
+void registry_login_begin(struct call *call, const struct json *args);
+void registry_logout_begin(struct call *call, const struct json *args);
+void registry_list_begin(struct call *call, const struct json *args);
 
 /* open.c: drivers and probes; down.c; stats.c; logs.c */
 void open_begin(struct worker *worker);

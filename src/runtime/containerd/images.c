@@ -6,13 +6,11 @@
 #include "base/clock.h"
 #include "runtime/containerd/driver.h"
 #include "runtime/containerd/image_store.h"
+#include "runtime/containerd/pull.h"
 
-#define LEASE_HOURS   2
-#define LOCK_RETRY_MS 200
-#define CHUNK         ((size_t)CONTAINERD_CHUNK)
-#define REF_PREFIX    "holm-"
-#define GC_CONFIG     "containerd.io/gc.ref.content.config"
-#define GC_SNAPSHOT   "containerd.io/gc.ref.snapshot." SNAPSHOTTER
+#define LEASE_HOURS 6
+#define GC_CONFIG   "containerd.io/gc.ref.content.config"
+#define GC_SNAPSHOT "containerd.io/gc.ref.snapshot." SNAPSHOTTER
 
 /* One fetch. */
 struct fetch {
@@ -22,17 +20,7 @@ struct fetch {
 	const struct runtime_ctx *ctx;
 	struct oci_image image;
 	struct buf config;
-	uint64_t done; /* bytes of layers */
-	uint64_t total;
-};
-
-/* One blob on its way into the store. */
-struct upload {
-	struct fetch *fetch;
-	struct containerd_writer *writer;
-	uint64_t skip; /* bytes that an earlier try has left there */
-	size_t len;
-	char chunk[CONTAINERD_CHUNK];
+	struct pull *pull; /* its blobs */
 };
 
 static void random_id(char out[ID_SIZE])
@@ -84,104 +72,6 @@ int image_has(void *state, const char *name, char digest[DIGEST_SIZE], struct er
 	return 0;
 }
 
-static int flush(struct upload *u, struct err *err)
-{
-	int r = u->len ? containerd_writer_write(u->writer, u->chunk, u->len, err) : 0;
-
-	u->len = 0;
-	return r;
-}
-
-static int on_data(void *arg, const void *data, size_t len, struct err *err)
-{
-	struct upload *u = arg;
-	const char *p = data;
-	size_t skipped = len < u->skip ? len : (size_t)u->skip;
-
-	u->fetch->done += len;
-	u->skip -= skipped;
-	p += skipped;
-	len -= skipped;
-	while (len) {
-		size_t n = CHUNK - u->len < len ? CHUNK - u->len : len;
-
-		memcpy(u->chunk + u->len, p, n);
-		u->len += n;
-		p += n;
-		len -= n;
-		if (u->len < CHUNK)
-			break;
-		int r = flush(u, err);
-		if (r < 0)
-			return r;
-		tell_phase(u->fetch->ctx, "pulling", u->fetch->done, u->fetch->total);
-	}
-	return 0;
-}
-
-/* Another fetch may be uploading the same blob: wait until it is there or the other has gone. */
-static int open_writer(struct fetch *f, const struct image_descriptor *blob, const char *ref,
-		       struct upload *u, struct err *err)
-{
-	struct containerd_descriptor d = { blob->media_type, blob->digest, blob->size };
-	uint64_t end = clock_monotonic_ms() + TRANSFER_MS;
-
-	for (;;) {
-		int r = containerd_writer_open(&f->api, ref, &d, &u->writer, err);
-
-		if (r == 0)
-			u->skip = containerd_writer_offset(u->writer);
-		if (r != -EAGAIN || clock_monotonic_ms() >= end)
-			return r;
-		r = check_cancel(f->ctx, err);
-		if (r < 0)
-			return r;
-		clock_poll(NULL, 0, clock_monotonic_ms() + LOCK_RETRY_MS);
-	}
-}
-
-static int transfer(struct fetch *f, const struct image_descriptor *blob, const char *text,
-		    struct upload *u, struct err *err)
-{
-	struct image_sink sink = { on_data, u };
-	int r = text ? on_data(u, text, blob->size, err)
-		     : f->source->read(f->source, blob, &sink, f->api.cancel, err);
-
-	if (r == 0)
-		r = flush(u, err);
-	return r < 0 ? r : containerd_writer_commit(u->writer, NULL, err);
-}
-
-/* From `text`, or from the source if that is NULL. What came may be continued later, unless it was
- * wrong. */
-static int store_blob(struct fetch *f, const struct image_descriptor *blob, const char *text,
-		      struct err *err)
-{
-	auto_free char *ref = xasprintf("%s%s", REF_PREFIX, blob->digest);
-	auto_free struct upload *u = xmalloc(sizeof(*u));
-	uint64_t before = f->done;
-
-	u->fetch = f;
-	u->writer = NULL;
-	u->len = 0;
-	int r = open_writer(f, blob, ref, u, err);
-	if (r == -EEXIST) {
-		f->done = before + blob->size;
-		return 0;
-	}
-	if (r < 0)
-		return err_wrap(err, "store %s", blob->digest);
-	r = transfer(f, blob, text, u, err);
-	u->writer = containerd_writer_close(u->writer);
-	if (r == -EBADMSG || r == -EBUSY || r == -ESTALE) {
-		struct err ignored;
-
-		containerd_blob_abort(&f->api, ref, &ignored);
-		r = err->code = -EBADMSG;
-	}
-	return r < 0 ? err_wrap(err, "store %s", blob->digest) : 0;
-}
-
 static int collect(void *arg, const void *data, size_t len, struct err *err)
 {
 	struct buf *text = arg;
@@ -205,21 +95,6 @@ static int read_config(struct fetch *f, struct err *err)
 		return err_set(err, -EBADMSG, "read image config: %zu diff ids for %zu layers",
 			       f->image.diff_ids.n, f->source->n_layers);
 	return 0;
-}
-
-static int store_blobs(struct fetch *f, struct err *err)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < f->source->n_layers; i++) {
-		r = store_blob(f, &f->source->layers[i], NULL, err);
-		if (r == 0)
-			r = check_cancel(f->ctx, err);
-		tell_phase(f->ctx, "pulling", f->done, f->total);
-	}
-	if (r == 0)
-		r = store_blob(f, &f->source->config, f->config.data, err);
-	return r < 0 ? r : store_blob(f, &f->source->manifest, f->source->manifest_text, err);
 }
 
 static int apply_layer(struct fetch *f, size_t i, const struct containerd_mounts *mounts,
@@ -267,6 +142,7 @@ static int unpack_layer(struct fetch *f, size_t i, const char *parent, const cha
 	return r < 0 ? err_wrap(err, "unpack layer %s", f->source->layers[i].digest) : 0;
 }
 
+/* Each layer as soon as it and those below it are there; meanwhile others come. */
 static int unpack(struct fetch *f, char **ret_chain, struct err *err)
 {
 	auto_free char *parent = xstrdup("");
@@ -274,9 +150,12 @@ static int unpack(struct fetch *f, char **ret_chain, struct err *err)
 
 	for (size_t i = 0; i < f->source->n_layers; i++) {
 		char *chain = oci_chain_id(&f->image.diff_ids, i + 1);
-		int r = check_cancel(f->ctx, err);
+		int r = pull_wait(f->pull, i, err);
 
-		tell_phase(f->ctx, "unpacking", i, f->source->n_layers);
+		if (r == 0)
+			r = check_cancel(f->ctx, err);
+		if (pull_is_done(f->pull))
+			tell_phase(f->ctx, "unpacking", i, f->source->n_layers);
 		if (r == 0 && containerd_snapshot_find(&f->api, chain, &unknown) < 0)
 			r = unpack_layer(f, i, parent, chain, err);
 		free(parent);
@@ -316,9 +195,11 @@ static int fetch_leased(struct fetch *f, struct err *err)
 	int r = read_config(f, err);
 
 	if (r == 0)
-		r = store_blobs(f, err);
-	if (r == 0)
 		r = unpack(f, &chain, err);
+	if (r == 0)
+		r = pull_store_text(f->pull, &f->source->config, f->config.data, err);
+	if (r == 0)
+		r = pull_store_text(f->pull, m, f->source->manifest_text, err);
 	if (r == 0)
 		r = label_blobs(f, chain, err);
 	if (r == 0)
@@ -350,18 +231,47 @@ static bool is_out_of_space(const struct err *err)
 	       strstr(err->msg, "disk quota exceeded");
 }
 
+/* For the next try, which has a lease of its own. */
+static void keep_lease(struct driver *driver, const char *name, const char *id)
+{
+	pthread_mutex_lock(&driver->lock);
+	strv_addf(&driver->leases, "%s %s", name, id);
+	pthread_mutex_unlock(&driver->lock);
+}
+
+/* The lease of a fetch that has come to its end, and those of earlier tries at the same: into `ret`. */
+static void take_leases(struct driver *driver, const char *name, struct strv *ret)
+{
+	auto_free char *start = xasprintf("%s ", name);
+	struct strv others = { 0 };
+
+	pthread_mutex_lock(&driver->lock);
+	for (size_t i = 0; i < driver->leases.n; i++) {
+		const char *lease = driver->leases.items[i];
+
+		if (str_starts(lease, start))
+			strv_add(ret, lease + strlen(start));
+		else
+			strv_add(&others, lease);
+	}
+	strv_fini(&driver->leases);
+	driver->leases = others;
+	pthread_mutex_unlock(&driver->lock);
+}
+
 /* On a full disk all of it goes at once, what was stored half too. */
 static void unlease(struct fetch *f, const char *id, bool is_full)
 {
 	struct containerd api = client_with(&f->client, is_full ? TRANSFER_MS : CALL_MS, NULL);
+	auto_strv struct strv leases = { 0 };
 	struct err ignored;
 
-	for (size_t i = 0; is_full && i < f->source->n_layers; i++) {
-		auto_free char *ref = xasprintf("%s%s", REF_PREFIX, f->source->layers[i].digest);
-
-		containerd_blob_abort(&api, ref, &ignored);
-	}
-	containerd_lease_delete(&api, id, is_full, &ignored);
+	if (is_full)
+		pull_abort_uploads(&api, f->source);
+	strv_add(&leases, id);
+	take_leases(f->client.driver, f->source->name, &leases);
+	for (size_t i = 0; i < leases.n; i++)
+		containerd_lease_delete(&api, leases.items[i], is_full, &ignored);
 }
 
 int image_fetch(void *state, struct image_source *source, const struct runtime_ctx *ctx,
@@ -376,15 +286,20 @@ int image_fetch(void *state, struct image_source *source, const struct runtime_c
 	buf_init(&f.config, OCI_MANIFEST_MAX);
 	f.client = client;
 	f.api = client_with(&client, START_MS, client.api.cancel);
-	for (size_t i = 0; i < source->n_layers; i++)
-		f.total += source->layers[i].size;
 	int r = lease(&f, id, err);
 	f.api.lease = id;
-	if (r == 0)
+	if (r == 0) {
+		const struct pull_config config = { state, id, source, ctx };
+
+		f.pull = pull_begin(&config);
 		r = fetch_leased(&f, err);
+		f.pull = pull_end(f.pull);
+	}
 	if (r < 0 && is_out_of_space(err))
 		r = err->code = -ENOSPC;
-	if (!is_retryable(r))
+	if (is_retryable(r))
+		keep_lease(state, source->name, id);
+	else
 		unlease(&f, id, r == -ENOSPC);
 	oci_image_fini(&f.image);
 	buf_fini(&f.config);
