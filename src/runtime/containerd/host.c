@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 #include "base/base.h"
@@ -144,12 +145,23 @@ static uint64_t own_capabilities(void)
 	return host_capabilities(r < 0 ? "" : text);
 }
 
+/* x32 calls are the usual ones with a bit set (syscall(2), arch/x86/entry of the kernel). */
+static bool has_x32(void)
+{
+#ifdef __x86_64__
+	return syscall(0x40000000L | SYS_getpid) > 0;
+#else
+	return false;
+#endif
+}
+
 void host_fill(const struct driver *driver, struct spec_host *ret)
 {
 	*ret = (struct spec_host){
 		.cgroup_parent = driver->cgroup_parent,
 		.arch = ARCH,
 		.has_seccomp = path_exists("/proc/sys/kernel/seccomp/actions_avail"),
+		.has_x32 = has_x32(),
 		.has_cgroup_v2 = driver->cgroups.layout == CGROUP_V2,
 		.has_swap_limit = driver->has_swap_limit,
 		.files_max = files_max(),

@@ -34,6 +34,7 @@ struct spec_host {
 	const char *cgroup_parent; /* "holm-1a2b3c4d" */
 	const char *arch;          /* "amd64", "arm64": whose system calls are filtered */
 	bool has_seccomp;          /* the kernel can filter system calls */
+	bool has_x32;              /* amd64: the kernel has the calls of the x32 ABI */
 	bool has_cgroup_v2;        /* gives containers a cgroup namespace */
 	bool has_swap_limit;       /* the kernel accounts swap */
 	uint64_t files_max;        /* open files a process may be allowed; 0: any number */

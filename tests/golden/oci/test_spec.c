@@ -388,6 +388,10 @@ static void filter_of_system_calls(void **state)
 	auto_free char *other = member(f, "seccomp");
 	auto_free char *other_lines = indent(other);
 	compare("seccomp_arm64_admin.json", other_lines);
+	f->host.arch = "amd64";
+	f->host.has_x32 = true;
+	auto_free char *with_x32 = member(f, "seccomp");
+	assert_non_null(strstr(with_x32, "\"SCMP_ARCH_X86\",\"SCMP_ARCH_X32\""));
 	f->container.seccomp = SECCOMP_UNCONFINED;
 	assert_null(member(f, "seccomp"));
 	f->container.seccomp = SECCOMP_DEFAULT;
