@@ -1,4 +1,4 @@
-/* Commands in instances, over connections both ways. */
+/* Commands in instances and their files, over connections both ways. */
 #include "api/private.h"
 #include "model/session.h"
 
@@ -34,5 +34,29 @@ void api_post_exec(struct api_request *request)
 	STR_COPY(exec.instance, ref.id);
 	auto_free char *question = fields_format(&exec_request_table, &exec);
 	fields_fini(&exec_request_table, &exec);
+	api_splice(request, ref.node_id, question);
+}
+
+void api_post_copy(struct api_request *request)
+{
+	struct copy_request copy = { 0 };
+	struct server_instance_ref ref;
+	struct err err;
+
+	if (!api_may_splice(request))
+		return;
+	int r = fields_parse_text(&copy_request_table, http_request_body(request->http, NULL),
+				  &copy, FIELD_UNKNOWN_ERROR, &err);
+	if (r == 0)
+		r = api_find_running(request, &ref, &err);
+	if (r < 0) {
+		fields_fini(&copy_request_table, &copy);
+		api_reply_err(request, &err);
+		return;
+	}
+	STR_COPY(copy.kind, "copy");
+	STR_COPY(copy.instance, ref.id);
+	auto_free char *question = fields_format(&copy_request_table, &copy);
+	fields_fini(&copy_request_table, &copy);
 	api_splice(request, ref.node_id, question);
 }

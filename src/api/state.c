@@ -45,6 +45,11 @@ void api_get_node(struct api_request *request)
 		api_reply_err(request, &err);
 }
 
+void api_get_stats(struct api_request *request)
+{
+	api_reply_json(request, server_list_stats(request->api->config.server));
+}
+
 void api_get_nodes(struct api_request *request)
 {
 	api_reply_json(request, server_list_nodes(request->api->config.server));

@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 #include "base/cgroup.h"
+#include "base/cgroup_io.h"
 
 #define CPU_PERIOD_US 100000u
 #define CPU_QUOTA_MIN 1000u /* us; the kernel refuses less */
@@ -346,6 +347,12 @@ static uint64_t less(uint64_t total, uint64_t part)
 	return total > part ? total - part : 0;
 }
 
+/* v1 says "none" by a number that no machine has. */
+static uint64_t limit_of(uint64_t bytes)
+{
+	return bytes < UINT64_C(1) << 62 ? bytes : 0;
+}
+
 static int stats_visit(struct walk *w, const char *controller, const char *dir, struct err *err)
 {
 	struct cgroup_stats *s = (struct cgroup_stats *)w->arg;
@@ -356,11 +363,13 @@ static int stats_visit(struct walk *w, const char *controller, const char *dir, 
 	if (!controller || str_eq(controller, "pids"))
 		s->pids = (uint32_t)read_u64(dir, "pids.current");
 	if (!controller) {
+		s->memory_limit_bytes = limit_of(read_u64(dir, "memory.max"));
 		s->memory_bytes = less(read_u64(dir, "memory.current"),
 				       read_key(dir, "memory.stat", "inactive_file"));
 		s->cpu_ns = read_key(dir, "cpu.stat", "usage_usec") * 1000;
 		s->oom_kills = read_key(dir, "memory.events", "oom_kill");
 	} else if (str_eq(controller, "memory")) {
+		s->memory_limit_bytes = limit_of(read_u64(dir, "memory.limit_in_bytes"));
 		s->memory_bytes = less(read_u64(dir, "memory.usage_in_bytes"),
 				       read_key(dir, "memory.stat", "total_inactive_file"));
 		s->oom_kills = read_key(dir, "memory.oom_control", "oom_kill");
@@ -381,6 +390,7 @@ int cgroup_stats(const struct cgroup_fs *fs, const char *path, struct cgroup_sta
 		return r;
 	if (!w.count)
 		return err_set(err, -ENOENT, "read control group %s: there is none", path);
+	stats.has_io = cgroup_read_io(fs, path, &stats.read_bytes, &stats.written_bytes);
 	*ret = stats;
 	return 0;
 }

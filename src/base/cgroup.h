@@ -25,8 +25,12 @@ struct cgroup_limits { /* 0: no limit */
 };
 
 struct cgroup_stats {
-	uint64_t memory_bytes; /* in use, without inactive file cache */
-	uint64_t cpu_ns;       /* total since the group was made */
+	uint64_t memory_bytes;       /* in use, without inactive file cache */
+	uint64_t memory_limit_bytes; /* 0: none */
+	uint64_t read_bytes;         /* from block devices, if has_io */
+	uint64_t written_bytes;
+	bool has_io;
+	uint64_t cpu_ns; /* total since the group was made */
 	uint32_t pids;
 	uint64_t oom_kills;
 };

@@ -82,6 +82,10 @@ struct cli_extension {
 	/* The same for connections both ways: http_client_upgrade(). */
 	int (*upgrade)(const struct http_client_request *request, const char *protocol,
 		       struct http_client_upgrade *ret, struct err *err);
+	/* What `holm cp` does with files here: a file or folder as a tar archive to a descriptor, and
+	 * the other way. */
+	int (*pack)(const char *path, int out, struct err *err);
+	int (*unpack)(const char *path, int in, struct err *err);
 	/* The same words to the whole program. Returns only if there is none, with the exit code. */
 	int (*become)(int argc, char **argv);
 };

@@ -345,6 +345,52 @@ static const struct column value_columns[] = {
 	{ "USED BY", .text = value_users },
 };
 
+TEXT(struct stats_view, stats_node, node)
+
+/* Two digits behind the point are enough for people. */
+#define MIB(name, member, given)                                               \
+	static void name(const void *object, uint64_t now_ms, struct buf *out) \
+	{                                                                      \
+		const struct stats_view *v = object;                           \
+                                                                               \
+		if (given)                                                     \
+			buf_addf(out, "%.*f",                                  \
+				 v->member < 10    ? 2                         \
+				 : v->member < 100 ? 1                         \
+						   : 0,                        \
+				 v->member);                                   \
+	}
+MIB(stats_cpu, cpu_cores, v->has_cpu)
+MIB(stats_memory, memory_mib, true)
+MIB(stats_limit, memory_limit_mib, v->has_limit)
+MIB(stats_read, read_mib, v->has_io)
+MIB(stats_written, written_mib, v->has_io)
+MIB(stats_net_in, net_in_mib, v->has_net)
+MIB(stats_net_out, net_out_mib, v->has_net)
+
+static void stats_name(const void *object, uint64_t now_ms, struct buf *out)
+{
+	const struct stats_view *v = object;
+
+	buf_addf(out, "%s.%u", v->service, v->number);
+}
+
+static void stats_pids(const void *object, uint64_t now_ms, struct buf *out)
+{
+	const struct stats_view *v = object;
+
+	if (v->has_pids)
+		buf_addf(out, "%u", v->pids);
+}
+
+static const struct column stats_columns[] = {
+	{ "INSTANCE", .text = stats_name },       { "NODE", .text = stats_node },
+	{ "CPU CORES", .text = stats_cpu },       { "MEMORY MiB", .text = stats_memory },
+	{ "LIMIT MiB", .text = stats_limit },     { "DISK READ MiB", .text = stats_read },
+	{ "WRITTEN MiB", .text = stats_written }, { "NET IN MiB", .text = stats_net_in },
+	{ "OUT MiB", .text = stats_net_out },     { "PIDS", .text = stats_pids },
+};
+
 static const struct listing listings[] = {
 	{ "apps", &app_view_table, false, app_columns, ARRAY_LEN(app_columns) },
 	{ "services", &service_view_table, true, service_columns, ARRAY_LEN(service_columns) },
@@ -352,6 +398,7 @@ static const struct listing listings[] = {
 	{ "nodes", &node_view_table, false, node_columns, ARRAY_LEN(node_columns) },
 	{ "secrets", &value_view_table, false, value_columns, ARRAY_LEN(value_columns) },
 	{ "configs", &value_view_table, false, value_columns, ARRAY_LEN(value_columns) },
+	{ "stats", &stats_view_table, false, stats_columns, ARRAY_LEN(stats_columns) },
 };
 
 const struct listing *listing_at(size_t index)

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/table.h"
+#include "model/stats_view.h"
 #include "model/view.h"
 
 struct column {

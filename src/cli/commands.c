@@ -25,7 +25,16 @@ static const struct cli_option get_options[] = {
 static const struct cli_option logs_options[] = {
 	{ "follow", 'f', NULL, "print what comes, until interrupted" },
 	{ "tail", 0, "N", "begin with the last N lines (default: all that is kept)" },
-	{ "timestamps", 0, NULL, "print time and stream in front of each line" },
+	{ "since", 0, "TIME", "begin at this time: 10m (ago), 2h, 2026-11-23T13:18:02Z" },
+	{ "until", 0, "TIME", "end at this time" },
+	{ "stdout", 0, NULL, "only what was written to standard output" },
+	{ "stderr", 0, NULL, "only what was written to standard error" },
+	{ "timestamps", 't', NULL, "print the time in front of each line" },
+};
+
+static const struct cli_option stats_options[] = {
+	{ "no-stream", 0, NULL, "print once and end" },
+	{ "output", 'o', "FORMAT", "table (default) or json" },
 };
 
 static const struct cli_option exec_options[] = {
@@ -139,16 +148,55 @@ static const struct cli_command commands[] = {
 	},
 	{
 		.name = "logs",
-		.args = "INSTANCE",
-		.summary = "print the output of an instance",
+		.args = "INSTANCE|SERVICE",
+		.summary = "print the output of an instance, or of all of a service",
 		.details =
 			"INSTANCE is a name as `holm get instances` prints it (service.N), its full name, or\n"
-			"the beginning of its id.\n",
+			"the beginning of its id. What it wrote to standard error goes to standard error. With\n"
+			"SERVICE, each line begins with the instance's name.\n",
 		.options = logs_options,
 		.n_options = ARRAY_LEN(logs_options),
 		.min_args = 1,
 		.max_args = 1,
 		.run = run_logs,
+	},
+	{
+		.name = "attach",
+		.args = "INSTANCE",
+		.summary = "show what an instance prints, from now on",
+		.details =
+			"For a unikernel, its console. Output only: instances run without input. It goes on\n"
+			"until it is interrupted, which leaves the instance as it is.\n",
+		.min_args = 1,
+		.max_args = 1,
+		.run = run_attach,
+	},
+	{
+		.name = "cp",
+		.args = "FROM TO",
+		.summary = "copy files and folders to or from an instance",
+		.details =
+			"One of both is INSTANCE:PATH, an absolute path in an instance that runs; the other is a\n"
+			"path here, or -, a tar archive on standard input or output. What is copied goes into\n"
+			"the target if that is a folder, else it takes its place. Owners stay numbers. Nothing\n"
+			"has to be installed in the container, and links in it lead nowhere outside of it.\n",
+		.min_args = 2,
+		.max_args = 2,
+		.needs_whole = true,
+		.run = run_copy,
+	},
+	{
+		.name = "stats",
+		.args = "[INSTANCE|SERVICE...]",
+		.summary = "show what instances use: processor, memory, disk, network",
+		.details =
+			"Measured every five seconds. CPU CORES is the mean over that time, 1 being one core all\n"
+			"the time; memory is without file cache that can be dropped; disk and network count\n"
+			"from the instance's start. What is not measured is a dash.\n",
+		.options = stats_options,
+		.n_options = ARRAY_LEN(stats_options),
+		.max_args = 64,
+		.run = run_stats,
 	},
 	{
 		.name = "exec",

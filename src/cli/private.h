@@ -64,6 +64,9 @@ extern const struct cli_command node_commands[];
 /* The commands. */
 int run_apply(const struct cli_call *call);
 int run_get(const struct cli_call *call);
+int run_stats(const struct cli_call *call);
+int run_copy(const struct cli_call *call);
+int run_attach(const struct cli_call *call);
 int run_exec(const struct cli_call *call);
 int run_logs(const struct cli_call *call);
 int run_delete(const struct cli_call *call);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/base.h"
+#include "daemon/copy.h"
 #include "daemon/roles.h"
 #include "daemon/up.h"
 #include "loop/child.h"
@@ -329,4 +330,6 @@ const struct cli_extension up_extension = {
 	.down_offline = down_offline,
 	.perform = http_client_perform,
 	.upgrade = http_client_upgrade,
+	.pack = copy_pack,
+	.unpack = copy_unpack,
 };

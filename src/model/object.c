@@ -69,11 +69,19 @@ static const struct field instance_status_fields[] = {
 FIELD_TABLE(instance_status_table, struct instance_status, "instance status",
 	    instance_status_fields);
 
-#define STRUCT instance_stats
+#define STRUCT        instance_stats
+#define GIVEN(member) .flags = F_GIVEN, .given_offset = offsetof(struct instance_stats, member)
 static const struct field instance_stats_fields[] = {
 	S(instance_id, "instance_id", F_CHARS, .flags = F_REQUIRED),
 	S(memory_bytes, "memory_bytes", F_U64),
+	S(memory_limit_bytes, "memory_limit_bytes", F_U64, .flags = F_OMIT_EMPTY),
 	S(cpu_ns, "cpu_ns", F_I64), /* 104 days of one core do not fit into a double's 2^53 */
+	S(read_bytes, "read_bytes", F_U64, GIVEN(has_io)),
+	S(written_bytes, "written_bytes", F_U64, GIVEN(has_io)),
+	S(net_in_bytes, "net_in_bytes", F_U64, GIVEN(has_net)),
+	S(net_out_bytes, "net_out_bytes", F_U64, GIVEN(has_net)),
+	S(pids, "pids", F_U32, .flags = F_OMIT_EMPTY),
+	S(measured_ms, "measured_ms", F_U64, .flags = F_OMIT_EMPTY),
 };
 #undef STRUCT
 FIELD_TABLE(instance_stats_table, struct instance_stats, "instance statistics",

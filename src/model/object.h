@@ -79,8 +79,17 @@ struct instance_status {
 
 struct instance_stats {
 	char instance_id[ID_SIZE];
-	uint64_t memory_bytes;
-	uint64_t cpu_ns;
+	uint64_t memory_bytes;       /* in use, without inactive file cache */
+	uint64_t memory_limit_bytes; /* 0: none */
+	uint64_t cpu_ns;             /* since its start, as all that follow */
+	uint64_t read_bytes;         /* from disks, if has_io */
+	uint64_t written_bytes;
+	uint64_t net_in_bytes; /* if has_net */
+	uint64_t net_out_bytes;
+	uint32_t pids;        /* processes and threads, 0: not known */
+	uint64_t measured_ms; /* of the node's monotonic clock */
+	bool has_io;
+	bool has_net;
 };
 
 struct node {

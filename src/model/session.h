@@ -24,4 +24,15 @@ struct exec_request {
 };
 extern const struct field_table exec_request_table;
 
+/* Files to or from an instance: body of POST /instances/{name}/copy, and request of a stream of kind
+ * "copy". What is copied is a tar archive. */
+struct copy_request {
+	char kind[8];           /* not the client's to say */
+	char instance[ID_SIZE]; /* the same */
+	char *path;             /* absolute, in the instance */
+	bool is_put;            /* into the instance; else out of it */
+	bool is_archive;        /* `path` has to be a folder, into which it is unpacked */
+};
+extern const struct field_table copy_request_table;
+
 #endif

@@ -49,6 +49,9 @@ struct runtime_exec_ops {
 	/* To exec->rows and exec->columns. */
 	int (*resize)(void *state, const struct runtime_exec *exec, struct err *err);
 	int (*kill)(void *state, const struct runtime_exec *exec, int sig, struct err *err);
+	/* The folder that is the instance's root, as its first process sees it: a descriptor, the
+	 * caller's. -ESRCH, -ENOTSUP where it cannot be reached. */
+	int (*open_root)(void *state, const char *instance_id, struct err *err);
 	/* What still runs of its session is killed if `is_forced`; else it must have ended. */
 	int (*end)(void *state, const struct runtime_exec *exec, bool is_forced, int *ret_exit_code,
 		   struct err *err);

@@ -116,9 +116,14 @@ struct runtime_list {
 void runtime_list_fini(struct runtime_list *list);
 
 struct runtime_stats {
-	uint64_t memory_bytes;
+	uint64_t memory_bytes;       /* without inactive file cache */
+	uint64_t memory_limit_bytes; /* 0: none */
 	uint64_t cpu_ns;
 	uint64_t oom_kills; /* processes of it that the kernel killed for memory, since its start */
+	uint64_t read_bytes; /* from block devices, if has_io */
+	uint64_t written_bytes;
+	bool has_io;
+	uint32_t pids; /* processes and threads, 0: not known */
 };
 
 /* What a probe found. Absent is silent (nothing named); broken is named with a reason. */

@@ -110,6 +110,17 @@ static bool instance_fits(const struct instance *inst, const char *name)
 	return str_eq(service, inst->sname) || service_fits(&named, service);
 }
 
+static void fill_ref(const struct instance *inst, struct server_instance_ref *ret)
+{
+	auto_strv struct strv part = { 0 };
+
+	STR_COPY(ret->id, inst->id);
+	STR_COPY(ret->node_id, inst->node_id);
+	strv_split(&part, inst->sname, ".");
+	snprintf(ret->label, sizeof(ret->label), "%.60s.%u",
+		 part.n == 4 ? part.items[2] : inst->sname, inst->number);
+}
+
 int server_find_instance(struct server *server, const char *name, struct server_instance_ref *ret,
 			 struct err *err)
 {
@@ -136,8 +147,37 @@ int server_find_instance(struct server *server, const char *name, struct server_
 		return ambiguous(err, "instance", name, &fits);
 	if (!found)
 		return not_found(err, "instance", name, &all);
-	STR_COPY(ret->id, found->id);
-	STR_COPY(ret->node_id, found->node_id);
+	fill_ref(found, ret);
+	return 0;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+	const struct instance *x = *(const struct instance *const *)a;
+	const struct instance *y = *(const struct instance *const *)b;
+
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+int server_find_instances(struct server *server, const char *name, struct server_instance_refs *ret,
+			  struct err *err)
+{
+	const struct service *service = find_service(server, name, false, err);
+	const struct instance **found = NULL;
+	size_t n = 0;
+
+	if (!service)
+		return err->code;
+	state_for_each(server, KIND_INSTANCE, struct instance, inst)
+	{
+		if (str_eq(inst->service_id, service->id) && inst->node_id[0])
+			*ARRAY_ADD(found, n) = inst;
+	}
+	if (n)
+		qsort(found, n, sizeof(*found), compare_numbers);
+	for (size_t i = 0; i < n; i++)
+		fill_ref(found[i], ARRAY_ADD(ret->items, ret->n));
+	free(found);
 	return 0;
 }
 

@@ -277,8 +277,7 @@ static void on_resources(struct server *server, const char *node_id, const char 
 	live->used = resources.used;
 	for (size_t i = 0; i < resources.n_instances; i++)
 		if (state_get(server, KIND_INSTANCE, resources.instances[i].instance_id))
-			fact_get(server, resources.instances[i].instance_id)->stats =
-				resources.instances[i];
+			stats_take(server, &resources.instances[i]);
 	fields_fini(&msg_resources_table, &resources);
 }
 

@@ -30,6 +30,8 @@ struct node_live {
 struct fact {
 	struct instance_status status;
 	struct instance_stats stats;
+	struct instance_stats stats_before; /* the one before; not of another run */
+	uint64_t stats_ms;                  /* unix time of `stats`, 0: none */
 };
 
 struct request;
@@ -184,5 +186,10 @@ void plan_detail(struct plan_view *plan, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Names each field that differs: "memory: 100 → 200, code: …". */
 char *plan_diff(const struct service_spec *before, const struct service_spec *after);
+
+/* view.c: a zeroed one if nothing was told. */
+const struct fact *fact_or_none(const struct server *server, const char *id);
+/* stats.c: a measurement. */
+void stats_take(struct server *server, const struct instance_stats *stats);
 
 #endif

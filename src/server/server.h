@@ -83,15 +83,26 @@ char *server_list_apps(struct server *server);
 char *server_list_services(struct server *server, const char *app);
 char *server_list_instances(struct server *server, const char *app);
 char *server_list_nodes(struct server *server);
+char *server_list_stats(struct server *server); /* of those that run; model/stats_view.h */
 
 /* An instance by id, "service.N", "app.appns.service.servicens.N" or a unique prefix of its id: its id
  * and its node's. -ENOENT names what there is, -EEXIST if several fit. */
 struct server_instance_ref {
 	char id[ID_SIZE];
 	char node_id[ID_SIZE]; /* "" while it has none */
+	char label[72];        /* "web.0" */
+};
+struct server_instance_refs {
+	struct server_instance_ref *items;
+	size_t n;
 };
 int server_find_instance(struct server *server, const char *name, struct server_instance_ref *ret,
 			 struct err *err);
+
+/* All instances of a service that are on a node, in order of their numbers. The array is the
+ * caller's. */
+int server_find_instances(struct server *server, const char *service,
+			  struct server_instance_refs *ret, struct err *err);
 
 /* A node by id, host name or a unique prefix of its id; NULL: the only one there is. -ENOENT names
  * what there is, -EEXIST if several fit. */

@@ -18,7 +18,7 @@ static void split_name(const char *sname, char **ret_app, char **ret_service)
 	*ret_service = xstrdup(dot ? dot + 1 : "");
 }
 
-static const struct fact *fact_or_none(const struct server *server, const char *id)
+const struct fact *fact_or_none(const struct server *server, const char *id)
 {
 	static const struct fact none = { 0 };
 	const struct fact *fact = fact_find(server, id);

@@ -103,6 +103,8 @@ struct worker {
 	struct list calls;    /* that wait for an answer */
 	struct list execs;    /* commands in instances, for clients */
 	unsigned n_execs;
+	struct list copies; /* of files, for clients */
+	unsigned n_copies;
 	struct timer *progress_timer;
 	struct images *images;
 	struct map unikernels; /* URL → struct unikernel_image on disk */
@@ -275,6 +277,8 @@ void worker_check_ready(struct worker *worker);
 /* session/: streams both ways */
 void exec_open(struct worker *worker, struct stream *stream, struct json *take_request);
 void exec_free_all(struct worker *worker);
+void copy_open(struct worker *worker, struct stream *stream, struct json *take_request);
+void copy_free_all(struct worker *worker);
 
 /* The driver that runs this kind, or NULL. */
 struct runtime_slot *worker_find_slot(struct worker *worker, const char *virtualization);

@@ -1,4 +1,5 @@
 /* Statistics of all instances, and with them the heartbeat. */
+#include "base/netdev.h"
 #include "worker/look.h"
 #include "worker/private.h"
 
@@ -9,6 +10,7 @@ struct stats_item {
 	struct instance_stats stats;
 	uint64_t oom_kills;
 	uint32_t incarnation;
+	char *ifname; /* the host's end of its link */
 	bool is_known;
 };
 
@@ -22,27 +24,51 @@ struct stats_op {
 
 static void stats_fini(struct op *op)
 {
-	free(container_of(op, struct stats_op, op)->items);
+	struct stats_op *s = container_of(op, struct stats_op, op);
+
+	for (size_t i = 0; i < s->n; i++)
+		free(s->items[i].ifname);
+	free(s->items);
+}
+
+/* What the host's end has received, the instance has sent. */
+static void measure_net(struct stats_item *item, const char *interfaces)
+{
+	if (!interfaces || str_is_empty(item->ifname))
+		return;
+	item->stats.has_net = netdev_find(interfaces, item->ifname, &item->stats.net_out_bytes,
+					  &item->stats.net_in_bytes);
+}
+
+static void measure(const struct loop *loop, struct stats_item *item, const char *interfaces)
+{
+	struct instance_stats *s = &item->stats;
+	struct runtime_stats now = { 0 };
+	struct err err;
+
+	if (item->slot.driver->stats(item->slot.state, s->instance_id, &now, &err) < 0)
+		return;
+	item->is_known = true;
+	s->memory_bytes = now.memory_bytes;
+	s->memory_limit_bytes = now.memory_limit_bytes;
+	s->cpu_ns = now.cpu_ns;
+	s->read_bytes = now.read_bytes;
+	s->written_bytes = now.written_bytes;
+	s->has_io = now.has_io;
+	s->pids = now.pids;
+	item->oom_kills = now.oom_kills;
+	s->measured_ms = loop_now_ms(loop);
+	measure_net(item, interfaces);
 }
 
 static void stats_run(struct op *op)
 {
 	struct stats_op *s = container_of(op, struct stats_op, op);
+	auto_free char *interfaces = s->n ? netdev_read() : NULL;
 
 	machine_look(s->data_dir, &s->use);
-	for (size_t i = 0; i < s->n; i++) {
-		struct stats_item *item = &s->items[i];
-		struct runtime_stats now = { 0 };
-		struct err err;
-
-		if (item->slot.driver->stats(item->slot.state, item->stats.instance_id, &now,
-					     &err) < 0)
-			continue;
-		item->is_known = true;
-		item->stats.memory_bytes = now.memory_bytes;
-		item->stats.cpu_ns = now.cpu_ns;
-		item->oom_kills = now.oom_kills;
-	}
+	for (size_t i = 0; i < s->n; i++)
+		measure(op->worker->config.loop, &s->items[i], interfaces);
 }
 
 static void note_kills(struct worker *worker, const struct stats_item *item)
@@ -127,6 +153,7 @@ void stats_begin(struct worker *worker)
 			continue;
 		struct stats_item *item = ARRAY_ADD(s->items, s->n);
 		item->slot = *inst->slot;
+		item->ifname = xstrdup(inst->link.ifname);
 		STR_COPY(item->stats.instance_id, inst->id);
 		item->incarnation = inst->status.incarnation;
 	}

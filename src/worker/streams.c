@@ -8,6 +8,7 @@ static const struct {
 	{ "logs", logs_open },
 	{ "call", call_open },
 	{ "exec", exec_open },
+	{ "copy", copy_open },
 };
 
 static void on_open(void *arg, struct stream *stream, const char *request)
@@ -44,4 +45,5 @@ void streams_free_all(struct worker *worker)
 	logs_free_all(worker);
 	call_free_all(worker);
 	exec_free_all(worker);
+	copy_free_all(worker);
 }

@@ -4,6 +4,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -45,13 +46,52 @@ def test_logs(host, box):
     follower.end()
     log = host.holm("logs", "box.0").splitlines()
     assert [line for line in log if line.startswith("line")] == [f"line{i}" for i in range(5)]
-    assert "problem" in log and log[0] == "listening on port 80"
-    assert host.holm("logs", "--tail", 2, "box.0").splitlines() == log[-2:]
+    assert "problem" not in log and log[0] == "listening on port 80"
+    assert host.run("logs", "box.0").stderr.splitlines() == ["problem"]
+    assert host.holm("logs", "--tail", 1, "box.0").splitlines() == log[-1:]
     assert host.holm("logs", "--tail", 0, "box.0") == ""
-    for name in ("box.test.0", "shop.prod.box.test.0", box["id"], box["id"][:10]):
+    for name in ("box", "box.test.0", "shop.prod.box.test.0", box["id"], box["id"][:10]):
         assert host.holm("logs", name).splitlines() == log
-    stamped = host.holm("logs", "--timestamps", "box.0").splitlines()
-    assert any(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*stderr.* problem$", s) for s in stamped)
+    only = host.run("logs", "--stderr", "--tail", 5, "box.0")
+    assert (only.stdout, only.stderr) == ("", "problem\n")
+    assert host.run("logs", "--stdout", "box.0").stderr == ""
+    stamped = host.run("logs", "--timestamps", "box.0")
+    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z problem\n$", stamped.stderr)
+
+
+def test_logs_by_time(host, box):
+    host.page(box["address"], "print?text=early")
+    until(lambda: "early" in host.holm("logs", "box.0"), "it is in the log")
+    stamp = next(line for line in host.holm("logs", "-t", "box.0").splitlines()
+                 if line.endswith(" early")).split()[0]
+    time.sleep(0.05)  # the log's clock has to go on
+    host.page(box["address"], "print?text=late")
+    until(lambda: "late" in host.holm("logs", "box.0"), "it is in the log")
+    late = next(line for line in host.holm("logs", "-t", "box.0").splitlines()
+                if line.endswith(" late")).split()[0]
+    since = host.holm("logs", "--since", late, "box.0")
+    assert "late" in since and "early" not in since
+    before = host.holm("logs", "--until", stamp[:23] + "Z", "box.0")
+    assert "listening" in before and "late" not in before
+    assert "early" in host.holm("logs", "--since", "10m", "box.0")
+    assert host.holm("logs", "--since", "0s", "box.0") == ""
+    wrong = host.run("logs", "--since", "yesterday", "box.0")
+    assert wrong.returncode == FAILED and "yesterday" in wrong.stderr
+    assert host.run("logs", "-f", "--until", "1s", "box.0").returncode == FAILED
+
+
+def test_logs_of_a_service(host, images):
+    host.deploy(service("box", "container", images.container(), replicas=2))
+    log = until(lambda: (lines := host.holm("logs", "box").splitlines()) and len(lines) >= 2 and
+                lines, "both have said something")
+    assert {line for line in log if "listening" in line} == \
+        {f"box.{n} | listening on port 80" for n in (0, 1)}
+    follower = host.follow("logs", "-f", "--tail", 0, "box")
+    addresses = {v["number"]: v["address"] for v in host.instances()}
+    for number in (1, 0):
+        host.page(addresses[number], f"print?text=from{number}")
+        follower.wait(f"box.{number} | from{number}")
+    follower.end()
 
 
 def test_follow_goes_on_over_a_restart_of_the_container(host, box):

@@ -3,6 +3,7 @@
 #include "runtime/containerd/driver.h"
 #include "runtime/containerd/ending.h"
 #include "runtime/containerd/output.h"
+#include "runtime/group_stats.h"
 
 #define NOTICE_MS 3000 /* for containerd to notice the end of a process that we saw end */
 
@@ -198,8 +199,6 @@ int container_stats(void *state, const char *instance_id, struct runtime_stats *
 		return err_wrap(err, "measure container %s", instance_id);
 	if (output_tend(d, instance_id, &ignored) < 0)
 		log_debug("%s", ignored.msg);
-	*ret = (struct runtime_stats){ .memory_bytes = stats.memory_bytes,
-				       .cpu_ns = stats.cpu_ns,
-				       .oom_kills = stats.oom_kills };
+	*ret = group_stats(&stats);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* The table: unikernels on QEMU. */
 #include <dirent.h>
 
+#include "runtime/group_stats.h"
 #include "runtime/qemu/caps.h"
 #include "runtime/qemu/instance.h"
 #include "runtime/qemu/machine.h"
@@ -191,7 +192,7 @@ static int driver_stats(void *state, const char *id, struct runtime_stats *ret, 
 	auto_free char *cgroup = instance_cgroup(qemu, id);
 	if (cgroup_stats(&qemu->cgroups, cgroup, &stats, err) < 0)
 		return err->code;
-	*ret = (struct runtime_stats){ stats.memory_bytes, stats.cpu_ns };
+	*ret = group_stats(&stats);
 	return 0;
 }
 

@@ -106,6 +106,7 @@ static void tables(void **state)
 	check_listing("nodes", true, false, "nodes_wide.txt");
 	check_listing("secrets", false, false, "secrets.txt");
 	check_listing("secrets", true, false, "secrets_wide.txt");
+	check_listing("stats", false, false, "stats.txt");
 }
 
 static void a_node(void **state)

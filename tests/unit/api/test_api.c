@@ -270,6 +270,18 @@ static void logs_are_streamed_as_text(void **state)
 	ask.path = V1 "/instances/web.demo.0/logs?timestamps=1";
 	world_ask(*state, &ask, 200);
 	assert_string_equal(ask.response.body, T "stdout F one\n" T "stderr F two\n");
+	ask.path = V1 "/instances/web.demo/logs?names=1&since=2023-11-14T22:13:20Z&stream=stderr";
+	world_ask(*state, &ask, 200);
+	assert_string_equal(ask.response.body, "- " T "stdout F one\n- " T "stderr F two\n");
+	assert_non_null(strstr(n.request, "\"since_ms\":1700000000000"));
+	assert_non_null(strstr(n.request, "\"stream\":\"stderr\""));
+	ask.path = V1 "/instances/web.demo.0/logs?since=tomorrow";
+	world_ask(*state, &ask, 400);
+	ask.path = V1 "/instances/web.demo.0/logs?until=1s&follow=1";
+	world_ask(*state, &ask, 400);
+	ask.path = V1 "/instances/web.demo.0/logs?stream=both";
+	world_ask(*state, &ask, 400);
+	ask.path = V1 "/instances/web.demo.0/logs";
 	n.fails = true;
 	world_ask(*state, &ask, 404);
 	ask.path = V1 "/instances/nothing.demo.0/logs";

@@ -251,7 +251,19 @@ static void stats_of_v1(void **state)
 	put(s, "memory/" GROUP "/memory.oom_control",
 	    "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n");
 	put(s, "pids/" GROUP "/pids.current", "7\n");
+	put(s, "memory/" GROUP "/memory.limit_in_bytes", "9223372036854771712\n");
 	assert_int_equal(cgroup_stats(&s->fs, GROUP, &stats, &err), 0);
+	assert_int_equal(stats.memory_limit_bytes, 0);
+	assert_false(stats.has_io);
+	put(s, "memory/" GROUP "/memory.limit_in_bytes", "67108864\n");
+	put(s, "blkio/" GROUP "/blkio.throttle.io_service_bytes_recursive",
+	    "8:0 Read 4096\n8:0 Write 100\n8:0 Sync 1\n8:0 Total 4196\n"
+	    "8:16 Read 4\n8:16 Write 0\nTotal 4200\n");
+	assert_int_equal(cgroup_stats(&s->fs, GROUP, &stats, &err), 0);
+	assert_int_equal(stats.memory_limit_bytes, 64 << 20);
+	assert_true(stats.has_io);
+	assert_int_equal(stats.read_bytes, 4100);
+	assert_int_equal(stats.written_bytes, 100);
 	assert_int_equal(stats.memory_bytes, 3000000);
 	assert_int_equal(stats.cpu_ns, 123456789);
 	assert_int_equal(stats.pids, 7);
@@ -273,7 +285,13 @@ static void stats_of_v2(void **state)
 	put(s, GROUP "/memory.events", "low 0\noom 4\noom_kill 2\n");
 	put(s, GROUP "/cpu.stat", "usage_usec 1500\nuser_usec 1000\n");
 	put(s, GROUP "/pids.current", "7\n");
+	put(s, GROUP "/memory.max", "max\n");
+	put(s, GROUP "/io.stat", "8:0 rbytes=4096 wbytes=100 rios=1\n8:16 rbytes=4 wbytes=0\n");
 	assert_int_equal(cgroup_stats(&s->fs, GROUP, &stats, &err), 0);
+	assert_int_equal(stats.memory_limit_bytes, 0);
+	assert_true(stats.has_io);
+	assert_int_equal(stats.read_bytes, 4100);
+	assert_int_equal(stats.written_bytes, 100);
 	assert_int_equal(stats.memory_bytes, 0); /* the two files are not read at one instant */
 	assert_int_equal(stats.cpu_ns, 1500000);
 	assert_int_equal(stats.pids, 7);

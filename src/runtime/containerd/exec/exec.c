@@ -268,6 +268,32 @@ static int exec_end(void *state, const struct runtime_exec *exec, bool is_forced
 	return r < 0 ? err_wrap(err, "end command in %s", exec->instance_id) : 0;
 }
 
+/* gVisor keeps what a container sees to itself. */
+static int open_root(void *state, const char *instance_id, struct err *err)
+{
+	auto_client struct client client = client_open(state, NULL);
+	struct runtime_status status;
+	char path[40];
+	int r = container_find(&client, instance_id, &status, NULL, err);
+
+	if (r < 0)
+		return r;
+	if (!r || status.phase != RUNTIME_RUNNING)
+		return err_set(err, -ESRCH, "it does not run");
+	if (str_starts(status.kind, "runsc"))
+		return err_set(err, -ENOTSUP,
+			       "files of an instance in gVisor cannot be reached from outside: use "
+			       "`holm exec -i` with tar or cat in it");
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)status.proc.pid);
+	auto_close int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, "open %s", path);
+	/* It is the root of this process, and no later one's with its number. */
+	if (!proc_is_alive(&status.proc))
+		return err_set(err, -ESRCH, "it does not run");
+	return TAKE_FD(fd);
+}
+
 static void sweep_instance(struct driver *driver, const char *instance_id)
 {
 	auto_free char *instance = container_dir(driver, instance_id);
@@ -307,5 +333,6 @@ const struct runtime_exec_ops containerd_exec_ops = {
 	.close_input = exec_close_input,
 	.resize = exec_resize,
 	.kill = exec_kill,
+	.open_root = open_root,
 	.end = exec_end,
 };

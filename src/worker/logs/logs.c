@@ -6,6 +6,7 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
+#include "worker/logs/range.h"
 #include "worker/private.h"
 
 #define CHUNK_MAX     (256u << 10)
@@ -17,7 +18,10 @@ struct log_stream {
 	struct worker *worker;
 	struct stream *stream; /* NULL: the reader has gone */
 	char *path;
-	uint32_t tail; /* UINT32_MAX: everything */
+	uint32_t tail;              /* UINT32_MAX: everything */
+	char since[LOG_STAMP_SIZE]; /* "": the beginning */
+	struct log_filter filter;
+	struct buf rest; /* of a record that is not whole yet, where records are filtered */
 	bool is_follow;
 	bool is_bad;     /* the request is none */
 	bool is_pushing; /* the reader may go away meanwhile */
@@ -37,6 +41,8 @@ struct log_op {
 	int fd;
 	bool is_first;
 	uint32_t tail;
+	char since[LOG_STAMP_SIZE];
+	struct log_filter filter;
 	struct buf data;
 	bool is_turned; /* the file was renamed away: the new one comes next */
 };
@@ -75,6 +81,7 @@ static void log_release(struct log_stream *log)
 	if (log->fd >= 0)
 		close(log->fd);
 	buf_fini(&log->pending);
+	buf_fini(&log->rest);
 	free(log->path);
 	free(log);
 }
@@ -159,18 +166,66 @@ static void cut_to_tail(struct buf *data, uint32_t tail)
 	buf_drop(data, tail ? at : data->len);
 }
 
+/* Moves to where what was asked for begins. Returns how many records of the tail come from here. */
+static uint32_t seek_to_begin(const struct log_op *l, int fd, uint32_t tail)
+{
+	int64_t since = l->since[0] ? log_find_since(fd, l->since) : 0;
+	uint32_t found = 0;
+	int64_t at = 0;
+
+	/* Which records count is known only when they have been read. */
+	if (tail != UINT32_MAX && !l->filter.stream && !l->filter.until[0])
+		at = log_find_tail(fd, tail, &found);
+	lseek(fd, at > since ? at : since, SEEK_SET);
+	return found;
+}
+
+/* Both files from where it begins. */
+static void read_first(struct log_op *l)
+{
+	auto_free char *older = xasprintf("%s.1", l->path);
+	auto_close int fd = open(older, O_RDONLY | O_CLOEXEC);
+	uint32_t tail = l->tail;
+
+	if (l->fd >= 0) {
+		uint32_t found = seek_to_begin(l, l->fd, tail);
+
+		tail -= tail == UINT32_MAX ? 0 : found;
+	}
+	/* Unless it is the one that is open: it was turned away after we opened it. */
+	if (fd >= 0 && !is_same_file(fd, l->fd)) {
+		seek_to_begin(l, fd, tail);
+		read_rest(fd, &l->data);
+	}
+	if (l->fd >= 0)
+		read_current(l);
+}
+
+/* Of what was read, the part that was asked for. */
+static void filter_first(struct log_op *l)
+{
+	struct buf out;
+
+	buf_init(&out, LOG_HELD_MAX);
+	log_filter_add(&l->filter, l->data.data, l->data.len, &out);
+	buf_fini(&l->data);
+	l->data = out;
+	if (l->tail != UINT32_MAX)
+		cut_to_tail(&l->data, l->tail);
+}
+
 static void log_run(struct op *op)
 {
 	struct log_op *l = container_of(op, struct log_op, op);
 
 	if (l->fd < 0)
 		l->fd = open(l->path, O_RDONLY | O_CLOEXEC);
-	if (l->is_first)
-		read_older(l);
-	if (l->fd >= 0)
+	if (l->is_first) {
+		read_first(l);
+		filter_first(l);
+	} else if (l->fd >= 0) {
 		read_current(l);
-	if (l->is_first && l->tail != UINT32_MAX)
-		cut_to_tail(&l->data, l->tail);
+	}
 }
 
 static void finish(struct log_stream *log)
@@ -220,6 +275,20 @@ static void on_again(void *arg)
 	push(log);
 }
 
+/* What was added, whole records only where they are filtered. */
+static void add_news(struct log_stream *log, const struct buf *data)
+{
+	if (!log->filter.stream) {
+		buf_add(&log->pending, data->data, data->len);
+		return;
+	}
+	buf_add(&log->rest, data->data, data->len);
+	const char *last = memrchr(log->rest.data, '\n', log->rest.len);
+	size_t len = last ? (size_t)(last - log->rest.data) + 1 : 0;
+	log_filter_add(&log->filter, log->rest.data, len, &log->pending);
+	buf_drop(&log->rest, len);
+}
+
 static void log_done(struct op *op)
 {
 	struct log_op *l = container_of(op, struct log_op, op);
@@ -235,7 +304,10 @@ static void log_done(struct op *op)
 		close(TAKE_FD(log->fd));
 		log->is_dirty = true;
 	}
-	buf_add(&log->pending, l->data.data, l->data.len);
+	if (l->is_first)
+		buf_add(&log->pending, l->data.data, l->data.len);
+	else
+		add_news(log, &l->data);
 	push(log);
 }
 
@@ -251,6 +323,8 @@ static void read_begin(struct log_stream *log, bool is_first)
 	l->fd = TAKE_FD(log->fd);
 	l->is_first = is_first;
 	l->tail = log->tail;
+	STR_COPY(l->since, log->since);
+	l->filter = log->filter;
 	buf_init(&l->data, LOG_HELD_MAX);
 	op_begin(log->worker, EXECUTOR_RUNTIME, &l->op);
 }
@@ -302,6 +376,21 @@ static void on_gone(void *arg)
 		log_free(log);
 }
 
+/* Since when, until when, and of which stream. */
+static void read_range(struct log_stream *log, const struct json *request)
+{
+	int64_t since_ms = json_get_int(request, "since_ms", -1);
+	int64_t until_ms = json_get_int(request, "until_ms", -1);
+	const char *stream = json_get_str(request, "stream");
+
+	if (since_ms >= 0)
+		log_stamp((uint64_t)since_ms, log->since);
+	if (until_ms >= 0)
+		log_stamp((uint64_t)until_ms, log->filter.until);
+	if (stream)
+		log->filter.stream = str_eq(stream, "stderr") ? 'e' : 'o';
+}
+
 void logs_open(struct worker *worker, struct stream *stream, struct json *take_request)
 {
 	auto_(json_free) struct json *request = take_request;
@@ -312,6 +401,8 @@ void logs_open(struct worker *worker, struct stream *stream, struct json *take_r
 	*log = (struct log_stream){ .worker = worker, .stream = stream, .fd = -1, .notify_fd = -1 };
 	list_push(&worker->logs, &log->node);
 	buf_init(&log->pending, LOG_HELD_MAX);
+	buf_init(&log->rest, LOG_HELD_MAX);
+	read_range(log, request);
 	stream_serve(stream, on_gone, log);
 	log->is_bad = !id || !id_is_valid(id);
 	log->path = logs_path(worker, log->is_bad ? "none" : id);

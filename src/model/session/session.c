@@ -18,3 +18,12 @@ static const struct field exec_fields[] = {
 	      .max = SESSION_SIZE_MAX),
 };
 FIELD_TABLE(exec_request_table, struct exec_request, "exec request", exec_fields);
+
+static const struct field copy_fields[] = {
+	FIELD(struct copy_request, kind, "kind", F_CHARS, .flags = F_OMIT_EMPTY),
+	FIELD(struct copy_request, instance, "instance", F_CHARS, .flags = F_OMIT_EMPTY),
+	FIELD(struct copy_request, path, "path", F_STR, .flags = F_REQUIRED, .max = 4096),
+	FIELD(struct copy_request, is_put, "put", F_BOOL, .flags = F_OMIT_EMPTY),
+	FIELD(struct copy_request, is_archive, "archive", F_BOOL, .flags = F_OMIT_EMPTY),
+};
+FIELD_TABLE(copy_request_table, struct copy_request, "copy request", copy_fields);

@@ -1,0 +1,100 @@
+/* One record at a time. */
+#include "cli/session/log_print.h"
+
+/* A record taken apart; the fields point into the line. */
+struct record {
+	const char *name; /* "" without names */
+	const char *time;
+	const char *stream;
+	const char *tag;
+	const char *text;
+	size_t len;
+};
+
+void log_print_init(struct log_print *print)
+{
+	buf_init(&print->line, LOG_PRINT_LINE_MAX);
+	print->open = NULL;
+}
+
+void log_print_fini(struct log_print *print)
+{
+	buf_fini(&print->line);
+}
+
+/* The word at *rest, which moves behind the blank after it; NULL if there is none. */
+static const char *take_word(char **rest)
+{
+	char *word = *rest;
+	char *blank = strchr(word, ' ');
+
+	if (!blank)
+		return NULL;
+	*blank = '\0';
+	*rest = blank + 1;
+	return word;
+}
+
+static bool parse(char *line, size_t len, bool has_names, struct record *ret)
+{
+	const char *end = line + len;
+
+	*ret = (struct record){ .name = "" };
+	if (has_names)
+		ret->name = take_word(&line);
+	ret->time = ret->name ? take_word(&line) : NULL;
+	ret->stream = ret->time ? take_word(&line) : NULL;
+	ret->tag = ret->stream ? take_word(&line) : NULL;
+	ret->text = line;
+	ret->len = (size_t)(end - line);
+	return ret->tag && (str_eq(ret->stream, "stdout") || str_eq(ret->stream, "stderr"));
+}
+
+/* A line of the other stream ends the one that waits. */
+static void print_record(struct log_print *print, const struct record *r)
+{
+	FILE *to = str_eq(r->stream, "stderr") ? print->err : print->out;
+
+	if (print->open && print->open != to)
+		fputc('\n', print->open);
+	if (print->open != to) {
+		if (*r->name && !str_eq(r->name, "-"))
+			fprintf(to, print->is_colored ? "\033[36m%s |\033[0m " : "%s | ", r->name);
+		if (print->shows_time)
+			fprintf(to, "%s ", r->time);
+	}
+	fwrite(r->text, 1, r->len, to);
+	print->open = *r->tag == 'P' ? to : NULL;
+	if (!print->open)
+		fputc('\n', to);
+}
+
+static void print_line(struct log_print *print)
+{
+	struct record record;
+	auto_free char *line = xmemdup(print->line.data, print->line.len + 1);
+
+	if (parse(line, print->line.len, print->has_names, &record))
+		print_record(print, &record);
+	else if (print->line.len)
+		fprintf(print->err, "%s\n", print->line.data);
+	buf_reset(&print->line);
+}
+
+int log_print_feed(struct log_print *print, const char *data, size_t len)
+{
+	const char *end = data + len;
+
+	while (data < end) {
+		const char *newline = memchr(data, '\n', (size_t)(end - data));
+		size_t n = (size_t)((newline ? newline : end) - data);
+
+		buf_add(&print->line, data, n);
+		data += n + (newline != NULL);
+		if (newline)
+			print_line(print);
+	}
+	if (fflush(print->out) != 0 || fflush(print->err) != 0)
+		return -errno;
+	return 0;
+}

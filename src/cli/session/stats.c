@@ -1,0 +1,154 @@
+/* `holm stats`: what instances use, once or again and again. */
+#include "base/clock.h"
+#include "cli/columns.h"
+#include "cli/private.h"
+#include "cli/remote.h"
+#include "json/json.h"
+
+#define AGAIN_MS   2000
+#define PREFIX_MIN 4 /* digits of an id */
+#define TEXT_MAX   ((size_t)16 << 20)
+
+/* "web.test.0", "web.0", "shop.prod.web.test.0", each without number too, or the begin of an id. */
+static bool fits(const struct json *view, const char *name)
+{
+	const char *id = json_get_str(view, "id");
+	const char *service = json_get_str(view, "service");
+	auto_free char *number = xasprintf(".%u", (unsigned)json_get_int(view, "number", 0));
+	auto_free char *full = xasprintf("%s.%s", json_get_str(view, "app"), service);
+	auto_free char *first = xstrndup(service, strcspn(service, "."));
+	const char *const forms[] = { full, service, first };
+
+	if (strlen(name) >= PREFIX_MIN && str_starts(id, name))
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		auto_free char *numbered = xasprintf("%s%s", forms[i], number);
+
+		if (str_eq(forms[i], name) || str_eq(numbered, name))
+			return true;
+	}
+	return false;
+}
+
+static bool is_wanted(const struct cli_call *call, const struct json *view)
+{
+	for (size_t i = 0; i < call->n_args; i++)
+		if (fits(view, call->args[i]))
+			return true;
+	return call->n_args == 0;
+}
+
+/* Names that fit nothing that runs are mistakes. */
+static int check_names(const struct cli_call *call, const struct json *all)
+{
+	for (size_t i = 0; i < call->n_args; i++) {
+		bool is_found = false;
+
+		for (size_t k = 0; k < json_count(all); k++)
+			is_found = is_found || fits(json_at(all, k), call->args[i]);
+		if (!is_found)
+			return cli_error(call, CLI_FAILED,
+					 "nothing that runs, and was measured yet, is called %s",
+					 call->args[i]);
+	}
+	return CLI_OK;
+}
+
+/* The objects that are wanted, as an array again. */
+static void choose(const struct cli_call *call, const struct json *all, bool is_json,
+		   struct buf *out)
+{
+	size_t n = 0;
+
+	buf_add_str(out, "[");
+	for (size_t i = 0; i < json_count(all); i++) {
+		if (!is_wanted(call, json_at(all, i)))
+			continue;
+		auto_free char *text = json_format(json_at(all, i));
+		buf_addf(out, "%s", n++ ? is_json ? ",\n " : "," : "");
+		buf_add_str(out, text);
+	}
+	buf_add_str(out, "]");
+}
+
+static size_t count_lines(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text; text++)
+		n += *text == '\n';
+	return n;
+}
+
+/* On a terminal in place of the last one. */
+static int show_table(const struct cli_call *call, const char *json, size_t *n_drawn)
+{
+	auto_free char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	const struct listing_output output = { .is_colored = call->is_colored, .out = out };
+	struct err err;
+
+	if (!out)
+		abort();
+	int r = listing_print(listing_find("stats"), json, &output, &err);
+	fclose(out);
+	if (r < 0)
+		return cli_error(call, CLI_FAILED, "read the answer: %s", err.msg);
+	if (call->is_tty && *n_drawn)
+		fprintf(call->out, "\033[%zuA\033[J", *n_drawn);
+	fputs(text, call->out);
+	*n_drawn = count_lines(text);
+	return CLI_OK;
+}
+
+static int show(const struct cli_call *call, const struct reply *reply, size_t *n_drawn)
+{
+	bool is_json = str_eq(cli_value(call, "output"), "json");
+	auto_(json_free) struct json *all = NULL;
+	auto_buf struct buf chosen;
+	struct err err;
+
+	buf_init(&chosen, TEXT_MAX);
+	if (json_parse(reply->body, strlen(reply->body), &all, &err) < 0)
+		return cli_error(call, CLI_FAILED, "read the answer: %s", err.msg);
+	int code = check_names(call, all);
+	if (code != CLI_OK)
+		return code;
+	choose(call, all, is_json, &chosen);
+	if (is_json)
+		fprintf(call->out, "%s\n", chosen.data);
+	else
+		code = show_table(call, chosen.data, n_drawn);
+	return fflush(call->out) == 0 ? code : CLI_FAILED;
+}
+
+static int show_once(const struct cli_call *call, const struct remote *remote, size_t *n_drawn)
+{
+	const struct question question = { .method = "GET", .path = "/api/v1/stats" };
+	auto_reply struct reply reply = { 0 };
+	int code = remote_ask(remote, &question, &reply);
+
+	return code == CLI_OK ? show(call, &reply, n_drawn) : code;
+}
+
+int run_stats(const struct cli_call *call)
+{
+	const char *format = cli_value(call, "output");
+	bool is_once = cli_value(call, "no-stream");
+	struct remote remote;
+	size_t n_drawn = 0;
+
+	if (format && !str_eq(format, "table") && !str_eq(format, "json"))
+		return cli_error(call, CLI_USAGE, "--output: expected table or json, got \"%s\"",
+				 format);
+	int code = remote_open(call, &remote);
+	if (code == CLI_OK)
+		code = show_once(call, &remote, &n_drawn);
+	while (code == CLI_OK && !is_once) {
+		clock_poll(NULL, 0, clock_monotonic_ms() + AGAIN_MS);
+		code = show_once(call, &remote, &n_drawn);
+	}
+	remote_close(&remote);
+	return code;
+}

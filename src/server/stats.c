@@ -1,0 +1,91 @@
+/* What instances use: the last measurements of their nodes. */
+#include "model/stats_view.h"
+#include "server/private.h"
+
+#define MIB 1048576.0
+
+/* Cores in use between two measurements; false before there are two of the same run. */
+static bool cpu_between(const struct instance_stats *before, const struct instance_stats *now,
+			double *ret)
+{
+	if (!before->measured_ms || now->measured_ms <= before->measured_ms ||
+	    now->cpu_ns < before->cpu_ns)
+		return false;
+	*ret = (double)(now->cpu_ns - before->cpu_ns) /
+	       ((double)(now->measured_ms - before->measured_ms) * 1e6);
+	return true;
+}
+
+static void split(const char *sname, struct stats_view *view)
+{
+	auto_strv struct strv part = { 0 };
+
+	strv_split(&part, sname, ".");
+	if (part.n != 4)
+		return;
+	view->app = xasprintf("%s.%s", part.items[0], part.items[1]);
+	view->service = xasprintf("%s.%s", part.items[2], part.items[3]);
+}
+
+static void fill(const struct server *server, const struct instance *inst, const struct fact *fact,
+		 struct stats_view *view)
+{
+	const struct instance_stats *s = &fact->stats;
+	const struct node *node = state_get(server, KIND_NODE, inst->node_id);
+
+	*view = (struct stats_view){
+		.number = inst->number,
+		.node = xstrdup(node ? node->hostname : ""),
+		.memory_mib = (double)s->memory_bytes / MIB,
+		.memory_limit_mib = (double)s->memory_limit_bytes / MIB,
+		.has_limit = s->memory_limit_bytes > 0,
+		.read_mib = (double)s->read_bytes / MIB,
+		.written_mib = (double)s->written_bytes / MIB,
+		.has_io = s->has_io,
+		.net_in_mib = (double)s->net_in_bytes / MIB,
+		.net_out_mib = (double)s->net_out_bytes / MIB,
+		.has_net = s->has_net,
+		.pids = s->pids,
+		.has_pids = s->pids > 0,
+	};
+	STR_COPY(view->id, inst->id);
+	split(inst->sname, view);
+	view->has_cpu = cpu_between(&fact->stats_before, s, &view->cpu_cores);
+	format_rfc3339(fact->stats_ms, view->measured_at);
+}
+
+char *server_list_stats(struct server *server)
+{
+	auto_json_out struct json_out out;
+	char *text = NULL;
+	struct err err;
+
+	json_out_init(&out, JSON_TEXT_MAX);
+	json_out_array(&out, NULL);
+	state_for_each(server, KIND_INSTANCE, struct instance, inst)
+	{
+		const struct fact *fact = fact_or_none(server, inst->id);
+		struct stats_view view;
+
+		if (!fact->status.pid || !fact->stats_ms)
+			continue;
+		fill(server, inst, fact, &view);
+		fields_emit(&stats_view_table, &view, &out, NULL);
+		fields_fini(&stats_view_table, &view);
+	}
+	json_out_array_end(&out);
+	int r = json_out_finish(&out, &text, &err);
+	assert(r == 0);
+	return text;
+}
+
+void stats_take(struct server *server, const struct instance_stats *stats)
+{
+	struct fact *fact = fact_get(server, stats->instance_id);
+	/* Of another run: its counters began anew. */
+	bool is_same = stats->cpu_ns >= fact->stats.cpu_ns;
+
+	fact->stats_before = is_same ? fact->stats : (struct instance_stats){ 0 };
+	fact->stats = *stats;
+	fact->stats_ms = loop_wall_ms(server->config.loop);
+}

@@ -1,0 +1,97 @@
+/* What instances use, as nodes tell it. */
+#include "kit.h"
+#include "model/stats_view.h"
+
+/* The only view there is; -1: there is none. */
+static int read_one(struct kit *kit, struct stats_view *ret)
+{
+	auto_free char *text = server_list_stats(kit->server);
+	auto_(json_free) struct json *json = NULL;
+	struct err err;
+
+	*ret = (struct stats_view){ 0 };
+	assert_int_equal(json_parse(text, strlen(text), &json, &err), 0);
+	if (!json_count(json))
+		return -1;
+	assert_int_equal(fields_parse(&stats_view_table, json_at(json, 0), ret, FIELD_UNKNOWN_ERROR,
+				      &err),
+			 0);
+	return 0;
+}
+
+static void measure(struct kit *kit, const char *id, const char *values)
+{
+	auto_free char *text = xasprintf("{\"services\":[{\"instance_id\":\"%s\",%s}]}", id,
+					 values);
+
+	kit_say(kit, NODE_A, "jobs/resources", text);
+	kit_run(kit, 10);
+}
+
+static char *deploy(struct kit *kit)
+{
+	struct instance_status status = { .state = STATE_RUNNING, .pid = 77, .generation = 1 };
+
+	kit_register(kit, NODE_A, 1000);
+	kit_must_apply(kit, APP("a", SERVICE("web", "")));
+	char *id = kit_value(kit, "instances", "web.0", "id");
+	STR_COPY(status.instance_id, id);
+	auto_free char *text = fields_format(&instance_status_table, &status);
+	kit_say(kit, NODE_A, "job", text);
+	kit_run(kit, 10);
+	return id;
+}
+
+static void what_was_measured(void **state)
+{
+	struct kit *kit = *state;
+	auto_free char *id = deploy(kit);
+	struct stats_view view;
+
+	assert_int_equal(read_one(kit, &view), -1);
+	measure(kit, id,
+		"\"memory_bytes\":3145728,\"memory_limit_bytes\":67108864,\"cpu_ns\":1000000000,"
+		"\"read_bytes\":1048576,\"written_bytes\":0,\"net_in_bytes\":2097152,"
+		"\"net_out_bytes\":524288,\"pids\":5,\"measured_ms\":10000");
+	assert_int_equal(read_one(kit, &view), 0);
+	assert_false(view.has_cpu); /* one value makes no rate */
+	assert_true(view.memory_mib == 3 && view.memory_limit_mib == 64 && view.has_limit);
+	assert_true(view.has_io && view.read_mib == 1 && view.written_mib == 0);
+	assert_true(view.has_net && view.net_in_mib == 2 && view.net_out_mib == 0.5);
+	assert_int_equal(view.pids, 5);
+	assert_string_equal(view.service, "web.t");
+	fields_fini(&stats_view_table, &view);
+	measure(kit, id, "\"memory_bytes\":1048576,\"cpu_ns\":3500000000,\"measured_ms\":15000");
+	assert_int_equal(read_one(kit, &view), 0);
+	assert_true(view.has_cpu && view.cpu_cores == 0.5);
+	assert_false(view.has_io || view.has_net || view.has_limit || view.has_pids);
+	fields_fini(&stats_view_table, &view);
+}
+
+static void counters_that_begin_anew(void **state)
+{
+	struct kit *kit = *state;
+	auto_free char *id = deploy(kit);
+	struct stats_view view;
+
+	measure(kit, id, "\"memory_bytes\":1,\"cpu_ns\":9000000000,\"measured_ms\":10000");
+	measure(kit, id, "\"memory_bytes\":1,\"cpu_ns\":1000000,\"measured_ms\":15000");
+	assert_int_equal(read_one(kit, &view), 0);
+	assert_false(view.has_cpu);
+	fields_fini(&stats_view_table, &view);
+	/* The node was started again, and its clock with it. */
+	measure(kit, id, "\"memory_bytes\":1,\"cpu_ns\":2000000,\"measured_ms\":500");
+	assert_int_equal(read_one(kit, &view), 0);
+	assert_false(view.has_cpu);
+	fields_fini(&stats_view_table, &view);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		KIT_TEST(what_was_measured),
+		KIT_TEST(counters_that_begin_anew),
+	};
+
+	return cmocka_run_group_tests_name("server/stats", tests, NULL, NULL);
+}
