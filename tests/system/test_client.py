@@ -48,7 +48,7 @@ def test_logs(host, box):
     assert [line for line in log if line.startswith("line")] == [f"line{i}" for i in range(5)]
     assert "problem" not in log and log[0] == "listening on port 80"
     assert host.run("logs", "box.0").stderr.splitlines() == ["problem"]
-    assert host.holm("logs", "--tail", 1, "box.0").splitlines() == log[-1:]
+    assert host.holm("logs", "--stdout", "--tail", 1, "box.0").splitlines() == log[-1:]
     assert host.holm("logs", "--tail", 0, "box.0") == ""
     for name in ("box", "box.test.0", "shop.prod.box.test.0", box["id"], box["id"][:10]):
         assert host.holm("logs", name).splitlines() == log

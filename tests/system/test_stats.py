@@ -22,7 +22,7 @@ def test_a_container(host, images):
     assert idle["memory_limit_mib"] == 64 and idle["pids"] >= 1
     assert idle["node"] == host.name
     for _ in range(50):
-        host.page(box["address"], "env")
+        host.page(box["address"], "print?text=hello")
     busy = wait_stats(host, "box.test.0", lambda s: s["net_in_mib"] > idle["net_in_mib"] and
                       s["net_out_mib"] > idle["net_out_mib"], "its network was counted")
     assert busy["net_out_mib"] < 10
