@@ -13,7 +13,7 @@ from harness.deadline import PATIENCE_S, until
 from harness.descriptor import service
 from harness.host import FAILED, HOLM
 
-SLEEPER = "86413"  # seconds that nobody else sleeps
+SLEEPER = str(1_000_000 + os.getpid())  # seconds that nobody else sleeps, another run neither
 
 
 @pytest.fixture
@@ -243,8 +243,8 @@ def test_another_runtime(host, images, runtime):
     assert run(host, "/no/such").returncode == 127
     # No signal reaches a command in gVisor; the end of its input does.
     process = begin_script(host, f"trap '' HUP; read x; : {SLEEPER}", "-i")
-    until(lambda: b"86413" in shell(host, "/bin/busybox ps").stdout, "it waits")
+    until(lambda: SLEEPER.encode() in shell(host, "/bin/busybox ps").stdout, "it waits")
     process.kill()
     process.communicate(timeout=PATIENCE_S)
-    until(lambda: b"86413" not in shell(host, "/bin/busybox ps").stdout, "it was ended")
+    until(lambda: SLEEPER.encode() not in shell(host, "/bin/busybox ps").stdout, "it was ended")
     until(lambda: not leftovers(host), "no file is left")
