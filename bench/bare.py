@@ -26,17 +26,22 @@ SPEC = {
 
 
 class Bare:
-    """`ctr` is container.Ctr: it knows socket and image."""
+    """`ctr` is container.Ctr: it knows socket and image. `like` is a running container of Holm, whose
+    filter of system calls is taken over, or None: none is made."""
 
-    def __init__(self, holm, ctr):
+    def __init__(self, holm, ctr, like=None):
         build = os.path.dirname(os.path.dirname(os.path.dirname(holm.program)))
         subprocess.run(['ninja', '-C', build, 'bench/bare_client'], check=True,
                        stdout=subprocess.DEVNULL)
         self.program = f'{build}/bench/bare_client'
         self.socket = ctr.socket
-        self.spec = f'{holm.dir}/bare.json'
+        self.spec = f'{holm.dir}/bare{"-filtered" if like else ""}.json'
+        spec = json.loads(json.dumps(SPEC))
+        if like:
+            info = json.loads(ctr.run('containers', 'info', like))
+            spec['linux']['seccomp'] = info['Spec']['linux']['seccomp']
         with open(self.spec, 'w', encoding='utf-8') as file:
-            json.dump(SPEC, file)
+            json.dump(spec, file)
         lines = ctr.run('snapshots', 'ls').splitlines()[1:]
         image = ctr.run('images', 'ls', f'name=={ctr.image}').splitlines()[1].split()[2]
         manifest = json.loads(ctr.run('content', 'get', image))

@@ -30,9 +30,9 @@ class Ctr:
         return subprocess.run([*self.argv, *words], capture_output=True, text=True,
                               check=True).stdout
 
-    def start(self, name):
+    def start(self, name, *options):
         begin = time.monotonic()
-        self.run('run', '--detach', self.image, name)
+        self.run('run', '--detach', *options, self.image, name)
         return time.monotonic() - begin
 
     def remove(self, name):

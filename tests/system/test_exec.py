@@ -172,6 +172,7 @@ def test_a_terminal_is_given_back_after_a_signal(host, box):
     process = subprocess.Popen(words(host, "-it", "box.0", "/bin/busybox", "sleep", SLEEPER),
                                stdin=other, stdout=other, stderr=other, start_new_session=True)
     until(sleepers, "it sleeps")
+    until(lambda: termios.tcgetattr(other) != before, "the terminal is the command's")
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE_S) == 128 + signal.SIGTERM
     assert termios.tcgetattr(other) == before
