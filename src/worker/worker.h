@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 #include "image/image.h"
+#include "model/resources.h"
 #include "overlay/overlay.h"
 #include "runtime/runtime.h"
 #include "secrets/secrets.h"

@@ -292,7 +292,7 @@ static void reading_begins_behind_what_is_there(void **state)
 		assert_int_equal(image_source_open(&kit->config, &request, NULL, &source, &err), 0);
 		sink.have = 4;
 		assert_int_equal(source->read(source, &source->layers[0], &sink, NULL, &err), 0);
-		assert_string_equal(layer.data, KIT_LAYER + 4);
+		assert_string_equal(layer.data, &KIT_LAYER[4]);
 		sink.have = strlen(KIT_LAYER);
 		assert_int_equal(source->read(source, &source->layers[0], &sink, NULL, &err), 0);
 		sink.have++;
