@@ -212,6 +212,22 @@ int nameserver_start(struct overlay *ov, struct err *err)
 	return r < 0 ? r : spawn(ov, &argv, line, err);
 }
 
+/* Others of this node have folders beside it, with mounts that are theirs to remove; the last one
+ * removes what holds them all. */
+static int remove_hosts(const struct overlay *ov, struct err *err)
+{
+	auto_free char *hosts = hosts_path(ov);
+	auto_free char *unfinished = xasprintf("%s.new", hosts);
+	int r = path_remove(hosts, err);
+
+	if (r == 0)
+		r = path_remove(unfinished, err);
+	if (r == 0 && rmdir(ov->plan.run_dir) < 0 && errno != ENOTEMPTY && errno != EEXIST &&
+	    errno != ENOENT)
+		return err_errno(err, "remove %s", ov->plan.run_dir);
+	return r;
+}
+
 int nameserver_stop(struct overlay *ov, struct err *err)
 {
 	auto_free char *path = record_path(ov);
@@ -225,7 +241,7 @@ int nameserver_stop(struct overlay *ov, struct err *err)
 	if (r == 0)
 		r = path_remove(log, err);
 	if (r == 0)
-		r = path_remove(ov->plan.run_dir, err);
+		r = remove_hosts(ov, err);
 	free(TAKE(ov->names));
 	return r;
 }
