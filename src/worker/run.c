@@ -84,6 +84,9 @@ static void start_done(struct op *op)
 		/* Its image has vanished, most likely: it is looked for, and had again. */
 		if (op->result == -ENOENT)
 			inst->fetched_generation = 0;
+		/* One that was broken off has gone through after all: it makes room first. */
+		if (op->result == -EEXIST)
+			inst->run = RUN_ENDED;
 		winst_fail(inst, &op->err);
 		if (r->given.is_lacking) /* its answer to a registration has all of them */
 			messages_register(inst->worker);
