@@ -16,6 +16,14 @@ def command(pid):
         return ['']
 
 
+def size(pid):
+    """Of one that may end at this moment, as containers by which the node tries its runtimes do."""
+    try:
+        return pss(pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
 def parents():
     found = {}
     for pid in filter(str.isdigit, os.listdir('/proc')):
@@ -36,15 +44,15 @@ def kinds(holm, state_dir):
         argv = command(pid)
         name = os.path.basename(argv[0])
         if name == 'containerd' and any(holm.dir in word for word in argv):
-            sums['containerd'] += pss(pid)
+            sums['containerd'] += size(pid)
         elif name == 'containerd-shim-runc-v2' and any(state_dir in word for word in argv):
             shims.add(pid)
-            sums['shim'] += pss(pid)
+            sums['shim'] += size(pid)
         elif name == 'holm-helper' and any(holm.dir in word for word in argv):
-            sums['helper'] += pss(pid)
+            sums['helper'] += size(pid)
     for pid, parent in tree.items():
         if parent in shims and os.path.basename(command(pid)[0]) != 'holm-helper':
-            sums['workload'] += pss(pid)
+            sums['workload'] += size(pid)
     return sums
 
 
