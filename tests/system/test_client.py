@@ -86,7 +86,9 @@ def test_logs_of_a_service(host, images):
                 lines, "both have said something")
     assert {line for line in log if "listening" in line} == \
         {f"box.{n} | listening on port 80" for n in (0, 1)}
-    follower = host.follow("logs", "-f", "--tail", 0, "box")
+    follower = host.follow("logs", "-f", "--tail", 1, "box")
+    for _ in range(2):
+        follower.wait("box.")  # each instance's last line: both are followed from here on
     addresses = {v["number"]: v["address"] for v in host.instances()}
     for number in (1, 0):
         host.page(addresses[number], f"print?text=from{number}")
