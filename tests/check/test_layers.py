@@ -55,7 +55,7 @@ class Layers(fixture.ToolTest):
         self.check("src/wire/mqtt/mqtt.c", '"model/sla.h"', "layer 2")
 
     def test_model_knows_no_loop(self):
-        self.check("src/model/sla.c", '"loop/loop.h"', "may not include")
+        self.check("src/model/sla/sla.c", '"loop/loop.h"', "may not include")
 
     def test_helper_knows_base_only(self):
         self.check("src/helper/main.c", '"json/json.h"', "may not include")

@@ -9,8 +9,8 @@
 #include "base/base.h"
 #include "model/sla.h"
 
-#define HEAD                                                                                  \
-	"<!-- Made by the test golden/descriptor from the tables in src/model/sla_fields.c. " \
+#define HEAD                                                                                      \
+	"<!-- Made by the test golden/descriptor from the tables in src/model/sla/sla_fields.c. " \
 	"HOLM_UPDATE_GOLDEN=1 rewrites it. -->\n\n"
 
 static void page_is_current(void **state)

@@ -3,7 +3,7 @@
 
 #include "base/base.h"
 #include "model/code.h"
-#include "model/sla_check.h"
+#include "model/sla/sla_check.h"
 #include "model/value.h"
 #include "model/volume.h"
 

@@ -1,7 +1,7 @@
 /* Text to descriptor: read the fields, fill in what is implied, check. */
 #include "base/base.h"
 #include "model/sla.h"
-#include "model/sla_check.h"
+#include "model/sla/sla_check.h"
 #include "model/value.h"
 
 /* Forms in use write "" for what is not wanted. */

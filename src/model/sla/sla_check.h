@@ -1,6 +1,6 @@
 /* What one descriptor shows by itself, after its fields have been read. */
-#ifndef HOLM_MODEL_SLA_CHECK_H
-#define HOLM_MODEL_SLA_CHECK_H
+#ifndef HOLM_MODEL_SLA_SLA_CHECK_H
+#define HOLM_MODEL_SLA_SLA_CHECK_H
 
 #include "model/sla.h"
 
