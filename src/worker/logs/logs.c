@@ -27,7 +27,7 @@ struct log_stream {
 	bool is_pushing; /* the reader may go away meanwhile */
 	bool is_reading;
 	bool is_dirty; /* the file grew during a read */
-	int fd;        /* current file, -1: none yet, or a read has it */
+	int fd;        /* file that is being read, -1: none yet, or a read has it */
 	int notify_fd;
 	struct io *notify;
 	struct timer *again;
@@ -44,7 +44,7 @@ struct log_op {
 	char since[LOG_STAMP_SIZE];
 	struct log_filter filter;
 	struct buf data;
-	bool is_turned; /* the file was renamed away: the new one comes next */
+	bool is_turned; /* the file was renamed away: fd is the new one, of which nothing was read */
 };
 
 static void read_begin(struct log_stream *log, bool is_first);
@@ -123,34 +123,59 @@ static bool is_same_file(int a, int b)
 	       sa.st_ino == sb.st_ino && sa.st_dev == sb.st_dev;
 }
 
-/* Unless it is the one that is open: it was turned away after we opened it. */
-static void read_older(struct log_op *l)
-{
-	auto_free char *older = xasprintf("%s.1", l->path);
-	auto_close int fd = open(older, O_RDONLY | O_CLOEXEC);
-
-	if (fd >= 0 && !is_same_file(fd, l->fd))
-		read_rest(fd, &l->data);
-}
-
-static bool is_turned(const struct log_op *l)
+/* Whether the path leads to another file than this one by now. */
+static bool is_turned(const char *path, int fd)
 {
 	struct stat have;
 	struct stat now;
 
-	return fstat(l->fd, &have) == 0 && stat(l->path, &now) == 0 && have.st_ino != now.st_ino;
+	return fstat(fd, &have) == 0 && stat(path, &now) == 0 && have.st_ino != now.st_ino;
+}
+
+/* The current file and the one before it, at one moment: if the current one is still that after the
+ * other was opened, there was no turn between the two. False: ask again. */
+static bool open_both(const char *path, int *ret_older, int *ret_current)
+{
+	auto_free char *older_path = xasprintf("%s.1", path);
+	auto_close int current = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (current < 0)
+		return false;
+	auto_close int older = open(older_path, O_RDONLY | O_CLOEXEC);
+	if (is_turned(path, current))
+		return false;
+	*ret_current = TAKE_FD(current);
+	*ret_older = TAKE_FD(older);
+	return true;
+}
+
+/* Goes on from a file that was turned away, or from none, to the current one. It is opened here: a
+ * turn between two reads would hide it from the next one. */
+static void go_on(struct log_op *l)
+{
+	auto_close int older = -1;
+	int current = -1;
+
+	if (!open_both(l->path, &older, &current))
+		return;
+	if (l->fd >= 0)
+		read_rest(l->fd, &l->data); /* written to it until it was turned away */
+	/* It was turned again since: the file between the two. */
+	if (older >= 0 && !is_same_file(older, l->fd))
+		read_rest(older, &l->data);
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = current;
 }
 
 static void read_current(struct log_op *l)
 {
-	read_rest(l->fd, &l->data);
-	l->is_turned = is_turned(l);
-	if (!l->is_turned)
-		return;
-	/* What was written to it until it was turned away; and if that has happened again since, the
-	 * file between the two. */
-	read_rest(l->fd, &l->data);
-	read_older(l);
+	if (l->fd >= 0)
+		read_rest(l->fd, &l->data);
+	if (l->fd < 0 || is_turned(l->path, l->fd)) {
+		go_on(l);
+		l->is_turned = l->fd >= 0; /* the new one is read next */
+	}
 }
 
 /* Leaves the last `tail` lines. */
@@ -183,21 +208,24 @@ static uint32_t seek_to_begin(const struct log_op *l, int fd, uint32_t tail)
 /* Both files from where it begins. */
 static void read_first(struct log_op *l)
 {
-	auto_free char *older = xasprintf("%s.1", l->path);
-	auto_close int fd = open(older, O_RDONLY | O_CLOEXEC);
+	auto_free char *older_path = xasprintf("%s.1", l->path);
 	uint32_t tail = l->tail;
 
+	l->fd = open(l->path, O_RDONLY | O_CLOEXEC);
+	auto_close int older = open(older_path, O_RDONLY | O_CLOEXEC);
 	if (l->fd >= 0) {
 		uint32_t found = seek_to_begin(l, l->fd, tail);
 
 		tail -= tail == UINT32_MAX ? 0 : found;
 	}
 	/* Unless it is the one that is open: it was turned away after we opened it. */
-	if (fd >= 0 && !is_same_file(fd, l->fd)) {
-		seek_to_begin(l, fd, tail);
-		read_rest(fd, &l->data);
+	if (older >= 0 && !is_same_file(older, l->fd)) {
+		seek_to_begin(l, older, tail);
+		read_rest(older, &l->data);
 	}
-	if (l->fd >= 0)
+	if (l->fd < 0) /* caught within a turn, or there is no more than this */
+		l->fd = TAKE_FD(older);
+	else
 		read_current(l);
 }
 
@@ -218,12 +246,10 @@ static void log_run(struct op *op)
 {
 	struct log_op *l = container_of(op, struct log_op, op);
 
-	if (l->fd < 0)
-		l->fd = open(l->path, O_RDONLY | O_CLOEXEC);
 	if (l->is_first) {
 		read_first(l);
 		filter_first(l);
-	} else if (l->fd >= 0) {
+	} else {
 		read_current(l);
 	}
 }
@@ -300,10 +326,7 @@ static void log_done(struct op *op)
 		log_free(log);
 		return;
 	}
-	if (l->is_turned) {
-		close(TAKE_FD(log->fd));
-		log->is_dirty = true;
-	}
+	log->is_dirty |= l->is_turned;
 	if (l->is_first)
 		buf_add(&log->pending, l->data.data, l->data.len);
 	else

@@ -75,6 +75,41 @@ static void a_runtime_that_failed_is_opened_again(void **state)
 	kit_await(kit, ID_2, STATE_RUNNING);
 }
 
+static unsigned n_broken_off;
+
+static int start_broken_off(void *state, const struct runtime_spec *spec,
+			    const struct runtime_ctx *ctx, struct runtime_status *ret,
+			    struct err *err)
+{
+	int r = fake_driver.start(state, spec, ctx, ret, err);
+
+	if (r == 0 && n_broken_off && n_broken_off--)
+		return err_set(err, -ETIMEDOUT, "start %s: no answer", spec->instance_id);
+	return r;
+}
+
+static void a_start_that_went_through_after_all_makes_room(void **state)
+{
+	struct kit *kit = *state;
+	static struct runtime_driver driver; /* also for the end of a test that failed */
+
+	kit_crash(kit);
+	driver = fake_driver;
+	driver.start = start_broken_off;
+	kit->driver = &driver;
+	n_broken_off = 1;
+	kit_boot(kit);
+	kit_run(kit, 1000);
+	kit_deploy(kit, &(struct wish){ .id = ID_1 });
+	kit_await(kit, ID_1, STATE_FAILED);
+	assert_int_equal(fake_host_running(kit->host, ID_1), 1);
+	assert_true(kit_has_told(kit, ID_1, "no answer (attempt 1, "));
+	kit_await(kit, ID_1, STATE_RUNNING);
+	assert_true(kit_has_told(kit, ID_1, "it exists with incarnation 1 (attempt 2, "));
+	assert_int_equal(kit_status(kit, ID_1)->incarnation, 3);
+	assert_int_equal(fake_host_running(kit->host, ID_1), 1);
+}
+
 static void back_off_has_an_upper_bound(void **state)
 {
 	struct kit *kit = *state;
@@ -375,6 +410,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(a_failing_start_is_tried_again),
 		KIT_TEST(a_runtime_that_failed_is_opened_again),
+		KIT_TEST(a_start_that_went_through_after_all_makes_room),
 		KIT_TEST(back_off_has_an_upper_bound),
 		KIT_TEST(deleted_while_it_fails),
 		KIT_TEST(what_ends_is_started_again),
