@@ -4,7 +4,8 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "runtime/containerd/caps.h"
-#include "runtime/containerd/probe_image.h"
+#include "runtime/containerd/image/image.h"
+#include "runtime/containerd/probe/probe.h"
 #include "wire/digest/digest.h"
 #include "wire/netlink/netlink.h"
 

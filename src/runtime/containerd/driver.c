@@ -3,7 +3,7 @@
 #include "loop/loop.h"
 #include "runtime/containerd/driver.h"
 #include "runtime/containerd/exec/exec.h"
-#include "runtime/containerd/image_store.h"
+#include "runtime/containerd/image/image.h"
 #include "wire/grpc/grpc.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"

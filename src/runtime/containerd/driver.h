@@ -80,15 +80,6 @@ void daemon_revive(struct driver *driver, struct grpc_conn *conn);
 void daemon_revive_dead(struct driver *driver);
 int daemon_shutdown(struct driver *driver, struct err *err);
 
-/* images.c */
-int image_has(void *state, const char *name, char digest[DIGEST_SIZE], struct err *err);
-int image_fetch(void *state, struct image_source *source, const struct runtime_ctx *ctx,
-		struct err *err);
-/* Config of an image, by its manifest's digest, and the name of its top snapshot (the caller's);
- * -ENOENT. */
-int image_load(struct client *client, const char *digest, struct oci_image *ret, char **ret_chain,
-	       struct err *err);
-
 /* rootfs.c: a user of an image, by files in a container's layers. */
 int rootfs_user(const struct containerd_mounts *mounts, const char *user, struct oci_user *ret,
 		struct err *err);

@@ -7,6 +7,7 @@
 #include "base/signals.h"
 #include "runtime/containerd/driver.h"
 #include "runtime/containerd/host.h"
+#include "runtime/containerd/image/image.h"
 #include "runtime/containerd/output.h"
 
 #define SHIM "io.containerd.runc.v2"

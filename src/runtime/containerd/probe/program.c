@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
-#include "runtime/containerd/probe_image.h"
+#include "runtime/containerd/probe/probe.h"
 
 #define AF_INET     2
 #define SOCK_STREAM 1

@@ -1,6 +1,6 @@
 /* Private: the blobs of one image on their way into the content store, some at a time. */
-#ifndef HOLM_RUNTIME_CONTAINERD_PULL_H
-#define HOLM_RUNTIME_CONTAINERD_PULL_H
+#ifndef HOLM_RUNTIME_CONTAINERD_IMAGE_PULL_H
+#define HOLM_RUNTIME_CONTAINERD_IMAGE_PULL_H
 
 #include "runtime/containerd/driver.h"
 

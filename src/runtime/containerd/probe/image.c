@@ -4,7 +4,7 @@
 #include "base/base.h"
 #include "json/json.h"
 #include "model/image_source.h"
-#include "runtime/containerd/probe_image.h"
+#include "runtime/containerd/probe/probe.h"
 #include "wire/digest/digest.h"
 
 #define TAR_BLOCK 512

@@ -1,8 +1,8 @@
 /* Image records: claims, names that move, listing and removing. */
 #include "base/base.h"
-#include "runtime/containerd/image_content.h"
-#include "runtime/containerd/image_store.h"
-#include "runtime/containerd/probe_image.h"
+#include "runtime/containerd/image/content.h"
+#include "runtime/containerd/image/image.h"
+#include "runtime/containerd/probe/probe.h"
 
 #define CLAIM         "holm/image." /* and the node's id; its value: unix time in seconds */
 #define LABEL_EARLIER "holm/earlier"

@@ -1,7 +1,7 @@
 /* Manifest → blobs, config → unpacked layers, with their sizes. */
 #include "base/base.h"
 #include "json/json.h"
-#include "runtime/containerd/image_content.h"
+#include "runtime/containerd/image/content.h"
 #include "wire/digest/digest.h"
 
 void image_content_fini(struct image_content *content)

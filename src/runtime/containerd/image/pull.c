@@ -5,7 +5,7 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "loop/loop.h"
-#include "runtime/containerd/pull.h"
+#include "runtime/containerd/image/pull.h"
 
 #define THREADS_MAX   3
 #define TRIES_MAX     3 /* at a blob whose content was wrong, but may be had anew */

@@ -1,7 +1,7 @@
 /* An image made of nothing but one small program (probe/program.c). Running it proves a sub-runtime
  * from the unpacking of layers to the exit code. */
-#ifndef HOLM_RUNTIME_CONTAINERD_PROBE_IMAGE_H
-#define HOLM_RUNTIME_CONTAINERD_PROBE_IMAGE_H
+#ifndef HOLM_RUNTIME_CONTAINERD_PROBE_H
+#define HOLM_RUNTIME_CONTAINERD_PROBE_H
 
 #define PROBE_IMAGE_NAME "holm.invalid/probe:1"
 #define PROBE_PROGRAM    "/probe"

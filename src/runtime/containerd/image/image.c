@@ -5,8 +5,8 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "runtime/containerd/driver.h"
-#include "runtime/containerd/image_store.h"
-#include "runtime/containerd/pull.h"
+#include "runtime/containerd/image/image.h"
+#include "runtime/containerd/image/pull.h"
 
 #define LEASE_HOURS 6
 #define GC_CONFIG   "containerd.io/gc.ref.content.config"
