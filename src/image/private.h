@@ -62,7 +62,7 @@ int manifest_pick_named(const struct json *index, const char *name, struct image
 int manifest_check_platform(const struct json *config, const char *platform, struct err *err);
 int manifest_parse(const struct json *json, struct image_manifest *ret, struct err *err);
 
-/* foreign.c: a layer from one of the URLs that its manifest names. */
+/* registry/foreign.c: a layer from one of the URLs that its manifest names. */
 int foreign_read(const struct strv *urls, const struct image_descriptor *blob,
 		 const struct image_sink *sink, const struct cancel *cancel, struct err *err);
 

@@ -1,8 +1,8 @@
 /* Challenges, tokens and passwords. */
 #include <sys/stat.h>
 
-#include "image/auth.h"
-#include "image/hosts.h"
+#include "image/registry/auth.h"
+#include "image/registry/hosts.h"
 #include "site.h"
 
 static bool parse(const char *const *lines, struct challenge *ret)

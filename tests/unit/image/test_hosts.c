@@ -1,5 +1,5 @@
 /* What an operator says about registries. */
-#include "image/hosts.h"
+#include "image/registry/hosts.h"
 #include "site.h"
 
 static void what_is_said(void **state)

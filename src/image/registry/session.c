@@ -2,7 +2,7 @@
 #include <stdatomic.h>
 #include <sys/random.h>
 
-#include "image/session.h"
+#include "image/registry/session.h"
 #include "json/json.h"
 #include "loop/loop.h"
 

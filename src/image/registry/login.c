@@ -1,5 +1,5 @@
 /* Logging in to registries, out again, and what is known about them. */
-#include "image/session.h"
+#include "image/registry/session.h"
 #include "loop/loop.h"
 
 #define USER_MAX     256

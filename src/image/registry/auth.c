@@ -3,8 +3,8 @@
 #include <strings.h>
 
 #include "base/clock.h"
-#include "image/auth.h"
-#include "image/hosts.h"
+#include "image/registry/auth.h"
+#include "image/registry/hosts.h"
 #include "json/json.h"
 #include "wire/http_client/http_client.h"
 

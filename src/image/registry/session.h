@@ -1,11 +1,11 @@
 /* Private: talking to one registry about one repository: who we are, when to come back, and bodies
  * that break off. Safe for several threads. */
-#ifndef HOLM_IMAGE_SESSION_H
-#define HOLM_IMAGE_SESSION_H
+#ifndef HOLM_IMAGE_REGISTRY_SESSION_H
+#define HOLM_IMAGE_REGISTRY_SESSION_H
 
-#include "image/auth.h"
-#include "image/hosts.h"
 #include "image/image.h"
+#include "image/registry/auth.h"
+#include "image/registry/hosts.h"
 #include "wire/http_client/http_client.h"
 
 struct registry_session;

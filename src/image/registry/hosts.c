@@ -1,5 +1,5 @@
 /* The file registries.json: what an operator says about registries. */
-#include "image/hosts.h"
+#include "image/registry/hosts.h"
 #include "json/json.h"
 
 #define FILE_MAX    (1u << 20)

@@ -3,7 +3,7 @@
 #include <strings.h>
 
 #include "image/private.h"
-#include "image/session.h"
+#include "image/registry/session.h"
 
 #define REDIRECTS_MAX 5
 

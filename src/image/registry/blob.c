@@ -1,5 +1,5 @@
 /* A body that is taken up again where it broke off. */
-#include "image/session.h"
+#include "image/registry/session.h"
 #include "loop/loop.h"
 
 #define VAIN_MAX     3   /* attempts in a row that bring nothing */

@@ -2,7 +2,7 @@
  * what a parser says of a damaged text could show a password. */
 #include <sys/stat.h>
 
-#include "image/hosts.h"
+#include "image/registry/hosts.h"
 #include "json/json.h"
 
 #define FILE_MAX        (1u << 20)

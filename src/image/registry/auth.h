@@ -1,7 +1,7 @@
 /* Private: how registries ask for credentials (RFC 9110 section 11.6.1, distribution spec "token
  * authentication"), and the tokens that were had. */
-#ifndef HOLM_IMAGE_AUTH_H
-#define HOLM_IMAGE_AUTH_H
+#ifndef HOLM_IMAGE_REGISTRY_AUTH_H
+#define HOLM_IMAGE_REGISTRY_AUTH_H
 
 #include "base/base.h"
 

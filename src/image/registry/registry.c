@@ -3,7 +3,7 @@
 #include <stdatomic.h>
 
 #include "image/private.h"
-#include "image/session.h"
+#include "image/registry/session.h"
 #include "loop/loop.h"
 #include "wire/digest/digest.h"
 

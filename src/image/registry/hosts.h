@@ -1,8 +1,8 @@
 /* Private: what this node knows about registries, beside what they answer: the file registries.json
  * (docs/registries.md) and the credentials of `holm registry login`. Both are read at each use, so
  * that a change needs no restart. */
-#ifndef HOLM_IMAGE_HOSTS_H
-#define HOLM_IMAGE_HOSTS_H
+#ifndef HOLM_IMAGE_REGISTRY_HOSTS_H
+#define HOLM_IMAGE_REGISTRY_HOSTS_H
 
 #include "base/secret.h"
 #include "image/image.h"
