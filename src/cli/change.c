@@ -1,7 +1,7 @@
 /* `holm apply`, `scale`, `restart` and `delete`: a request, its plan, and the wait for it. */
 #include "cli/plan.h"
 #include "cli/private.h"
-#include "cli/wait.h"
+#include "cli/watch/watch.h"
 
 #define TIMEOUT_S     300
 #define URL_BYTES_MAX 4096

@@ -50,16 +50,18 @@ void help_print_overview(const struct cli_extension *extension, FILE *out);
 void help_print_command(const struct cli_command *command, FILE *out);
 
 /* value.c: "secret …" and "config …". */
-extern const struct cli_command secret_commands[];
-extern const struct cli_command config_commands[];
-#define REGISTRY_COMMANDS_N 3
-extern const struct cli_command registry_commands[REGISTRY_COMMANDS_N];
 #define SECRET_COMMANDS_N 3
 #define CONFIG_COMMANDS_N 4
+extern const struct cli_command secret_commands[SECRET_COMMANDS_N];
+extern const struct cli_command config_commands[CONFIG_COMMANDS_N];
 
-/* node.c: "node …" */
-extern const struct cli_command node_commands[];
-#define NODE_COMMANDS_N 1
+/* node/: "node …", "registry …" and "volume …". */
+#define NODE_COMMANDS_N     1
+#define REGISTRY_COMMANDS_N 3
+#define VOLUME_COMMANDS_N   3
+extern const struct cli_command node_commands[NODE_COMMANDS_N];
+extern const struct cli_command registry_commands[REGISTRY_COMMANDS_N];
+extern const struct cli_command volume_commands[VOLUME_COMMANDS_N];
 
 /* The commands. */
 int run_apply(const struct cli_call *call);
@@ -79,9 +81,5 @@ int run_image_rm(const struct cli_call *call);
 int run_image_prune(const struct cli_call *call);
 int run_version(const struct cli_call *call);
 int run_help(const struct cli_call *call);
-
-/* volume.c */
-#define VOLUME_COMMANDS_N 3
-extern const struct cli_command volume_commands[VOLUME_COMMANDS_N];
 
 #endif

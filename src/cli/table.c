@@ -4,8 +4,9 @@
 #include "cli/table.h"
 #include "model/state.h"
 
-#define GAP      2
-#define TEXT_MAX ((size_t)64 << 20)
+#define GAP       2
+#define TEXT_MAX  ((size_t)64 << 20)
+#define BAR_CELLS 20
 
 struct cell {
 	char *text;
@@ -127,6 +128,16 @@ void text_add(struct buf *out, const char *text, size_t width, enum style style)
 		buf_add_str(out, "…");
 	if (style != STYLE_NONE)
 		buf_add_str(out, "\033[0m");
+}
+
+void text_add_bar(struct buf *out, uint32_t percent)
+{
+	uint32_t full = (percent > 100 ? 100 : percent) * BAR_CELLS / 100;
+
+	buf_add_str(out, "[");
+	for (uint32_t i = 0; i < BAR_CELLS; i++)
+		buf_add_str(out, i < full ? "#" : "·");
+	buf_addf(out, "] %u %%", percent);
 }
 
 void table_cell(struct table *table, const char *text, enum style style)

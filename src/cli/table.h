@@ -15,6 +15,8 @@ enum style style_of_state(const char *state);
 size_t text_width(const char *text);
 /* Adds at most `width` columns of the text, with "…" if it was cut, in a style. */
 void text_add(struct buf *out, const char *text, size_t width, enum style style);
+/* "[####····] 45 %" */
+void text_add_bar(struct buf *out, uint32_t percent);
 
 struct table {
 	size_t n_columns;

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/base.h"
-#include "cli/follow.h"
+#include "cli/watch/follow.h"
 
 #define ID_A "00000000000000000000000a"
 #define ID_B "00000000000000000000000b"

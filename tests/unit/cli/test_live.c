@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/base.h"
-#include "cli/live.h"
+#include "cli/watch/live.h"
 
 struct shown {
 	struct live live;

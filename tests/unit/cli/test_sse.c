@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/base.h"
-#include "cli/sse.h"
+#include "cli/watch/sse.h"
 
 struct seen {
 	struct buf text; /* "id|event|data\n" per event */

@@ -2,7 +2,7 @@
  *
  * A status without generation (nothing runs) may be older than the request. It counts
  * unless the request replaces the instance and the status is still the one from before. */
-#include "cli/follow.h"
+#include "cli/watch/follow.h"
 
 struct followed_service {
 	char id[ID_SIZE];

@@ -1,6 +1,5 @@
 /* `holm image`: the images of a node. */
 #include "cli/columns.h"
-#include "cli/live.h"
 #include "cli/private.h"
 #include "cli/remote.h"
 #include "model/image_view.h"
@@ -237,7 +236,7 @@ static void show_step(struct pulling *p, const struct json *step)
 		clear_line(p);
 		buf_add_str(&out, "  ");
 		if (total > 0)
-			live_add_bar(&out, (uint32_t)(100 * done / total));
+			text_add_bar(&out, (uint32_t)(100 * done / total));
 		fputs(out.data, p->call->out);
 		p->is_drawn = true;
 	}

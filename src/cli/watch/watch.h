@@ -1,6 +1,6 @@
 /* `--wait`: follows /events until the plan's services stand as wished. */
-#ifndef HOLM_CLI_WAIT_H
-#define HOLM_CLI_WAIT_H
+#ifndef HOLM_CLI_WATCH_H
+#define HOLM_CLI_WATCH_H
 
 #include "cli/remote.h"
 #include "model/view.h"

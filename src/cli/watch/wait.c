@@ -5,10 +5,10 @@
  *        └── connection lost, or "reset" ◀───┘ */
 #include <poll.h>
 
-#include "cli/follow.h"
-#include "cli/live.h"
-#include "cli/sse.h"
-#include "cli/wait.h"
+#include "cli/watch/follow.h"
+#include "cli/watch/live.h"
+#include "cli/watch/sse.h"
+#include "cli/watch/watch.h"
 
 #define LIST_TRIES       5
 #define IDLE_MS          45000 /* the server says something every 15 s */

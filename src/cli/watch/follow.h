@@ -1,7 +1,7 @@
 /* What --wait follows: the instances of some services, until each runs or has failed. Pure: views in,
  * verdict out. */
-#ifndef HOLM_CLI_FOLLOW_H
-#define HOLM_CLI_FOLLOW_H
+#ifndef HOLM_CLI_WATCH_FOLLOW_H
+#define HOLM_CLI_WATCH_FOLLOW_H
 
 #include "model/view.h"
 

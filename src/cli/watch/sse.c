@@ -1,5 +1,5 @@
 /* The parser of server-sent events. */
-#include "cli/sse.h"
+#include "cli/watch/sse.h"
 
 void sse_init(struct sse *sse, sse_fn fn, void *arg)
 {

@@ -1,10 +1,10 @@
 /* How --wait shows what it follows: on a terminal a line per instance, redrawn in place; elsewhere a
  * line per change. */
-#ifndef HOLM_CLI_LIVE_H
-#define HOLM_CLI_LIVE_H
+#ifndef HOLM_CLI_WATCH_LIVE_H
+#define HOLM_CLI_WATCH_LIVE_H
 
 #include "cli/cli.h"
-#include "cli/follow.h"
+#include "cli/watch/follow.h"
 
 struct live {
 	const struct cli_call *call;
@@ -18,8 +18,5 @@ void live_init(struct live *live, const struct cli_call *call, bool is_quiet);
 void live_fini(struct live *live);
 /* Shows what is new since the last call. */
 void live_show(struct live *live, const struct follow *follow);
-
-/* "[####····] 45 %" */
-void live_add_bar(struct buf *out, uint32_t percent);
 
 #endif

@@ -1,7 +1,7 @@
 /* Server-sent events (WHATWG HTML, 9.2), the part that a program needs: id, event, data. Lines end
  * with LF or CRLF. */
-#ifndef HOLM_CLI_SSE_H
-#define HOLM_CLI_SSE_H
+#ifndef HOLM_CLI_WATCH_SSE_H
+#define HOLM_CLI_WATCH_SSE_H
 
 #include "base/base.h"
 

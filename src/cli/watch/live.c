@@ -2,11 +2,10 @@
 #include <ctype.h>
 #include <sys/ioctl.h>
 
-#include "cli/live.h"
 #include "cli/table.h"
+#include "cli/watch/live.h"
 
 #define LINE_MAX_BYTES 4096
-#define BAR_CELLS      20
 #define STATE_COLUMNS  18 /* NO_WORKER_CAPACITY */
 
 void live_init(struct live *live, const struct cli_call *call, bool is_quiet)
@@ -19,16 +18,6 @@ void live_fini(struct live *live)
 	map_for_each(&live->said, i, e)
 		free(e->value);
 	map_fini(&live->said);
-}
-
-void live_add_bar(struct buf *out, uint32_t percent)
-{
-	uint32_t full = (percent > 100 ? 100 : percent) * BAR_CELLS / 100;
-
-	buf_add_str(out, "[");
-	for (uint32_t i = 0; i < BAR_CELLS; i++)
-		buf_add_str(out, i < full ? "#" : "·");
-	buf_addf(out, "] %u %%", percent);
 }
 
 static const char *state_shown(const struct followed *f)
@@ -104,7 +93,7 @@ static void add_line(struct buf *out, const struct followed *f, const struct fra
 
 	buf_init(&rest, LINE_MAX_BYTES);
 	if (f->progress_percent && !f->is_gone)
-		live_add_bar(&rest, f->progress_percent);
+		text_add_bar(&rest, f->progress_percent);
 	else
 		buf_add_str(&rest, reason_shown(f));
 	buf_add_str(out, "  ");
