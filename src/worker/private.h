@@ -9,8 +9,8 @@
 #include "worker/images/images.h"
 #include "worker/life/life.h"
 #include "worker/machine.h"
+#include "worker/network/network.h"
 #include "worker/op.h"
-#include "worker/transfer.h"
 #include "worker/value/value.h"
 #include "worker/worker.h"
 
@@ -201,14 +201,6 @@ unsigned fetch_percent(const struct winst *inst);
 /* Whether there is room for the current spec; -ENOSPC says what is lacking. */
 int admit(const struct winst *inst, struct err *err);
 
-/* network.c */
-void network_setup(struct worker *worker);
-void network_attach(struct winst *inst);
-void network_detach(struct winst *inst);
-/* Coalesces; returns the number of the publication that will carry the change. */
-uint64_t network_publish(struct worker *worker);
-bool network_pick_ip(struct winst *inst);
-
 /* volume/volumes.c */
 int volumes_load(struct worker *worker, struct err *err);
 void volumes_mount(struct winst *inst);
@@ -253,10 +245,6 @@ void call_free_all(struct worker *worker);
 
 /* Handlers of calls (call.h). */
 void call_ping(struct call *call, const struct json *args);
-/* registries.c: {"host","user","password"} → {"host","user","verified"}, {"host"}, and the list. */
-void registry_login_begin(struct call *call, const struct json *args);
-void registry_logout_begin(struct call *call, const struct json *args);
-void registry_list_begin(struct call *call, const struct json *args);
 
 /* open.c: drivers and probes; down.c; stats.c; logs.c */
 void open_begin(struct worker *worker);

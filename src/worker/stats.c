@@ -1,6 +1,5 @@
 /* Statistics of all instances, and with them the heartbeat. */
 #include "base/netdev.h"
-#include "worker/look.h"
 #include "worker/private.h"
 
 #define STATS_EVERY_MS 5000

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "json/json.h"
+#include "worker/images/transfer.h"
 
 struct worker;
 struct winst;
@@ -36,5 +37,9 @@ void call_image_ls(struct call *call, const struct json *args);
 void call_image_pull(struct call *call, const struct json *args);
 void call_image_rm(struct call *call, const struct json *args);
 void call_image_prune(struct call *call, const struct json *args);
+/* registries.c: {"host","user","password"} → {"host","user","verified"}, {"host"}, and the list. */
+void registry_login_begin(struct call *call, const struct json *args);
+void registry_logout_begin(struct call *call, const struct json *args);
+void registry_list_begin(struct call *call, const struct json *args);
 
 #endif

@@ -1,6 +1,6 @@
 /* Having images, for whoever wants them: one transfer for all who want the same. */
-#ifndef HOLM_WORKER_TRANSFER_H
-#define HOLM_WORKER_TRANSFER_H
+#ifndef HOLM_WORKER_IMAGES_TRANSFER_H
+#define HOLM_WORKER_IMAGES_TRANSFER_H
 
 #include "base/base.h"
 #include "base/list.h"

@@ -1,6 +1,5 @@
 /* Is the network still as we made it? Asked with every heartbeat; what somebody else has taken away
  * is made again, and what runs goes on. */
-#include "worker/look.h"
 #include "worker/private.h"
 
 struct look_op {
