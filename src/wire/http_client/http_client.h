@@ -61,8 +61,8 @@ struct http_client_response {
  * -EPROTO (TLS, not HTTP), -ELOOP (redirects), -E2BIG (body), -EINVAL (URL), -ECANCELED do not. */
 int http_client_perform(const struct http_client_request *request, struct http_client_response *ret,
 			struct err *err);
-/* The same over `unix_path`, without a library to load, for our own server: no authorization, TLS,
- * redirects, resuming or cancelling. */
+/* The same over `unix_path`, without a library to load, for our own server: no user and
+ * password, TLS, redirects, resuming or cancelling. */
 int http_client_perform_local(const struct http_client_request *request,
 			      struct http_client_response *ret, struct err *err);
 void http_client_response_fini(struct http_client_response *response);

@@ -28,6 +28,14 @@ char *request_describe(const struct http_client_request *r)
 			 r->unix_path ? r->unix_path : "");
 }
 
+int request_fail(const struct http_client_request *request, int code, const struct err *why,
+		 struct err *err)
+{
+	auto_free char *what = request_describe(request);
+
+	return err_set(err, code, "%s: %s", what, why->msg);
+}
+
 void http_client_response_fini(struct http_client_response *response)
 {
 	strv_fini(&response->headers);

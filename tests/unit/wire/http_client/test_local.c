@@ -204,6 +204,100 @@ static void a_sink_may_end_it(void **state)
 	assert_non_null(strstr(s->request, "\r\nContent-Length: 2\r\n"));
 }
 
+static int upgrade(struct server *s, struct http_client_request *request,
+		   struct http_client_upgrade *ret, struct err *err)
+{
+	request->unix_path = s->path;
+	memset(s->request, 0, sizeof(s->request));
+	assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
+	int r = http_client_upgrade_local(request, "frames", ret, err);
+	pthread_join(s->thread, NULL);
+	return r;
+}
+
+static void what_follows_an_upgrade_is_the_sessions(void **state)
+{
+	static const size_t pieces[] = { 0, 1, 7 };
+	struct server *s = *state;
+
+	s->answer = "HTTP/1.1 102 Processing\r\nX: 1\r\n\r\n"
+		    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: frames\r\n\r\nearly";
+	for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+		struct http_client_request request = { .url = "http://me:secret@there:1/a",
+						       .bearer = "token" };
+		struct http_client_upgrade got = { 0 };
+		struct err err = { 0 };
+		char data[16] = "";
+		size_t len = 0;
+		ssize_t n;
+
+		s->piece = pieces[i];
+		if (upgrade(s, &request, &got, &err) < 0)
+			fail_msg("%s", err.msg);
+		assert_int_equal(got.response.status, 101);
+		assert_null(http_client_header(&got.response, "X"));
+		assert_non_null(got.session);
+		while ((n = http_client_session_read(got.session, data + len, 15 - len)) > 0)
+			len += (size_t)n;
+		assert_int_equal(n, 0);
+		assert_string_equal(data, "early");
+		http_client_session_free(got.session);
+		http_client_response_fini(&got.response);
+		assert_true(str_starts(s->request, "GET /a HTTP/1.1\r\nHost: there:1\r\n"));
+		assert_non_null(strstr(s->request, "\r\nUpgrade: frames\r\n"));
+		assert_non_null(strstr(s->request, "\r\nAuthorization: Bearer token\r\n"));
+	}
+}
+
+static void a_refused_upgrade_says_why(void **state)
+{
+	static const char *const answers[] = {
+		"HTTP/1.1 404 Not Found\r\nContent-Length: 7\r\n\r\nno such",
+		"HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n7\r\nno such\r\n0\r\n\r\n",
+		"HTTP/1.1 404 Not Found\r\nContent-Length: 99\r\n\r\nno such",
+	};
+	struct server *s = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		struct http_client_request request = { .url = "http://localhost/a" };
+		struct http_client_upgrade got = { 0 };
+		struct err err = { 0 };
+
+		s->answer = answers[i];
+		if (upgrade(s, &request, &got, &err) < 0)
+			fail_msg("%s", err.msg);
+		assert_null(got.session);
+		assert_int_equal(got.response.status, 404);
+		assert_string_equal(got.response.body, "no such");
+		http_client_response_fini(&got.response);
+	}
+	struct http_client_request request = { .url = "http://me:secret@there/a" };
+	struct http_client_upgrade got = { 0 };
+	struct err err = { 0 };
+
+	s->answer = "SSH-2.0-OpenSSH\r\n\r\n";
+	assert_int_equal(upgrade(s, &request, &got, &err), -EPROTO);
+	assert_null(strstr(err.msg, "secret"));
+}
+
+/* It is not sent without the one that does not fit. */
+static void headers_that_do_not_fit_are_told(void **state)
+{
+	struct server *s = *state;
+	struct http_client_response response = { 0 };
+	auto_strv struct strv headers = { 0 };
+	struct http_client_request request = { .headers = &headers };
+	struct err err = { 0 };
+	auto_free char *large = xcalloc(1, 70001);
+
+	memset(large, 'x', 70000);
+	strv_add(&headers, large);
+	strv_add(&headers, "Small: 1");
+	s->answer = OK "Content-Length: 0\r\n\r\n";
+	assert_int_equal(ask(s, &request, &response, &err), -E2BIG);
+	assert_string_equal(s->request, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +305,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bad_answers, setup, teardown),
 		cmocka_unit_test_setup_teardown(nobody_listens, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_sink_may_end_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_follows_an_upgrade_is_the_sessions, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_refused_upgrade_says_why, setup, teardown),
+		cmocka_unit_test_setup_teardown(headers_that_do_not_fit_are_told, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
