@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Checks for what docs/STYLE.md bans and a compiler does not see: functions, file names, variables
-at file scope, commented-out code."""
+"""Checks for what is banned and a compiler does not see: functions, file names, variables
+at file scope, cleanups of what has no value yet, commented-out code."""
 import argparse
 import pathlib
 import re
@@ -30,6 +30,13 @@ FILES = re.compile(r"(?:utils?|common|types|misc|helpers|stuff)\.[ch]")
 VARIABLE_FILES = {"src/base/log.c", "src/base/alloc.c", "src/loop/executor.c"}
 STATIC = re.compile(r"^[ \t]+static\b(?!_)[^;{]*?(?:[;=])", re.M)
 AGGREGATE = re.compile(r"^(?:typedef\s+)?(?:struct|union|enum)\b[^{;=()]*\{", re.S)
+
+# A variable with a cleanup and without a value (base/cleanup.h).
+AUTO = re.compile(
+    r"\b(?:auto_(?:\(\w+\)|\w+)|__attribute__\s*\(\(\s*cleanup\b[^;]*?\)\))"
+    r"\s[^;=(){}]*?\b(\w+)(?:\[[^\]]*\])?\s*;"
+)
+LEAVES = re.compile(r"\b(?:return|goto|break|continue)\b")
 
 MARKS = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b")
 BANNER = re.compile(r"[=\-*#~]{8,}")
@@ -129,10 +136,32 @@ def check_variables(source, name):
                 yield function.body_line + line, f"a static variable in {function.name}()"
 
 
+def is_set_by(statement, name):
+    """Whether a statement gives the variable its first value for certain: by assignment or x_init().
+    Another function that gets its address may leave it alone, as outputs are when something fails."""
+    return re.match(rf"{name}\s*=[^=]", statement) or re.match(rf"\w+_init\s*\(\s*&{name}\b", statement)
+
+
+def check_cleanups(source):
+    for function in source.functions():
+        for m in AUTO.finditer(function.body):
+            # Up to the first mention, which has to be what sets it, nothing may leave the block.
+            rest = function.body[m.end() :]
+            mention = re.search(rf"\b{m[1]}\b", rest)
+            before = rest[: mention.start()] if mention else rest
+            start = max(before.rfind(c) for c in ";{}") + 1
+            line = function.body_line + function.body.count("\n", 0, m.start())
+            if LEAVES.search(before[:start]):
+                yield line, f"{m[1]} is released before it has a value, where the block is left early"
+            elif not mention or not is_set_by(rest[start:].lstrip(), m[1]):
+                yield line, f"{m[1]} may be released without a value: give it one where it is declared"
+
+
 def check_file(root, path):
     name = path.relative_to(root).as_posix()
     source = csource.Source(path)
     findings = list(check_functions(source))
+    findings += check_cleanups(source)
     findings += check_preprocessor(source)
     findings += check_comments(source)
     if FILES.fullmatch(path.name):

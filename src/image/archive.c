@@ -106,7 +106,7 @@ static int to_buf(void *arg, const void *data, size_t len, struct err *err)
 
 static int read_text(struct image_place *place, const char *name, char **ret, struct err *err)
 {
-	auto_buf struct buf text;
+	auto_buf struct buf text = { 0 };
 	struct image_sink sink = { .write = to_buf, .arg = &text };
 
 	buf_init(&text, MANIFEST_MAX);

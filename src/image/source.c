@@ -204,7 +204,7 @@ static bool is_container(const struct image_source *source)
 /* One that cannot run here must not take the place of one that does. */
 static int check_platform(struct image_source *source, const char *platform, struct err *err)
 {
-	auto_buf struct buf text;
+	auto_buf struct buf text = { 0 };
 	auto_(json_free) struct json *json = NULL;
 	const struct image_sink sink = { .write = to_buf, .arg = &text };
 

@@ -74,6 +74,31 @@ class Banned(fixture.ToolTest):
     def test_log_level_passes(self):
         self.check("static int level;\n", name="src/base/log.c")
 
+    def check_body(self, body, *errors):
+        lines = "".join(f"\t{line}\n" for line in body.split("\n"))
+        self.check(f"int f(int x)\n{{\n{lines}}}\n", *errors)
+
+    def test_cleanup_before_a_value_fails(self):
+        early = "released before it has a value"
+        self.check_body("auto_buf struct buf b;\n\nif (x)\n\treturn 0;\nbuf_init(&b, 1);\nreturn 1;", f"x.c:3: b is {early}")
+        self.check_body("auto_free char *a = f(1);\nauto_(x_free) struct x *b;\nif (x)\n\tgoto out;\nb = x_new();", f"x.c:4: b is {early}")
+        self.check_body("for (;;) {\n\tauto_close int fd;\n\tif (x)\n\t\tcontinue;\n\tfd = open(y);\n}", f"fd is {early}")
+        self.check_body("auto_buf struct buf b;\nif (x)\n\tbreak;\nreturn 0;", f"b is {early}")
+        self.check_body('__attribute__((cleanup(y_fini))) struct y y;\nif (x)\n\treturn 0;\ny_init(&y);', f"y is {early}")
+
+    def test_cleanup_that_a_failure_leaves_without_value_fails(self):
+        without = "may be released without a value"
+        self.check_body("auto_free char *text;\nint r = read_text(&text);\nreturn r;", f"text {without}")
+        self.check_body("auto_buf struct buf b;\n\nif (x)\n\tbuf_init(&b, 1);\nreturn 0;", f"b {without}")
+        self.check_body("auto_strv struct strv words;\nreturn x;", "words is released before")
+
+    def test_cleanup_with_a_value_passes(self):
+        self.check_body("auto_buf struct buf b = { 0 };\n\nif (x)\n\treturn 0;\nbuf_init(&b, 1);\nreturn 1;")
+        self.check_body("auto_buf struct buf a;\nauto_buf struct buf b;\nint r = x;\n\nbuf_init(&a, 1);\nbuf_init(&b, 1);\nreturn r;")
+        self.check_body("auto_free char *a;\n\na = xstrdup(x);\nreturn 1;")
+        self.check_body("auto_strv struct strv words = { 0 };\nreturn g(&words);")
+        self.check("struct x {\n\tint auto_start;\n\tbool is_auto;\n};\n")
+
     def test_typedef_of_struct_fails(self):
         self.check("typedef struct x x_t;\n", "typedef")
 

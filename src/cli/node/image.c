@@ -117,7 +117,7 @@ static void build_path(const struct cli_call *call, const char *what, struct buf
 static int ask(const struct cli_call *call, const char *what, const char *body, struct reply *reply)
 {
 	struct remote remote;
-	auto_buf struct buf path;
+	auto_buf struct buf path = { 0 };
 
 	build_path(call, what, &path);
 	int code = remote_open(call, &remote);
@@ -222,7 +222,7 @@ static void show_step(struct pulling *p, const struct json *step)
 	int64_t done = json_get_int(step, "done", 0);
 	int64_t total = json_get_int(step, "total", 0);
 	bool is_news = phase && !str_eq(phase, p->phase);
-	auto_buf struct buf out;
+	auto_buf struct buf out = { 0 };
 
 	if (p->is_quiet || !phase)
 		return;
@@ -298,7 +298,7 @@ static int on_piece(void *arg, const char *data, size_t len)
 static int listen_to(struct pulling *p, const char *body)
 {
 	struct remote remote;
-	auto_buf struct buf path;
+	auto_buf struct buf path = { 0 };
 
 	build_path(p->call, "/pull", &path);
 	buf_addf(&path, "%sprogress=1", strchr(path.data, '?') ? "&" : "?");

@@ -91,7 +91,7 @@ static void build_path(const struct cli_call *call, const char *what, struct buf
 static int ask(const struct cli_call *call, const char *what, const char *body, struct json **ret)
 {
 	auto_reply struct reply reply = { 0 };
-	auto_buf struct buf path;
+	auto_buf struct buf path = { 0 };
 	struct remote remote;
 	struct err err;
 

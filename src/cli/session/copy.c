@@ -81,7 +81,7 @@ static int copy(const struct cli_call *call, const struct place *there, struct w
 	struct copy_request request = { .is_put = w->is_put, .is_archive = str_eq(w->path, "-") };
 	struct http_client_session *session = NULL;
 	struct remote remote;
-	auto_buf struct buf path;
+	auto_buf struct buf path = { 0 };
 
 	request.path = (char *)(uintptr_t)there->path;
 	auto_free char *body = fields_format(&copy_request_table, &request);

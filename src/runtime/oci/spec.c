@@ -160,7 +160,7 @@ int spec_build(const struct runtime_spec *spec, const struct oci_image *image,
 	       const struct spec_host *host, char **ret, struct err *err)
 {
 	static const struct sla_container usual;
-	auto_json_out struct json_out out;
+	auto_json_out struct json_out out = { 0 };
 	struct spec_ctx ctx = { .spec = spec,
 				.container = spec->container ? spec->container : &usual,
 				.image = image,

@@ -98,8 +98,8 @@ static void begin_device(struct json_out *out, const char *driver, const char *i
  * a crash. pvpanic tells a crash on QMP; "panic=none" leaves the end to the other one. */
 static void add_exit_devices(struct strv *args)
 {
-	auto_json_out struct json_out exit_device;
-	auto_json_out struct json_out panic_device;
+	auto_json_out struct json_out exit_device = { 0 };
+	auto_json_out struct json_out panic_device = { 0 };
 
 	begin_device(&exit_device, "isa-debug-exit", "exit");
 	json_out_int(&exit_device, "iobase", 0x501);
@@ -138,7 +138,7 @@ static bool is_mac(const char *s)
 static void add_net(struct strv *args, const struct runtime_spec *spec, const struct qemu_vm *vm)
 {
 	auto_json_out struct json_out net;
-	auto_json_out struct json_out device;
+	auto_json_out struct json_out device = { 0 };
 	char fd[16];
 
 	json_out_init(&net, JSON_MAX);

@@ -8,7 +8,7 @@ int containerd_container_create(const struct containerd *c,
 				const struct containerd_container *container, struct err *err)
 {
 	auto_free Ctd__Pair **pairs = rpc_pairs(&container->labels);
-	auto_buf struct buf options_text;
+	auto_buf struct buf options_text = { 0 };
 	Ctd__Any options;
 	Ctd__Any spec = CTD__ANY__INIT;
 	Ctd__Runtime runtime = CTD__RUNTIME__INIT;
@@ -152,7 +152,7 @@ int containerd_container_list(const struct containerd *c, const char *filter,
 	char *filters[] = { rpc_str(filter) };
 	auto_(grpc_stream_close) struct grpc_stream *stream = NULL;
 	auto_containerd_records struct containerd_records records = { 0 };
-	auto_buf struct buf out;
+	auto_buf struct buf out = { 0 };
 	Ctd__Filters request = CTD__FILTERS__INIT;
 	struct rpc rpc;
 

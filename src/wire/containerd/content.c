@@ -44,7 +44,7 @@ int containerd_blob_read(const struct containerd *c, const char *digest, size_t 
 {
 	Ctd__ContentReadRequest request = CTD__CONTENT_READ_REQUEST__INIT;
 	auto_(grpc_stream_close) struct grpc_stream *stream = NULL;
-	auto_buf struct buf out;
+	auto_buf struct buf out = { 0 };
 	auto_buf struct buf blob;
 	struct rpc rpc;
 
@@ -99,7 +99,7 @@ int containerd_blob_abort(const struct containerd *c, const char *ref, struct er
 static int exchange(struct containerd_writer *w, Ctd__ContentWriteRequest *request, struct err *err)
 {
 	auto_message Ctd__ContentWriteResponse *answer = NULL;
-	auto_buf struct buf out;
+	auto_buf struct buf out = { 0 };
 	auto_buf struct buf in;
 
 	request->ref = w->ref;

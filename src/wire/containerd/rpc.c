@@ -43,7 +43,7 @@ int rpc_unpack(const ProtobufCMessageDescriptor *type, const struct buf *from, v
 int rpc_call(const struct containerd *c, const struct rpc_method *method, const void *request,
 	     void *ret, struct err *err)
 {
-	auto_buf struct buf out;
+	auto_buf struct buf out = { 0 };
 	auto_buf struct buf in;
 	struct rpc rpc;
 

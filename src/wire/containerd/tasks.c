@@ -7,7 +7,7 @@ int containerd_task_create(const struct containerd *c, const struct containerd_t
 {
 	auto_free Ctd__Mount **mounts = rpc_mounts(task->rootfs);
 	auto_message Ctd__TaskPidResponse *answer = NULL;
-	auto_buf struct buf options_text;
+	auto_buf struct buf options_text = { 0 };
 	Ctd__Any options;
 	Ctd__TaskCreateRequest request = CTD__TASK_CREATE_REQUEST__INIT;
 

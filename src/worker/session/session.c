@@ -5,7 +5,7 @@
 
 void session_send(struct stream *stream, enum frame_type type, const void *data, size_t len)
 {
-	auto_buf struct buf out;
+	auto_buf struct buf out = { 0 };
 
 	if (!stream)
 		return;

@@ -155,7 +155,7 @@ void fetch_refuses_another_content(void **state)
 		"sha256:0000000000000000000000000000000000000000000000000000000000000000";
 	const struct subject *s = *state;
 	char digest[DIGEST_TEXT_MAX];
-	auto_buf struct buf config;
+	auto_buf struct buf config = { 0 };
 	struct image_sink sink = { on_config, &config };
 	struct faulty f;
 	struct err err;

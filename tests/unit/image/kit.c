@@ -162,7 +162,7 @@ int kit_pull(const struct kit *kit, const char *ref, struct err *err)
 	const struct image_request request = { .ref = ref, .platform = "linux/amd64" };
 	struct image_source *source = NULL;
 	auto_buf struct buf layer;
-	auto_buf struct buf config;
+	auto_buf struct buf config = { 0 };
 	struct image_sink sink = { .write = to_buf, .arg = &config };
 	int r = image_source_open(&kit->config, &request, NULL, &source, err);
 

@@ -94,7 +94,7 @@ static void a_mirror_that_lies_is_found_out(void **state)
 	struct kit *kit = *state;
 	struct image_source *source = NULL;
 	struct err err = { 0 };
-	auto_buf struct buf layer;
+	auto_buf struct buf layer = { 0 };
 	const struct image_sink sink = { .write = to_buf, .arg = &layer };
 	struct pair pair;
 
@@ -276,7 +276,7 @@ static void reading_begins_behind_what_is_there(void **state)
 	struct kit *kit = *state;
 	struct image_source *source = NULL;
 	struct err err = { 0 };
-	auto_buf struct buf layer;
+	auto_buf struct buf layer = { 0 };
 	struct image_sink sink = { .write = to_buf, .arg = &layer, .have = 4 };
 	struct site site;
 

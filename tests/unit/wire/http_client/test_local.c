@@ -188,7 +188,7 @@ static void a_sink_may_end_it(void **state)
 {
 	struct server *s = *state;
 	struct http_client_response response = { 0 };
-	auto_buf struct buf seen;
+	auto_buf struct buf seen = { 0 };
 	struct http_client_request request = { .method = "POST",
 					       .body = "{}",
 					       .body_len = 2,
