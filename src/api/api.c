@@ -71,6 +71,10 @@ const struct route api_routes[] = {
 	{ "POST", V1 "/instances/{name}/exec", api_post_exec, .has_body = true,
 	  .summary =
 		  "runs a command in an instance: {\"cmd\": [\"ls\"]}, by Upgrade: " API_UPGRADE },
+	{ "POST", V1 "/instances/{name}/attach", api_post_attach, .has_body = true,
+	  .summary =
+		  "input and output of an instance that has \"tty\" or \"stdin\": {\"stdin\": true}, by "
+		  "Upgrade: " API_UPGRADE },
 	{ "POST", V1 "/instances/{name}/copy", api_post_copy, .has_body = true,
 	  .summary =
 		  "a tar archive of {\"path\": \"/etc\"}, or into it with \"put\", by Upgrade: " API_UPGRADE },

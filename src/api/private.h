@@ -88,6 +88,7 @@ void api_delete_app(struct api_request *request);
 void api_post_restart(struct api_request *request);
 void api_post_scale(struct api_request *request);
 void api_post_down(struct api_request *request);
+void api_post_attach(struct api_request *request);
 void api_post_copy(struct api_request *request);
 void api_post_exec(struct api_request *request);
 void api_get_logs(struct api_request *request);

@@ -37,6 +37,28 @@ void api_post_exec(struct api_request *request)
 	api_splice(request, ref.node_id, question);
 }
 
+void api_post_attach(struct api_request *request)
+{
+	struct attach_request attach = { 0 };
+	struct server_instance_ref ref;
+	struct err err;
+
+	if (!api_may_splice(request))
+		return;
+	int r = fields_parse_text(&attach_request_table, http_request_body(request->http, NULL),
+				  &attach, FIELD_UNKNOWN_ERROR, &err);
+	if (r == 0)
+		r = api_find_running(request, &ref, &err);
+	if (r < 0) {
+		api_reply_err(request, &err);
+		return;
+	}
+	STR_COPY(attach.kind, "attach");
+	STR_COPY(attach.instance, ref.id);
+	auto_free char *question = fields_format(&attach_request_table, &attach);
+	api_splice(request, ref.node_id, question);
+}
+
 void api_post_copy(struct api_request *request)
 {
 	struct copy_request copy = { 0 };

@@ -32,6 +32,10 @@ static const struct cli_option logs_options[] = {
 	{ "timestamps", 't', NULL, "print the time in front of each line" },
 };
 
+static const struct cli_option attach_options[] = {
+	{ "no-stdin", 0, NULL, "send nothing, only show what it prints" },
+};
+
 static const struct cli_option stats_options[] = {
 	{ "no-stream", 0, NULL, "print once and end" },
 	{ "output", 'o', "FORMAT", "table (default) or json" },
@@ -163,10 +167,15 @@ static const struct cli_command commands[] = {
 	{
 		.name = "attach",
 		.args = "INSTANCE",
-		.summary = "show what an instance prints, from now on",
+		.summary = "be connected to an instance: what it prints from now on, and its input",
 		.details =
-			"For a unikernel, its console. Output only: instances run without input. It goes on\n"
-			"until it is interrupted, which leaves the instance as it is.\n",
+			"A service with \"tty\" has a terminal, which becomes this one: ctrl-p ctrl-q leaves it. To\n"
+			"one with \"stdin\" goes what comes here, and the end of that is the end of its input for\n"
+			"good; leaving without an end (ctrl-c, say) keeps it open for the next one. All others,\n"
+			"unikernels too, show their output only. The instance goes on in any case; if it ends,\n"
+			"its exit code is this command's.\n",
+		.options = attach_options,
+		.n_options = ARRAY_LEN(attach_options),
 		.min_args = 1,
 		.max_args = 1,
 		.run = run_attach,

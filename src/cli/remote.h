@@ -32,6 +32,7 @@ struct question {
 	const char *body;
 	const struct secret *bytes; /* instead of `body`: it is no JSON */
 	bool is_quiet;              /* CLI_UNREACHABLE is not told */
+	bool may_be_refused;        /* of an upgrade: then there is no session, and nothing told */
 	uint32_t patience_ms;       /* for the answer, 0: 30 s */
 };
 int remote_ask(const struct remote *remote, const struct question *question, struct reply *ret);

@@ -3,15 +3,25 @@
 #include "helper/logger.h"
 #include "helper/run.h"
 
+static bool has_word(char **words, const char *word)
+{
+	while (*words && !str_eq(*words, word))
+		words++;
+	return *words;
+}
+
 int main(int argc, char **argv)
 {
-	if (argc == 3 && str_eq(argv[1], "logger"))
-		return logger_main(argv[2], false);
-	if (argc == 4 && str_eq(argv[1], "logger") && str_eq(argv[3], "again"))
-		return logger_main(argv[2], true);
+	if (argc >= 3 && argc <= 5 && str_eq(argv[1], "logger")) {
+		bool is_again = has_word(argv + 3, "again");
+		bool is_attachable = has_word(argv + 3, "attach");
+
+		if (argc == 3 + is_again + is_attachable)
+			return logger_main(argv[2], is_again, is_attachable);
+	}
 	if (argc > 2 && str_eq(argv[1], "run"))
 		return run_main(argv + 2);
-	fprintf(stderr, "usage: holm-helper logger MAX:PATH [again]\n"
+	fprintf(stderr, "usage: holm-helper logger MAX:PATH [again] [attach]\n"
 			"       holm-helper run KEY=VALUE... -- PROGRAM ARGUMENT...\n");
 	return 2;
 }

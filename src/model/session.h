@@ -24,6 +24,17 @@ struct exec_request {
 };
 extern const struct field_table exec_request_table;
 
+/* To be connected to an instance's first process: body of POST /instances/{name}/attach, and request of
+ * a stream of kind "attach". */
+struct attach_request {
+	char kind[8];           /* not the client's to say */
+	char instance[ID_SIZE]; /* the same */
+	bool has_input;
+	uint32_t rows; /* of its terminal, as last told */
+	uint32_t columns;
+};
+extern const struct field_table attach_request_table;
+
 /* Files to or from an instance: body of POST /instances/{name}/copy, and request of a stream of kind
  * "copy". What is copied is a tar archive. */
 struct copy_request {

@@ -43,6 +43,8 @@ struct sla_container {
 	char *stop_signal;
 	char *hostname;
 	bool is_read_only;
+	bool has_terminal;
+	bool has_input; /* its standard input stays open */
 	struct sla_tmpfs *tmpfs;
 	size_t n_tmpfs;
 	uint32_t shm_size_mib; /* 0: 64 */

@@ -38,7 +38,19 @@ struct runtime_exec_process {
 	int err; /* none with a terminal */
 };
 
+/* The first process of an instance with a terminal, or with standard input. */
+struct runtime_attachment {
+	bool is_terminal;
+	int in;     /* a FIFO, -1: it takes no input */
+	int output; /* packets: a byte, 1 for stderr, else 0, and then what it prints from now on */
+};
+#define RUNTIME_PACKET_MAX ((size_t)16 << 10) /* and the byte before it */
+
 struct runtime_exec_ops {
+	/* Non-blocking descriptors, the caller's; any number may be attached. -ENOTSUP if it has neither
+	 * terminal nor input, -ESRCH. close_input and resize of id "" are about the first process. */
+	int (*attach)(void *state, const char *instance_id, struct runtime_attachment *ret,
+		      struct err *err);
 	/* -ENOENT: no such command, -EACCES: not to be executed, -ESRCH: the instance does not run,
 	 * -EINVAL: no such user or folder, -ENOTSUP: this sub-runtime cannot. On failure nothing is
 	 * left. */

@@ -132,6 +132,7 @@ void winst_saw_run(struct winst *inst, struct runtime_slot *slot,
 		run_watch(inst);
 		return;
 	}
+	attach_tell_end(inst, status);
 	bool was_ended = inst->run == RUN_ENDED;
 	inst->run = RUN_ENDED;
 	inst->life.condemned[0] = '\0';

@@ -103,6 +103,8 @@ struct worker {
 	struct list calls;    /* that wait for an answer */
 	struct list execs;    /* commands in instances, for clients */
 	unsigned n_execs;
+	struct list attaches; /* clients that are connected to instances */
+	unsigned n_attaches;
 	struct list copies; /* of files, for clients */
 	unsigned n_copies;
 	struct timer *progress_timer;
@@ -265,6 +267,10 @@ void worker_check_ready(struct worker *worker);
 /* session/: streams both ways */
 void exec_open(struct worker *worker, struct stream *stream, struct json *take_request);
 void exec_free_all(struct worker *worker);
+void attach_open(struct worker *worker, struct stream *stream, struct json *take_request);
+/* To those who are attached to this run of it. */
+void attach_tell_end(const struct winst *inst, const struct runtime_status *status);
+void attach_free_all(struct worker *worker);
 void copy_open(struct worker *worker, struct stream *stream, struct json *take_request);
 void copy_free_all(struct worker *worker);
 

@@ -262,6 +262,7 @@ static void stop_done(struct op *op)
 		inst->is_busy = false;
 		return;
 	}
+	attach_tell_end(inst, &r->status);
 	run_unwatch(inst);
 	inst->run = RUN_ABSENT;
 	inst->may_have_run = false;

@@ -5,10 +5,8 @@ static const struct {
 	const char *name;
 	void (*open)(struct worker *worker, struct stream *stream, struct json *take_request);
 } kinds[] = {
-	{ "logs", logs_open },
-	{ "call", call_open },
-	{ "exec", exec_open },
-	{ "copy", copy_open },
+	{ "logs", logs_open },     { "call", call_open }, { "exec", exec_open },
+	{ "attach", attach_open }, { "copy", copy_open },
 };
 
 static void on_open(void *arg, struct stream *stream, const char *request)
@@ -45,5 +43,6 @@ void streams_free_all(struct worker *worker)
 	logs_free_all(worker);
 	call_free_all(worker);
 	exec_free_all(worker);
+	attach_free_all(worker);
 	copy_free_all(worker);
 }

@@ -67,6 +67,7 @@ struct worker *worker_new(const struct worker_config *config, struct err *err)
 	list_init(&worker->logs);
 	list_init(&worker->calls);
 	list_init(&worker->execs);
+	list_init(&worker->attaches);
 	list_init(&worker->copies);
 	worker->store = store_open(config->loop, config->store, config->store_where, err);
 	if (!worker->store || records_load(worker, err) < 0 || volumes_load(worker, err) < 0) {

@@ -1,4 +1,4 @@
-/* `holm logs` and `holm attach`. */
+/* `holm logs`. */
 #include "cli/private.h"
 #include "cli/remote.h"
 #include "cli/session/log_print.h"
@@ -75,16 +75,4 @@ int run_logs(const struct cli_call *call)
 	buf_init(&path, URL_BYTES_MAX);
 	int code = build_path(call, &path);
 	return code == CLI_OK ? listen_to(call, path.data, cli_value(call, "timestamps")) : code;
-}
-
-/* What comes from now on. */
-int run_attach(const struct cli_call *call)
-{
-	auto_buf struct buf path;
-
-	buf_init(&path, URL_BYTES_MAX);
-	buf_add_str(&path, "/api/v1/instances/");
-	url_add(&path, call->args[0]);
-	buf_add_str(&path, "/logs?names=1&follow=1&tail=0");
-	return listen_to(call, path.data, false);
 }

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 
+#include "cli/session/detach.h"
 #include "cli/session/pump.h"
 #include "cli/session/terminal.h"
 #include "wire/frame/frame.h"
@@ -25,6 +26,8 @@ struct outlet {
 struct state {
 	const struct pump *pump;
 	struct terminal terminal;
+	bool is_terminal; /* the program's */
+	struct detach detach;
 	int signal_fd;
 	sigset_t before;
 	int in; /* -1: over */
@@ -52,8 +55,16 @@ static void tell_size(struct state *s)
 	uint32_t rows;
 	uint32_t columns;
 
-	if (s->pump->is_terminal && terminal_size(&rows, &columns))
+	if (s->is_terminal && terminal_size(&rows, &columns))
 		frame_put_size(&s->to_send, rows, columns);
+}
+
+static void be_terminal(struct state *s)
+{
+	s->is_terminal = true;
+	if (s->in >= 0)
+		terminal_make_raw(&s->terminal, s->in);
+	tell_size(s);
 }
 
 static void init(struct state *s, const struct pump *pump)
@@ -73,9 +84,8 @@ static void init(struct state *s, const struct pump *pump)
 	sigprocmask(SIG_BLOCK, &set, &s->before);
 	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	signal(SIGPIPE, SIG_IGN);
-	if (pump->is_terminal && s->in >= 0)
-		terminal_make_raw(&s->terminal, s->in);
-	tell_size(s);
+	if (pump->is_terminal)
+		be_terminal(s);
 }
 
 static void fini(struct state *s)
@@ -144,6 +154,9 @@ static void take_frame(struct state *s, const struct frame *frame)
 		take_end(s, frame);
 		break;
 	case FRAME_BEGUN:
+		if (s->pump->is_attached && frame->len)
+			be_terminal(s);
+		break;
 	case FRAME_INPUT:
 	case FRAME_INPUT_END:
 	case FRAME_SIZE:
@@ -188,6 +201,19 @@ static void receive(struct state *s)
 	}
 }
 
+static void put_input(struct state *s, const char *data, size_t len)
+{
+	char piece[PIECE + 1];
+
+	if (s->pump->is_attached && s->is_terminal) {
+		len = detach_feed(&s->detach, data, len, piece);
+		data = piece;
+	}
+	frame_put(&s->to_send, FRAME_INPUT, data, len);
+	if (s->detach.is_done)
+		finish(s, PUMP_DETACHED);
+}
+
 static void read_input(struct state *s)
 {
 	char piece[PIECE];
@@ -196,7 +222,7 @@ static void read_input(struct state *s)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n > 0) {
-		frame_put(&s->to_send, FRAME_INPUT, piece, (size_t)n);
+		put_input(s, piece, (size_t)n);
 		return;
 	}
 	s->in = -1;
@@ -216,7 +242,8 @@ static void take_signal(struct state *s)
 		tell_size(s);
 		return;
 	}
-	frame_put_signal(&s->to_send, (int)info.ssi_signo);
+	if (!s->pump->is_attached)
+		frame_put_signal(&s->to_send, (int)info.ssi_signo);
 	flush_session(s);
 	finish(s, 128 + (int)info.ssi_signo);
 }

@@ -15,6 +15,7 @@ struct pump {
 	int out; /* where OUTPUT goes, and ERRORS */
 	int err;
 	bool is_terminal; /* of the program: `in` is made raw if it is one, and its size told */
+	bool is_attached; /* to a program that goes on: the node tells whether it has a terminal */
 	/* Called with `OUTPUT` instead of writing it, if set; negative errno ends the session. */
 	int (*take)(void *arg, const char *data, size_t len);
 	void *arg;
@@ -22,6 +23,7 @@ struct pump {
 
 /* Runs until the node has told the end: its exit code (why it failed is printed). 128 + N after
  * signal N, CLI_UNREACHABLE if the connection broke. */
+#define PUMP_DETACHED (-1) /* by the keys that do so, where it is attached to a terminal */
 int pump_run(const struct pump *pump);
 
 #endif

@@ -19,6 +19,13 @@ static const struct field exec_fields[] = {
 };
 FIELD_TABLE(exec_request_table, struct exec_request, "exec request", exec_fields);
 
+static const struct field attach_fields[] = {
+	FIELD(struct attach_request, kind, "kind", F_CHARS, .flags = F_OMIT_EMPTY),
+	FIELD(struct attach_request, instance, "instance", F_CHARS, .flags = F_OMIT_EMPTY),
+	FIELD(struct attach_request, has_input, "stdin", F_BOOL, .flags = F_OMIT_EMPTY),
+};
+FIELD_TABLE(attach_request_table, struct attach_request, "attach request", attach_fields);
+
 static const struct field copy_fields[] = {
 	FIELD(struct copy_request, kind, "kind", F_CHARS, .flags = F_OMIT_EMPTY),
 	FIELD(struct copy_request, instance, "instance", F_CHARS, .flags = F_OMIT_EMPTY),

@@ -309,6 +309,8 @@ static bool look_given(struct look *l)
 		{ "stop_signal", c->stop_signal },
 		{ "hostname", c->hostname },
 		{ "read_only", c->is_read_only },
+		{ "tty", c->has_terminal },
+		{ "stdin", c->has_input },
 		{ "tmpfs", c->n_tmpfs > 0 },
 		{ "shm_size", c->shm_size_mib > 0 },
 		{ "ulimits", c->n_ulimits > 0 },

@@ -179,6 +179,11 @@ static const struct field service_spec_fields[] = {
 	S(container.is_read_only, "read_only", F_BOOL, .flags = F_OMIT_EMPTY,
 	  .help = "Holm: container: only mounts can be written to; what the image declares as "
 		  "volumes become tmpfs with the image's files in them"),
+	S(container.has_terminal, "tty", F_BOOL, .flags = F_OMIT_EMPTY,
+	  .help = "Holm: container: it has a terminal, which `holm attach` connects to one's own"),
+	S(container.has_input, "stdin", F_BOOL, .flags = F_OMIT_EMPTY,
+	  .help = "Holm: container: its standard input is open, for `holm attach`, over any number "
+		  "of them, until one of them ends it"),
 	FIELD_ARRAY(struct service_spec, container.tmpfs, container.n_tmpfs, "tmpfs",
 		    &sla_tmpfs_table, .max = ITEMS_MAX, .flags = F_OMIT_EMPTY,
 		    .help = "Holm: container: empty file systems in memory"),

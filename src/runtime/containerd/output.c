@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "loop/child.h"
+#include "runtime/containerd/exec/exec.h"
 #include "runtime/containerd/output.h"
 #include "runtime/containerd/shim.h"
 
@@ -29,8 +30,7 @@ static void add_escaped(struct buf *out, const char *text)
 	}
 }
 
-/* As the helper's command line has it. */
-static char *target_of(const struct driver *driver, const char *log_path)
+char *output_target(const struct driver *driver, const char *log_path)
 {
 	return xasprintf("%llu:%s", (unsigned long long)driver->log_max, log_path);
 }
@@ -42,7 +42,7 @@ char *output_uri(const struct driver *driver, const char *log_path)
 	buf_init(&uri, (size_t)16 << 10);
 	if (!log_path)
 		return buf_take(&uri);
-	auto_free char *target = target_of(driver, log_path);
+	auto_free char *target = output_target(driver, log_path);
 	buf_add_str(&uri, "binary://");
 	add_escaped(&uri, driver->helper);
 	buf_add_str(&uri, "?logger=");
@@ -54,7 +54,7 @@ int output_note(const struct driver *driver, const char *dir, const char *log_pa
 {
 	if (!log_path)
 		return 0;
-	auto_free char *target = target_of(driver, log_path);
+	auto_free char *target = output_target(driver, log_path);
 	auto_free char *path = path_join(dir, NOTE);
 	return file_replace(path, target, err);
 }
@@ -125,6 +125,15 @@ static int spawn_logger(const struct driver *driver, const char *target, const i
 	return child_spawn(&child, &proc, err);
 }
 
+static int read_note(const struct driver *driver, const char *instance_id, char **ret,
+		     struct err *err)
+{
+	auto_free char *dir = container_dir(driver, instance_id);
+	auto_free char *note = path_join(dir, NOTE);
+
+	return file_read(note, NOTE_MAX, ret, NULL, err);
+}
+
 static int open_unread(pid_t shim, uint32_t number, struct err *err)
 {
 	char path[DESCRIPTOR];
@@ -133,30 +142,38 @@ static int open_unread(pid_t shim, uint32_t number, struct err *err)
 	return fd < 0 ? err_errno(err, "open %s", path) : fd;
 }
 
-static int tend(const struct driver *driver, const char *instance_id, pid_t shim, struct err *err)
+/* The other end of pipes that the shim made. */
+static int tend_pipes(const struct driver *driver, const char *target, pid_t shim, struct err *err)
 {
-	auto_free char *dir = container_dir(driver, instance_id);
-	auto_free char *note = path_join(dir, NOTE);
-	auto_free char *target = NULL;
 	uint32_t found[N_STREAMS];
 
-	if (find_unread(shim, found) != N_STREAMS || !path_exists(note))
+	if (find_unread(shim, found) != N_STREAMS)
 		return 0;
-	int r = file_read(note, NOTE_MAX, &target, NULL, err);
-	if (r < 0)
-		return r;
 	auto_close int out = open_unread(shim, found[0], err);
 	if (out < 0)
 		return out;
 	auto_close int errors = open_unread(shim, found[1], err);
 	if (errors < 0)
 		return errors;
-	r = spawn_logger(driver, target, (const int[N_STREAMS]){ out, errors }, err);
+	int r = spawn_logger(driver, target, (const int[N_STREAMS]){ out, errors }, err);
+	return r < 0 ? r : 1;
+}
+
+static int tend(const struct driver *driver, const char *instance_id, pid_t shim, struct err *err)
+{
+	auto_free char *target = NULL;
+	int r = read_note(driver, instance_id, &target, err);
+
 	if (r < 0)
-		return r;
-	log_warning("instance %s: its logger had ended: started again, output may be missing",
-		    instance_id);
-	return 1;
+		return r == -ENOENT ? 0 : r;
+	r = stdio_tend(driver, instance_id, target, err);
+	if (r == -ENOENT)
+		r = tend_pipes(driver, target, shim, err);
+	if (r > 0)
+		log_warning("instance %s: its logger had ended: started again, output may be "
+			    "missing",
+			    instance_id);
+	return r;
 }
 
 int output_tend(const struct driver *driver, const char *instance_id, struct err *err)

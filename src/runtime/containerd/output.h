@@ -7,6 +7,9 @@
 /* The shim's stdio URI for a logger of ours that writes to `log_path`, "" for NULL; the caller's. */
 char *output_uri(const struct driver *driver, const char *log_path);
 
+/* The same as the helper's command line has it; the caller's. */
+char *output_target(const struct driver *driver, const char *log_path);
+
 /* Notes in the instance's folder where its output goes, for output_tend(). */
 int output_note(const struct driver *driver, const char *dir, const char *log_path,
 		struct err *err);

@@ -6,6 +6,7 @@
 #include "base/disk.h"
 #include "base/signals.h"
 #include "runtime/containerd/driver.h"
+#include "runtime/containerd/exec/exec.h"
 #include "runtime/containerd/host.h"
 #include "runtime/containerd/image/image.h"
 #include "runtime/containerd/output.h"
@@ -267,20 +268,41 @@ static int complete_spec(struct start *s, struct err *err)
 	return containerd_container_set_spec(&s->client->api, s->spec->instance_id, s->text, err);
 }
 
+static int open_stdio(const struct start *s, struct stdio *ret, struct err *err)
+{
+	auto_free char *target = NULL;
+
+	if (!stdio_is_wanted(s->spec))
+		return 0;
+	target = output_target(s->client->driver, s->spec->log_path);
+	return stdio_open(s->client->driver, s->spec, target, ret, err);
+}
+
 /* Not cancelled half-way: a runtime that is broken off may go on for a while and make what we have
  * just cleaned up. */
 static int create_task(struct start *s, pid_t *ret_pid, struct err *err)
 {
 	struct containerd api = client_with(s->client, START_MS, NULL);
 	auto_free char *output = output_uri(s->client->driver, s->spec->log_path);
+	struct stdio stdio = STDIO_NONE;
 	struct containerd_task task = {
 		.id = s->spec->instance_id,
 		.rootfs = &s->rootfs,
 		.output = output,
+		.error = output,
 		.options = { s->binary, s->client->driver->runtime_root },
 	};
-	int r = containerd_task_create(&api, &task, ret_pid, err);
+	int r = open_stdio(s, &stdio, err);
 
+	if (stdio.out) {
+		task.input = stdio.in;
+		task.output = stdio.out;
+		task.error = stdio.err;
+		task.is_terminal = s->spec->container->has_terminal;
+	}
+	if (r == 0)
+		r = containerd_task_create(&api, &task, ret_pid, err);
+	stdio_close(&stdio);
 	if (r == 0)
 		r = check_cancel(s->ctx, err);
 	return r < 0 ? r : containerd_task_start(&api, s->spec->instance_id, err);

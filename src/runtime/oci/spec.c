@@ -42,6 +42,8 @@ static int put_env(const struct spec_ctx *ctx, struct err *err)
 		strv_add(&env, path);
 	if (!has_key(own, "HOSTNAME=") && !has_key(of_image, "HOSTNAME="))
 		strv_addf(&env, "HOSTNAME=%s", spec_hostname(ctx->spec));
+	if (ctx->container->has_terminal && !has_key(own, "TERM=") && !has_key(of_image, "TERM="))
+		strv_add(&env, "TERM=xterm");
 	for (size_t i = 0; i < of_image->n; i++)
 		if (!has_key(own, of_image->items[i]))
 			strv_add(&env, of_image->items[i]);
@@ -104,7 +106,7 @@ static int put_process(const struct spec_ctx *ctx, struct err *err)
 	const char *dir = own_dir ? own_dir : ctx->image->dir;
 
 	json_out_object(out, "process");
-	json_out_bool(out, "terminal", false);
+	json_out_bool(out, "terminal", ctx->container->has_terminal);
 	put_user(out, &ctx->host->user);
 	int r = put_args(ctx, err);
 	if (r == 0)

@@ -202,7 +202,10 @@ int containerd_container_list(const struct containerd *c, const char *filter,
 struct containerd_task {
 	const char *id;
 	const struct containerd_mounts *rootfs;
-	const char *output; /* URI for stdout and stderr, "" for none */
+	const char *input;  /* FIFO, NULL: none */
+	const char *output; /* URI or FIFO for stdout, "" for none */
+	const char *error;  /* the same for stderr, NULL: none; not used with a terminal */
+	bool is_terminal;
 	struct containerd_runtime options;
 };
 enum containerd_task_state {

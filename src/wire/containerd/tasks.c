@@ -15,8 +15,10 @@ int containerd_task_create(const struct containerd *c, const struct containerd_t
 	request.container_id = rpc_str(task->id);
 	request.n_rootfs = task->rootfs->n;
 	request.rootfs = mounts;
+	request.stdin = rpc_str(task->input);
 	request.stdout = rpc_str(task->output);
-	request.stderr = rpc_str(task->output);
+	request.stderr = rpc_str(task->error);
+	request.terminal = task->is_terminal;
 	request.options = &options;
 	int r = rpc_call(c, RPC("tasks.v1.Tasks/Create", &ctd__task_pid_response__descriptor),
 			 &request, &answer, err);

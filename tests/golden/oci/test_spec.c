@@ -240,6 +240,7 @@ static void every_field_of_a_container(void **state)
 	c->working_dir = (char *)"/work";
 	c->hostname = (char *)"db.example";
 	c->is_read_only = true;
+	c->has_terminal = true;
 	c->tmpfs = tmpfs;
 	c->n_tmpfs = ARRAY_LEN(tmpfs);
 	c->shm_size_mib = 256;

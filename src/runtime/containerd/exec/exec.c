@@ -7,7 +7,9 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include "runtime/containerd/exec/attach.h"
 #include "runtime/containerd/exec/exec.h"
+#include "runtime/containerd/exec/fifo.h"
 #include "runtime/containerd/exec/process.h"
 #include "runtime/containerd/exec/session.h"
 
@@ -58,20 +60,6 @@ static void begin_fini(struct begin *b)
 	free(b->process);
 }
 
-/* A FIFO of ours, opened. Its path is the caller's. */
-static int make_fifo(const char *dir, const char *name, int flags, char **ret_path, struct err *err)
-{
-	auto_free char *path = path_join(dir, name);
-
-	if (mkfifo(path, 0600) < 0)
-		return err_errno(err, "create %s", path);
-	int fd = open(path, flags | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(err, "open %s", path);
-	*ret_path = TAKE(path);
-	return fd;
-}
-
 static int make_fifos(struct begin *b, struct err *err)
 {
 	int r = dir_make(b->dir, 0700, err);
@@ -80,15 +68,15 @@ static int make_fifos(struct begin *b, struct err *err)
 		return r;
 	/* The writing end opens only where somebody reads: this way we are both. */
 	if (b->exec->has_input) {
-		r = make_fifo(b->dir, "in", O_RDWR, &b->in, err);
+		r = fifo_make(b->dir, "in", O_RDWR, &b->in, err);
 		b->fds.in = r;
 	}
 	if (r >= 0) {
-		r = make_fifo(b->dir, "out", O_RDONLY, &b->out, err);
+		r = fifo_make(b->dir, "out", O_RDONLY, &b->out, err);
 		b->fds.out = r;
 	}
 	if (r >= 0 && !b->exec->is_terminal) {
-		r = make_fifo(b->dir, "err", O_RDONLY, &b->err, err);
+		r = fifo_make(b->dir, "err", O_RDONLY, &b->err, err);
 		b->fds.err = r;
 	}
 	return r < 0 ? r : 0;
@@ -329,6 +317,7 @@ void exec_sweep(struct driver *driver)
 }
 
 const struct runtime_exec_ops containerd_exec_ops = {
+	.attach = stdio_attach,
 	.begin = exec_begin,
 	.close_input = exec_close_input,
 	.resize = exec_resize,
