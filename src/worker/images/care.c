@@ -134,13 +134,12 @@ static void hurry(struct worker *worker)
 
 static void care_done(struct images *images)
 {
-	bool was_short = images->missing > 0;
-	uint64_t freed = images->freed;
+	bool has_helped = images->is_short && images->freed;
 
-	images->is_caring = false;
+	images->is_caring = images->is_short = false;
 	images->missing = 0;
 	images->freed = 0;
-	if (was_short && freed)
+	if (has_helped)
 		hurry(images->worker);
 	if (images->needs_care)
 		images_care(images);
@@ -161,8 +160,6 @@ static void on_removed(void *arg, struct worker *worker, uint64_t freed, const s
 	log_info("pruned images: %s are free again", format_size(freed, size));
 	images->freed += freed;
 	images->missing = freed < images->missing ? images->missing - freed : 0;
-	if (!images->missing)
-		images->missing = images->freed ? 1 : 0;
 	images_care(images);
 }
 
@@ -224,8 +221,10 @@ void images_care(struct images *images)
 
 void images_transferred(struct images *images, int result, uint64_t bytes)
 {
-	if (result == -ENOSPC)
+	if (result == -ENOSPC) {
+		images->is_short = true;
 		images->missing = bytes ? bytes * UNPACKED_TIMES : 1;
+	}
 	images_care(images);
 }
 

@@ -10,8 +10,9 @@ struct images {
 	struct list jobs; /* calls that wait for something */
 	bool is_caring;   /* a look or a removal is under way */
 	bool needs_care;  /* one more */
-	uint64_t missing; /* bytes that a transfer did not find free */
-	uint64_t freed;   /* since that was told */
+	bool is_short;    /* a transfer did not find room, and waits for it */
+	uint64_t missing; /* bytes of that which are still to be freed */
+	uint64_t freed;   /* by this pruning */
 	char problem[DETAIL_MAX];
 };
 

@@ -1,6 +1,7 @@
 /* Which images are kept, and which go: on request, and when the disk is full. */
 #include "kit.h"
 #include "wire/stream.h"
+#include "worker/private.h"
 
 #define WEB          "registry.example/web:1" /* what the kit's wishes name */
 #define OTHER_IMAGE  "registry.example/other:1"
@@ -297,6 +298,24 @@ static void a_full_disk_is_pruned(void **state)
 	end(kit);
 }
 
+/* A transfer lacked one and a half megabyte: two images of one make room, and no more go. */
+static void no_more_is_pruned_than_was_missing(void **state)
+{
+	static const char *const names[] = { "r.example/a:1", "r.example/b:1", "r.example/c:1",
+					     "r.example/d:1" };
+	struct kit *kit = boot(state, 0);
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		store(names[i], OTHER_DIGEST, i + 1);
+	images_transferred(kit->worker->images, -ENOSPC, 1 << 19);
+	kit_run(kit, 60000);
+	assert_false(is_stored(names[0]));
+	assert_false(is_stored(names[1]));
+	assert_true(is_stored(names[2]));
+	assert_true(is_stored(names[3]));
+	end(kit);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +327,7 @@ int main(void)
 		KIT_TEST(an_earlier_image_is_kept_by_its_digest),
 		KIT_TEST(prune_looks_at_the_age),
 		KIT_TEST(a_full_disk_is_pruned),
+		KIT_TEST(no_more_is_pruned_than_was_missing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
