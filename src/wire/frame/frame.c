@@ -101,7 +101,7 @@ void frame_reader_fini(struct frame_reader *reader)
 
 void frame_feed(struct frame_reader *reader, const char *data, size_t len)
 {
-	int r = buf_add(&reader->pending, data, len);
+	int r = reader->is_broken ? 0 : buf_add(&reader->pending, data, len);
 
 	assert(r == 0);
 }
@@ -119,10 +119,14 @@ int frame_next(struct frame_reader *reader, struct frame *ret, struct err *err)
 	if (have >= FRAME_HEAD) {
 		size_t len = (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
 
-		if (!is_known(head[0]) || len > FRAME_MAX)
-			return err_set(err, -EBADMSG,
-				       "read stream: frame of type %u with %zu bytes", head[0],
-				       len);
+		if (!is_known(head[0]) || len > FRAME_MAX) {
+			err_set(err, -EBADMSG, "read stream: frame of type %u with %zu bytes",
+				head[0], len);
+			reader->is_broken = true;
+			reader->at = 0;
+			buf_reset(&reader->pending);
+			return -EBADMSG;
+		}
 		if (have - FRAME_HEAD >= len) {
 			buf_reset(&reader->current);
 			buf_add(&reader->current, head + FRAME_HEAD, len);

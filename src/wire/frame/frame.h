@@ -47,14 +47,15 @@ struct frame_reader {
 	struct buf pending;
 	size_t at;          /* where in it the next frame begins */
 	struct buf current; /* what the last one held */
+	bool is_broken;     /* what came is none: where a next one begins is not known */
 };
 void frame_reader_init(struct frame_reader *reader);
 void frame_reader_fini(struct frame_reader *reader);
 /* At most FRAME_FEED_MAX at once, and the next only when frame_next() has given 0. */
 #define FRAME_FEED_MAX ((size_t)8 << 20)
 void frame_feed(struct frame_reader *reader, const char *data, size_t len);
-/* 1: the next frame, valid until the next call; 0: more bytes are needed; -EBADMSG: an unknown type,
- * or too long. */
+/* 1: the next frame, valid until the next call; 0: more bytes are needed; -EBADMSG, once: an unknown
+ * type, or too long. Whatever is fed afterwards is dropped. */
 int frame_next(struct frame_reader *reader, struct frame *ret, struct err *err);
 
 #endif

@@ -206,8 +206,10 @@ static void on_take(void *arg, const char *data, size_t len)
 	frame_feed(&c->frames, data, len);
 	while ((r = frame_next(&c->frames, &frame, &err)) > 0)
 		take_frame(c, &frame);
-	if (r < 0)
+	if (r < 0) {
+		log_warning("copy of %s: %s", c->request.instance, err.msg);
 		sink_close(&c->input);
+	}
 }
 
 static bool on_full(void *arg)

@@ -12,6 +12,7 @@
 #include "worker/session/session.h"
 
 #define EXECS_MAX    32
+#define SIGNALS_MAX  8    /* under way at once for one command; more of them are dropped */
 #define QUIET_MS     500  /* of silence, after which what holds the output open is left alone */
 #define HANGUP_MS    2000 /* from the hang-up to the kill */
 #define CODE_ABSENT  127  /* as shells have it */
@@ -403,7 +404,8 @@ static void take_frame(struct exec *x, const struct frame *frame)
 				  frame_get_size(frame, &x->what.rows, &x->what.columns);
 		break;
 	case FRAME_SIGNAL:
-		if (x->state == EXEC_RUNNING && frame_get_signal(frame, &sig))
+		if (x->state == EXEC_RUNNING && x->n_ops < SIGNALS_MAX &&
+		    frame_get_signal(frame, &sig))
 			send_signal(x, sig);
 		break;
 	case FRAME_BEGUN:
@@ -426,8 +428,6 @@ static void on_take(void *arg, const char *data, size_t len)
 		take_frame(x, &frame);
 	if (r < 0) {
 		log_warning("command in %s: %s", x->request.instance, err.msg);
-		frame_reader_fini(&x->frames);
-		frame_reader_init(&x->frames);
 		sink_close(&x->input);
 	}
 	tick_soon(x);

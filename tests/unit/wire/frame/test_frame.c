@@ -151,6 +151,7 @@ static void what_is_none(void **state)
 		{ "\x04\0\0\0", 4 },       { "\x0f\0\0\0", 4 },   { "\x14\0\0\0", 4 },
 		{ "\xff\xff\xff\xff", 4 }, { "\0\x01\0\x01", 4 }, { "GET / HTTP/1.1", 14 },
 	};
+	auto_free char *much = xcalloc(1, FRAME_FEED_MAX);
 	struct frame frame = { 0 };
 	struct err err;
 
@@ -160,6 +161,11 @@ static void what_is_none(void **state)
 		init(&p);
 		frame_feed(&p.reader, cases[i].bytes, cases[i].len);
 		assert_int_equal(frame_next(&p.reader, &frame, &err), -EBADMSG);
+		/* It stays so, however much more of it comes. */
+		for (size_t fed = 0; fed < 3 * FRAME_FEED_MAX; fed += FRAME_FEED_MAX) {
+			frame_feed(&p.reader, much, FRAME_FEED_MAX);
+			assert_int_equal(frame_next(&p.reader, &frame, &err), 0);
+		}
 		fini(&p);
 	}
 }
