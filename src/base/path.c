@@ -207,7 +207,7 @@ static int remove_at(int dir, const char *name)
 		int fd = open_child_dir(dir, name);
 		int r = fd < 0 ? fd : remove_children(fd);
 
-		if (r < 0)
+		if (r < 0 && r != -ENOENT) /* somebody else may be removing it, too */
 			return r;
 	}
 	if (unlinkat(dir, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0 && errno != ENOENT)

@@ -78,7 +78,7 @@ static int take_away(struct volumes *volumes, const char *name, char **ret_gone,
 {
 	auto_free char *files = files_of(volumes, name);
 	auto_free char *dir = path_join(volumes->named_dir, name);
-	auto_free char *gone = xasprintf("%s/" GONE "%s", volumes->named_dir, name);
+	auto_free char *gone = NULL;
 	const char *user = records_find(volumes, has_name, name, NULL);
 
 	if (user) {
@@ -87,12 +87,15 @@ static int take_away(struct volumes *volumes, const char *name, char **ret_gone,
 	}
 	if (!path_exists(files))
 		return err_set(err, -ENOENT, "remove volume %s: there is none", name);
-	int r = path_remove(gone, err);
-	if (r == 0 && rename(dir, gone) < 0)
-		r = err_errno(err, "remove volume %s", name);
-	if (r == 0)
-		*ret_gone = TAKE(gone);
-	return r;
+	/* One of this name may be on its way out still. */
+	for (unsigned i = 0; !gone || path_exists(gone); i++) {
+		free(gone);
+		gone = xasprintf("%s/" GONE "%s.%u", volumes->named_dir, name, i);
+	}
+	if (rename(dir, gone) < 0)
+		return err_errno(err, "remove volume %s", name);
+	*ret_gone = TAKE(gone);
+	return 0;
 }
 
 int volume_remove(struct volumes *volumes, const char *name, char ret_user[ID_SIZE],

@@ -92,8 +92,9 @@ const char *records_find(struct volumes *volumes, bool (*is_it)(const struct ent
 
 /* named.c */
 int named_ensure(const struct job *job, const char *name, char **ret_path, struct err *err);
-/* What a removal that was interrupted has left. */
+/* What a removal that was interrupted has left; without the lock, since it may take long. */
 void named_clean(struct volumes *volumes);
+/* Lock held. */
 void named_names(struct volumes *volumes, struct strv *ret);
 
 /* host.c */

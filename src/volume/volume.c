@@ -108,8 +108,8 @@ void volume_info_fini(struct volume_info *info)
 
 void volume_probe(struct volumes *volumes, const struct cancel *cancel, struct volume_info *ret)
 {
-	pthread_mutex_lock(&volumes->lock);
 	named_clean(volumes);
+	pthread_mutex_lock(&volumes->lock);
 	named_names(volumes, &ret->names);
 	pthread_mutex_unlock(&volumes->lock);
 	plugins_probe(volumes, cancel, ret);

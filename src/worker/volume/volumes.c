@@ -262,11 +262,9 @@ static void look_done(struct op *op)
 	worker->look_op = NULL;
 	worker->is_volume_known = true;
 	look_later(worker);
-	if (is_first) {
+	if (is_first)
 		open_probed(worker);
-		return;
-	}
-	if (is_news && !worker->is_down)
+	else if (is_news && !worker->is_down)
 		messages_register(worker);
 	if (worker->volume_info.drivers.n > n_drivers)
 		hurry(worker);

@@ -101,6 +101,26 @@ static void a_removal_that_was_cut_off_is_finished(void **state)
 	volume_info_fini(&info);
 }
 
+/* Many files take long: a removal of the same name waits for no other. */
+static void a_removal_leaves_others_alone(void **state)
+{
+	struct kit *kit = *state;
+	struct volume_info info = { 0 };
+	char user[ID_SIZE];
+	struct err err;
+	auto_free char *gone = path_join(kit->dir, "volumes/.removed-a.0/data");
+
+	assert_int_equal(dir_make(gone, 0755, &err), 0);
+	kit_put(gone, "file");
+	assert_int_equal(volume_create(kit->volumes, "a", 0, 0, &kit->err), 0);
+	assert_int_equal(volume_remove(kit->volumes, "a", user, &kit->err), 0);
+	assert_int_equal(kit_count(kit, "volumes"), 3); /* of the other */
+	assert_true(path_exists(gone));
+	volume_probe(kit->volumes, NULL, &info);
+	assert_int_equal(kit_count(kit, "volumes"), 0);
+	volume_info_fini(&info);
+}
+
 static void holders_are_known_after_a_restart(void **state)
 {
 	struct kit *kit = *state;
@@ -127,6 +147,7 @@ int main(void)
 		KIT_TEST(is_made_once),
 		KIT_TEST(belongs_to_whom_it_was_made_for),
 		KIT_TEST(a_removal_that_was_cut_off_is_finished),
+		KIT_TEST(a_removal_leaves_others_alone),
 		KIT_TEST(holders_are_known_after_a_restart),
 	};
 
