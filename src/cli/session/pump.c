@@ -274,9 +274,12 @@ static void wait_ready(struct state *s, struct pollfd fds[SLOT_N])
 	bool takes_input = s->in >= 0 && s->to_send.len < PENDING_MAX && !s->is_over;
 	bool is_reading = !s->is_over && !is_held_up(s);
 
+	short events = (short)((is_reading ? POLLIN : 0) | wanted(&s->to_send));
+
+	/* While nothing is wanted of it, its end would be told again and again. */
 	fds[SLOT_SESSION] = (struct pollfd){
-		.fd = s->is_over ? -1 : http_client_session_fd(s->pump->session),
-		.events = (short)((is_reading ? POLLIN : 0) | wanted(&s->to_send)),
+		.fd = s->is_over || !events ? -1 : http_client_session_fd(s->pump->session),
+		.events = events,
 	};
 	fds[SLOT_SIGNAL] = (struct pollfd){ .fd = s->signal_fd, .events = POLLIN };
 	fds[SLOT_IN] = (struct pollfd){ .fd = takes_input ? s->in : -1, .events = POLLIN };
@@ -302,8 +305,8 @@ static void turn(struct state *s)
 		write_out(s, &s->out);
 	if (fds[SLOT_ERR].revents)
 		write_out(s, &s->err);
-	if (fds[SLOT_SESSION].revents & ~POLLOUT)
-		receive(s);
+	/* Always: what TLS holds, or was left while the output was full, shows in no descriptor. */
+	receive(s);
 	flush_session(s);
 }
 

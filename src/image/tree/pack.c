@@ -90,11 +90,13 @@ static bool is_kernel_view(int fd)
 
 static int pack_members(struct pack *p, int fd, const char *shown)
 {
-	DIR *dir = fdopendir(dup(fd));
+	auto_close int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	DIR *dir = own < 0 ? NULL : fdopendir(own);
 	int r = 0;
 
 	if (!dir)
 		return err_errno(p->err, "list %s", shown);
+	own = -1; /* the folder's */
 	for (struct dirent *e; r == 0 && (e = readdir(dir));) {
 		if (str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
 			continue;
