@@ -68,7 +68,7 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-static int listen_tcp(unsigned *ret_port)
+static int bind_tcp(unsigned *ret_port)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
 	socklen_t len = sizeof(a);
@@ -76,7 +76,6 @@ static int listen_tcp(unsigned *ret_port)
 
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-	assert_int_equal(listen(fd, 8), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
 	*ret_port = ntohs(a.sin_port);
 	return fd;
@@ -86,7 +85,8 @@ static int setup(void **state)
 {
 	struct script *s = NEW(struct script);
 
-	s->listener = listen_tcp(&s->port);
+	s->listener = bind_tcp(&s->port);
+	assert_int_equal(listen(s->listener, 8), 0);
 	*state = s;
 	return 0;
 }
@@ -382,7 +382,7 @@ static void silence_times_out(void **state)
 
 	play(s, NULL, NULL);
 	assert_int_equal(http_client_perform(&request, &response, &err), -ETIMEDOUT);
-	assert_non_null(strstr(err.msg, "/: operation timed out after 10"));
+	assert_non_null(strstr(err.msg, "/: operation timed out after "));
 }
 
 static void a_set_token_cancels(void **state)
@@ -401,13 +401,14 @@ static void a_set_token_cancels(void **state)
 
 static void nobody_there_is_told_in_words(void **state)
 {
-	struct script *s = *state;
-	auto_free char *url = url_of(s, "/v2/");
+	unsigned port;
+	auto_close int nobody = bind_tcp(&port); /* and nobody else gets the port meanwhile */
+	auto_free char *url = xasprintf("http://127.0.0.1:%u/v2/", port);
 	struct http_client_request request = { .url = url };
 	struct http_client_response response = { .status = 7 };
 	struct err err = { 0 };
 
-	close(s->listener);
+	assert_true(nobody >= 0);
 	assert_int_equal(http_client_perform(&request, &response, &err), -ECONNREFUSED);
 	auto_free char *expected = xasprintf("GET %s: connection refused", url);
 	assert_string_equal(err.msg, expected);
@@ -426,7 +427,6 @@ static void nobody_there_is_told_in_words(void **state)
 	request.url = "http://127.0.0.1:99999/";
 	assert_int_equal(http_client_perform(&request, &response, &err), -EINVAL);
 	assert_int_equal(response.status, 7);
-	s->listener = listen_tcp(&s->port);
 }
 
 static void a_unix_socket_is_another_road(void **state)
