@@ -164,6 +164,9 @@ struct runtime_image_ops {
 	int (*touch)(void *state, const char *name, struct err *err);
 	/* Adds the folders whose file systems images fill. */
 	int (*dirs)(void *state, struct strv *ret, struct err *err);
+	/* Forgets what fetches that failed have kept for their next try, but of the images named, and
+	 * of fetches under way. */
+	int (*settle)(void *state, const struct strv *wanted, struct err *err);
 };
 
 enum runtime_caps {

@@ -1,7 +1,6 @@
 """A registry that misbehaves: what is survived, and what reason an instance shows."""
 import os
 import signal
-import threading
 
 import pytest
 
@@ -9,6 +8,7 @@ from harness.deadline import until
 from harness.descriptor import service
 from harness.host import FAILED
 from harness.registry import BadRegistry, Image, layer_of, send
+from harness.stall import Stall
 
 ADDRESS = "127.0.0.1:5005"
 
@@ -115,30 +115,6 @@ def test_layers_without_compression_and_twice(host):
         assert registry.count(registry.image.layers[1]) == 1
     finally:
         registry.close()
-
-
-class Stall:
-    """Sends a part, and then nothing until it is released."""
-
-    def __init__(self, registry, digest, most):
-        self.registry, self.most = registry, most
-        self.is_reached, self.release = threading.Event(), threading.Event()
-        registry.behaviors[digest] = self
-
-    def __call__(self, handler, body, start):
-        if self.release.is_set():
-            self.registry.send_body(handler, body, start)
-            return
-        handler.send_response(206 if start else 200)
-        handler.send_header("Content-Length", str(len(body) - start))
-        if start:
-            handler.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
-        handler.end_headers()
-        handler.wfile.write(body[start:start + self.most])
-        handler.wfile.flush()
-        self.is_reached.set()
-        self.release.wait(120)
-        handler.close_connection = True
 
 
 def test_a_body_that_stands_still_is_left(host, bad):

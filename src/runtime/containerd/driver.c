@@ -75,7 +75,7 @@ static void driver_close(void *state)
 	pthread_mutex_destroy(&d->lock);
 	strv_fini(&d->starting);
 	oci_runtimes_fini(&d->runtimes);
-	strv_fini(&d->leases);
+	strv_fini(&d->fetching);
 	free(d->node_id);
 	free(d->dir);
 	free(d->helper);

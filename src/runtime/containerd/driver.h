@@ -54,7 +54,7 @@ struct driver {
 	struct grpc_conn *_Atomic conns[CONNS_MAX];
 	pthread_mutex_t lock; /* guards what follows */
 	struct strv starting; /* instances between the begin and the end of start */
-	struct strv leases;   /* "IMAGE LEASE": of fetches that will be tried again */
+	struct strv fetching; /* leases of fetches under way */
 };
 
 /* A connection for the time of one operation. */

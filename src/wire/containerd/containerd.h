@@ -41,12 +41,24 @@ int containerd_version(const struct containerd *c, char **ret, struct err *err);
 int containerd_plugin_root(const struct containerd *c, const char *type, const char *id, char **ret,
 			   struct err *err);
 
-/* `expire` (RFC 3339) bounds a lease that nobody deletes. */
-int containerd_lease_create(const struct containerd *c, const char *id, const char *expire,
-			    struct err *err);
+/* A label containerd.io/gc.expire (RFC 3339) bounds a lease that nobody deletes. */
+int containerd_lease_create(const struct containerd *c, const char *id,
+			    const struct containerd_labels *labels, struct err *err);
 /* `is_synced`: returns when the collector has removed what only the lease kept. */
 int containerd_lease_delete(const struct containerd *c, const char *id, bool is_synced,
 			    struct err *err);
+struct containerd_lease {
+	char *id;
+	char *value; /* of the label that was asked for, or "" */
+};
+struct containerd_leases {
+	struct containerd_lease *items;
+	size_t n;
+};
+void containerd_leases_fini(struct containerd_leases *leases);
+#define auto_containerd_leases __attribute__((cleanup(containerd_leases_fini)))
+int containerd_lease_list(const struct containerd *c, const char *filter, const char *label,
+			  struct containerd_leases *ret, struct err *err);
 
 /* Content store. */
 int containerd_blob_find(const struct containerd *c, const char *digest, struct err *err);

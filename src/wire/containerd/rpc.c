@@ -130,16 +130,14 @@ int containerd_version(const struct containerd *c, char **ret, struct err *err)
 	return 0;
 }
 
-int containerd_lease_create(const struct containerd *c, const char *id, const char *expire,
-			    struct err *err)
+int containerd_lease_create(const struct containerd *c, const char *id,
+			    const struct containerd_labels *labels, struct err *err)
 {
-	struct containerd_label label = { "containerd.io/gc.expire", expire };
-	struct containerd_labels labels = { &label, 1 };
 	Ctd__LeaseCreateRequest request = CTD__LEASE_CREATE_REQUEST__INIT;
-	auto_free Ctd__Pair **pairs = rpc_pairs(&labels);
+	auto_free Ctd__Pair **pairs = rpc_pairs(labels);
 
 	request.id = rpc_str(id);
-	request.n_labels = labels.n;
+	request.n_labels = labels->n;
 	request.labels = pairs;
 	return rpc_call(c, RPC("leases.v1.Leases/Create", NULL), &request, NULL, err);
 }
@@ -153,4 +151,44 @@ int containerd_lease_delete(const struct containerd *c, const char *id, bool is_
 	request.sync = is_synced;
 	int r = rpc_call(c, RPC("leases.v1.Leases/Delete", NULL), &request, NULL, err);
 	return r == -ENOENT ? 0 : r;
+}
+
+void containerd_leases_fini(struct containerd_leases *leases)
+{
+	for (size_t i = 0; i < leases->n; i++) {
+		free(leases->items[i].id);
+		free(leases->items[i].value);
+	}
+	free(leases->items);
+	*leases = (struct containerd_leases){ 0 };
+}
+
+static const char *value_of(const Ctd__Lease *lease, const char *key)
+{
+	for (size_t i = 0; i < lease->n_labels; i++)
+		if (str_eq(lease->labels[i]->key, key))
+			return lease->labels[i]->value;
+	return "";
+}
+
+int containerd_lease_list(const struct containerd *c, const char *filter, const char *label,
+			  struct containerd_leases *ret, struct err *err)
+{
+	char *filters[] = { rpc_str(filter) };
+	Ctd__Filters request = CTD__FILTERS__INIT;
+	auto_message Ctd__LeasesResponse *answer = NULL;
+
+	request.n_filters = 1;
+	request.filters = filters;
+	int r = rpc_call(c, RPC("leases.v1.Leases/List", &ctd__leases_response__descriptor),
+			 &request, &answer, err);
+	if (r < 0)
+		return r;
+	*ret = (struct containerd_leases){ 0 };
+	for (size_t i = 0; i < answer->n_leases; i++)
+		*ARRAY_ADD(ret->items, ret->n) = (struct containerd_lease){
+			.id = xstrdup(answer->leases[i]->id),
+			.value = xstrdup(value_of(answer->leases[i], label)),
+		};
+	return 0;
 }

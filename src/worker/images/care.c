@@ -13,6 +13,7 @@ static void on_timer(void *arg)
 
 	images->timer = timer_start(images->worker->config.loop, LOOK_EVERY_MS, on_timer, images);
 	images_care(images);
+	images_settle(images);
 }
 
 struct images *images_new(struct worker *worker)
@@ -239,6 +240,7 @@ void images_left(struct images *images, const struct winst *inst)
 	struct image_uses uses;
 	bool is_last = true;
 
+	images_settle(images);
 	if (!slot || worker->is_down)
 		return;
 	auto_free char *name = image_name_of(ref);

@@ -17,8 +17,9 @@ SHIM_SOCKETS = pathlib.Path("/run/containerd/s")
 FIFOS = pathlib.Path("/run/containerd/fifo")
 # What containerd has below its folder is asked of containerd; its files come and go when it likes.
 DAEMON = "worker/containerd/daemon/"
-KINDS = {"container": ("containers",), "task": ("tasks",), "snapshot": ("snapshots",),
-         "lease": ("leases",), "content": ("content",), "image": ("images",)}
+KINDS = {"container": ("containers", "ls"), "task": ("tasks", "ls"),
+         "snapshot": ("snapshots", "ls"), "lease": ("leases", "ls"), "content": ("content", "ls"),
+         "ingest": ("content", "active"), "image": ("images", "ls")}
 COUNTED = re.compile(r"counter packets \d+ bytes \d+")
 ADDRESS = re.compile(r"(?:src|dst)=(\S+)")
 POOLS = re.compile(r"10\.(1[89]|2[0-9]|30)\.")  # of instances and services
@@ -65,11 +66,12 @@ class Picture:
     def remember(self):
         self.instances |= {view["id"] for view in self.host.instances()}
 
-    def _containerd(self):
+    def stored(self):
+        """What containerd has."""
         if not os.path.exists(self.address):
             return
         for kind, words in KINDS.items():
-            done = subprocess.run(["ctr", "--address", self.address, "-n", "holm", *words, "ls"],
+            done = subprocess.run(["ctr", "--address", self.address, "-n", "holm", *words],
                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True,
                                   text=True, timeout=60)
             for line in done.stdout.splitlines()[1:]:
@@ -120,7 +122,7 @@ class Picture:
         found.update(f"network namespace {n}" for n in leftovers.namespaces(self.census.node))
         found.update(leftovers.network(self.host.ns))
         found.update(self._network())
-        found.update(self._containerd())
+        found.update(self.stored())
         found.update(self._files())
         found.update(self._shims())
         for name in ("server.db", "worker/worker.db"):

@@ -70,7 +70,18 @@ static int image_dirs(void *state, struct strv *ret, struct err *err)
 	return 0;
 }
 
-static const struct runtime_image_ops ops = { image_list, image_remove, image_touch, image_dirs };
+static unsigned n_settled;
+static bool is_web_wanted; /* when it was settled last */
+
+static int image_settle(void *state, const struct strv *wanted, struct err *err)
+{
+	n_settled++;
+	is_web_wanted = strv_has(wanted, WEB);
+	return 0;
+}
+
+static const struct runtime_image_ops ops = { image_list, image_remove, image_touch, image_dirs,
+					      image_settle };
 
 /* Only what is stored is there. */
 static int has_image(void *state, const char *name, char digest[DIGEST_SIZE], struct err *err)
@@ -97,7 +108,7 @@ static struct kit *boot(void **state, uint32_t high)
 	kit->driver = &driver;
 	kit->image_gc_high = kit->image_gc_low = high;
 	kit->streams = stream_hub_new();
-	n_stored = n_touched = 0;
+	n_stored = n_touched = n_settled = 0;
 	kit_boot(kit);
 	kit_run(kit, 1000);
 	kit_sync(kit, NULL, 0);
@@ -316,6 +327,34 @@ static void no_more_is_pruned_than_was_missing(void **state)
 	end(kit);
 }
 
+/* What a fetch that failed has kept stays for its instance's next try, and no longer. */
+static void failed_fetches_are_settled(void **state)
+{
+	struct kit *kit = boot(state, 0);
+
+	store(WEB, WEB_DIGEST, 1);
+	fake_host_fail_starts(kit->host, 1000);
+	kit_deploy(kit, &(struct wish){ .id = ID_1 });
+	kit_await(kit, ID_1, STATE_FAILED);
+	n_settled = 0;
+	kit_run(kit, 60000);
+	assert_true(n_settled > 0);
+	assert_true(is_web_wanted);
+	kit_crash(kit);
+	n_settled = 0;
+	kit_boot(kit);
+	kit_run(kit, 60000);
+	assert_int_equal(n_settled, 0); /* the whole wish is not known yet */
+	kit_sync(kit, &(struct wish){ .id = ID_1 }, 1);
+	kit_run(kit, 60000);
+	assert_true(n_settled > 0);
+	assert_true(is_web_wanted);
+	kit_delete(kit, ID_1);
+	kit_run(kit, 1000);
+	assert_false(is_web_wanted);
+	end(kit);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -328,6 +367,7 @@ int main(void)
 		KIT_TEST(prune_looks_at_the_age),
 		KIT_TEST(a_full_disk_is_pruned),
 		KIT_TEST(no_more_is_pruned_than_was_missing),
+		KIT_TEST(failed_fetches_are_settled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,12 +3,11 @@
 #include <sys/random.h>
 
 #include "base/base.h"
-#include "base/clock.h"
 #include "runtime/containerd/driver.h"
 #include "runtime/containerd/image/image.h"
+#include "runtime/containerd/image/leases.h"
 #include "runtime/containerd/image/pull.h"
 
-#define LEASE_HOURS 6
 #define GC_CONFIG   "containerd.io/gc.ref.content.config"
 #define GC_SNAPSHOT "containerd.io/gc.ref.snapshot." SNAPSHOTTER
 
@@ -207,16 +206,6 @@ static int fetch_leased(struct fetch *f, struct err *err)
 	return r;
 }
 
-static int lease(struct fetch *f, const char *id, struct err *err)
-{
-	char expire[RFC3339_MAX];
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	format_rfc3339(((uint64_t)now.tv_sec + LEASE_HOURS * 3600) * 1000, expire);
-	return containerd_lease_create(&f->api, id, expire, err);
-}
-
 /* Whether another try may use what this one has stored. */
 static bool is_retryable(int r)
 {
@@ -231,47 +220,16 @@ static bool is_out_of_space(const struct err *err)
 	       strstr(err->msg, "disk quota exceeded");
 }
 
-/* For the next try, which has a lease of its own. */
-static void keep_lease(struct driver *driver, const char *name, const char *id)
-{
-	pthread_mutex_lock(&driver->lock);
-	strv_addf(&driver->leases, "%s %s", name, id);
-	pthread_mutex_unlock(&driver->lock);
-}
-
-/* The lease of a fetch that has come to its end, and those of earlier tries at the same: into `ret`. */
-static void take_leases(struct driver *driver, const char *name, struct strv *ret)
-{
-	auto_free char *start = xasprintf("%s ", name);
-	struct strv others = { 0 };
-
-	pthread_mutex_lock(&driver->lock);
-	for (size_t i = 0; i < driver->leases.n; i++) {
-		const char *lease = driver->leases.items[i];
-
-		if (str_starts(lease, start))
-			strv_add(ret, lease + strlen(start));
-		else
-			strv_add(&others, lease);
-	}
-	strv_fini(&driver->leases);
-	driver->leases = others;
-	pthread_mutex_unlock(&driver->lock);
-}
-
 /* On a full disk all of it goes at once, what was stored half too. */
-static void unlease(struct fetch *f, const char *id, bool is_full)
+static enum lease_end end_of(const struct fetch *f, int r)
 {
-	struct containerd api = client_with(&f->client, is_full ? TRANSFER_MS : CALL_MS, NULL);
-	auto_strv struct strv leases = { 0 };
-	struct err ignored;
+	struct containerd api = client_with(&f->client, TRANSFER_MS, NULL);
 
-	if (is_full)
+	if (r == -ENOSPC) {
 		pull_abort_uploads(&api, f->source);
-	strv_add(&leases, id);
-	take_leases(f->client.driver, f->source->name, &leases);
-	for (size_t i = 0; i < leases.n; i++)
-		containerd_lease_delete(&api, leases.items[i], is_full, &ignored);
+		return LEASE_CLEANED;
+	}
+	return is_retryable(r) ? LEASE_KEPT : LEASE_DROPPED;
 }
 
 int image_fetch(void *state, struct image_source *source, const struct runtime_ctx *ctx,
@@ -279,14 +237,12 @@ int image_fetch(void *state, struct image_source *source, const struct runtime_c
 {
 	struct fetch f = { .source = source, .ctx = ctx };
 	auto_client struct client client = client_open(state, ctx ? ctx->cancel : NULL);
-	char random[ID_SIZE];
+	auto_free char *id = NULL;
 
-	random_id(random);
-	auto_free char *id = xasprintf("holm-fetch-%s", random);
 	buf_init(&f.config, OCI_MANIFEST_MAX);
 	f.client = client;
 	f.api = client_with(&client, START_MS, client.api.cancel);
-	int r = lease(&f, id, err);
+	int r = lease_begin(&client, source->name, &id, err);
 	f.api.lease = id;
 	if (r == 0) {
 		const struct pull_config config = { state, id, source, ctx };
@@ -297,10 +253,7 @@ int image_fetch(void *state, struct image_source *source, const struct runtime_c
 	}
 	if (r < 0 && is_out_of_space(err))
 		r = err->code = -ENOSPC;
-	if (is_retryable(r))
-		keep_lease(state, source->name, id);
-	else
-		unlease(&f, id, r == -ENOSPC);
+	lease_end(&client, source->name, id, end_of(&f, r));
 	oci_image_fini(&f.image);
 	buf_fini(&f.config);
 	return r < 0 ? err_wrap(err, "fetch image %s", source->name) : 0;

@@ -2,6 +2,7 @@
 #include "base/base.h"
 #include "runtime/containerd/image/content.h"
 #include "runtime/containerd/image/image.h"
+#include "runtime/containerd/image/leases.h"
 #include "runtime/containerd/probe/probe.h"
 
 #define CLAIM         "holm/image." /* and the node's id; its value: unix time in seconds */
@@ -314,4 +315,5 @@ const struct runtime_image_ops image_store_ops = {
 	.remove = store_remove,
 	.touch = store_touch,
 	.dirs = store_dirs,
+	.settle = leases_settle,
 };
