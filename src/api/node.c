@@ -158,6 +158,23 @@ void api_call_node(struct api_request *request, const char *call, char *take_arg
 	open_call(request, node_id, question);
 }
 
+void api_call_node_with_body(struct api_request *request, const struct field_table *table,
+			     const char *call)
+{
+	auto_free void *body = xcalloc(1, table->size);
+	struct err err;
+	size_t len;
+	const char *text = http_request_body(request->http, &len);
+
+	if (fields_parse_text(table, len ? text : "{}", body, FIELD_UNKNOWN_ERROR, &err) < 0) {
+		api_reply_err(request, &err);
+		return;
+	}
+	char *args = fields_format(table, body);
+	fields_fini(table, body);
+	api_call_node(request, call, args);
+}
+
 void api_get_node_ping(struct api_request *request)
 {
 	api_call_node(request, "ping", NULL);

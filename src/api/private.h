@@ -57,6 +57,9 @@ bool api_param_is_set(const struct api_request *request, const char *name);
 /* Asks a node (?node=NAME, else the only one there is) and answers with what it answers; `call` is a
  * name in worker/call.c, `take_args` JSON text of an object, NULL: {}. */
 void api_call_node(struct api_request *request, const char *call, char *take_args);
+/* The same with the request's body as arguments, which has to fit the table; none is {}. */
+void api_call_node_with_body(struct api_request *request, const struct field_table *table,
+			     const char *call);
 
 /* False if it does not ask for an upgrade, or too many go on: answered then. */
 bool api_may_splice(struct api_request *request);

@@ -2,22 +2,6 @@
 #include "api/private.h"
 #include "model/volume_view.h"
 
-/* Hands what fits the table on as the arguments of a call. */
-static void ask(struct api_request *request, const struct field_table *table, const char *text,
-		const char *call)
-{
-	auto_free void *body = xcalloc(1, table->size);
-	struct err err;
-
-	if (fields_parse_text(table, text, body, FIELD_UNKNOWN_ERROR, &err) < 0) {
-		api_reply_err(request, &err);
-		return;
-	}
-	char *args = fields_format(table, body);
-	fields_fini(table, body);
-	api_call_node(request, call, args);
-}
-
 void api_get_volumes(struct api_request *request)
 {
 	api_call_node(request, "volume.ls", NULL);
@@ -25,10 +9,7 @@ void api_get_volumes(struct api_request *request)
 
 void api_post_volume(struct api_request *request)
 {
-	size_t len;
-	const char *text = http_request_body(request->http, &len);
-
-	ask(request, &volume_create_request_table, len ? text : "{}", "volume.create");
+	api_call_node_with_body(request, &volume_create_request_table, "volume.create");
 }
 
 void api_delete_volume(struct api_request *request)

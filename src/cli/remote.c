@@ -32,6 +32,16 @@ void url_add(struct buf *url, const char *text)
 	}
 }
 
+void url_add_node(const struct cli_call *call, struct buf *url)
+{
+	const char *node = cli_value(call, "node");
+
+	if (!node)
+		return;
+	buf_add_str(url, "?node=");
+	url_add(url, node);
+}
+
 void reply_fini(struct reply *reply)
 {
 	free(reply->body);

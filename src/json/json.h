@@ -63,6 +63,8 @@ void json_out_int(struct json_out *out, const char *key, int64_t value);
 void json_out_double(struct json_out *out, const char *key, double value);
 void json_out_bool(struct json_out *out, const char *key, bool value);
 void json_out_raw(struct json_out *out, const char *key, const char *json_text);
+/* An array of strings. */
+void json_out_strv(struct json_out *out, const char *key, const struct strv *v);
 /* The finished text; the caller's. */
 int json_out_finish(struct json_out *out, char **ret, struct err *err);
 #define auto_json_out __attribute__((cleanup(json_out_fini)))

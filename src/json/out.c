@@ -190,6 +190,14 @@ void json_out_raw(struct json_out *out, const char *key, const char *json_text)
 	add_text(out, json_text ? json_text : "null");
 }
 
+void json_out_strv(struct json_out *out, const char *key, const struct strv *v)
+{
+	json_out_array(out, key);
+	for (size_t i = 0; i < v->n; i++)
+		json_out_str(out, NULL, v->items[i]);
+	json_out_array_end(out);
+}
+
 int json_out_finish(struct json_out *out, char **ret, struct err *err)
 {
 	if (out->is_over)

@@ -104,14 +104,9 @@ const struct listing image_listing = { "images", &image_view_table, false, image
 
 static void build_path(const struct cli_call *call, const char *what, struct buf *path)
 {
-	const char *node = cli_value(call, "node");
-
 	buf_init(path, PATH_BYTES_MAX);
 	buf_addf(path, "/api/v1/images%s", what);
-	if (node) {
-		buf_add_str(path, "?node=");
-		url_add(path, node);
-	}
+	url_add_node(call, path);
 }
 
 static int ask(const struct cli_call *call, const char *what, const char *body, struct reply *reply)

@@ -77,14 +77,9 @@ static int read_password(const struct cli_call *call, struct secret *ret)
 
 static void build_path(const struct cli_call *call, const char *what, struct buf *path)
 {
-	const char *node = cli_value(call, "node");
-
 	buf_init(path, PATH_BYTES_MAX);
 	buf_addf(path, "/api/v1/registries%s", what);
-	if (node) {
-		buf_add_str(path, "?node=");
-		url_add(path, node);
-	}
+	url_add_node(call, path);
 }
 
 /* The answer as JSON, which is NULL after a failure that has been told. */

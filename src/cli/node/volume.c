@@ -44,7 +44,6 @@ static const struct listing volume_listing = { "volumes", &volume_view_table, fa
 static int ask(const struct cli_call *call, struct question *question, const char *name,
 	       struct reply *reply)
 {
-	const char *node = cli_value(call, "node");
 	struct remote remote;
 	auto_buf struct buf path;
 
@@ -54,10 +53,7 @@ static int ask(const struct cli_call *call, struct question *question, const cha
 		buf_add_str(&path, "/");
 		url_add(&path, name);
 	}
-	if (node) {
-		buf_add_str(&path, "?node=");
-		url_add(&path, node);
-	}
+	url_add_node(call, &path);
 	question->path = path.data;
 	question->patience_ms = PATIENCE_MS;
 	int code = remote_open(call, &remote);

@@ -31,6 +31,5 @@ void spec_put_resources(const struct spec_ctx *ctx);
 void spec_put_seccomp(const struct spec_ctx *ctx);
 
 void spec_put_strings(struct json_out *out, const char *key, const char *const *items, size_t n);
-void spec_put_strv(struct json_out *out, const char *key, const struct strv *v);
 
 #endif

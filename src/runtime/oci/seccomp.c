@@ -124,7 +124,7 @@ static void put_names(struct json_out *out, const char *calls, const char *actio
 
 	strv_split(&names, calls, " ");
 	json_out_object(out, NULL);
-	spec_put_strv(out, "names", &names);
+	json_out_strv(out, "names", &names);
 	json_out_str(out, "action", action);
 }
 
@@ -193,7 +193,7 @@ void spec_put_seccomp(const struct spec_ctx *ctx)
 			strv_add(&names, "SCMP_ARCH_X32");
 		json_out_object(ctx->out, "seccomp");
 		json_out_str(ctx->out, "defaultAction", DENY);
-		spec_put_strv(ctx->out, "architectures", &names);
+		json_out_strv(ctx->out, "architectures", &names);
 		json_out_array(ctx->out, "syscalls");
 		put_list(ctx, &arches[i]);
 		json_out_array_end(ctx->out);

@@ -1,20 +1,13 @@
 /* OCI runtime spec 1.0.2, with Docker's defaults: the parts in their order, the program and its words. */
 #include "base/base.h"
 #include "runtime/oci/private.h"
+#include "runtime/oci/user.h"
 
 void spec_put_strings(struct json_out *out, const char *key, const char *const *items, size_t n)
 {
 	json_out_array(out, key);
 	for (size_t i = 0; i < n; i++)
 		json_out_str(out, NULL, items[i]);
-	json_out_array_end(out);
-}
-
-void spec_put_strv(struct json_out *out, const char *key, const struct strv *v)
-{
-	json_out_array(out, key);
-	for (size_t i = 0; i < v->n; i++)
-		json_out_str(out, NULL, v->items[i]);
 	json_out_array_end(out);
 }
 
@@ -54,7 +47,7 @@ static int put_env(const struct spec_ctx *ctx, struct err *err)
 				       own->items[i]);
 		strv_add(&env, own->items[i]);
 	}
-	spec_put_strv(ctx->out, "env", &env);
+	json_out_strv(ctx->out, "env", &env);
 	return 0;
 }
 
@@ -80,23 +73,8 @@ static int put_args(const struct spec_ctx *ctx, struct err *err)
 	if (!args.n)
 		return err_set(err, -EINVAL, "build container: no command in the service or in %s",
 			       ctx->spec->image);
-	spec_put_strv(ctx->out, "args", &args);
+	json_out_strv(ctx->out, "args", &args);
 	return 0;
-}
-
-/* The main group is one of the others, too: else a process that gives it up would gain what is denied
- * to that group (CVE-2023-25173). */
-static void put_user(struct json_out *out, const struct oci_user *user)
-{
-	json_out_object(out, "user");
-	json_out_int(out, "uid", user->uid);
-	json_out_int(out, "gid", user->gid);
-	json_out_array(out, "additionalGids");
-	json_out_int(out, NULL, user->gid);
-	for (size_t i = 0; i < user->n_groups; i++)
-		json_out_int(out, NULL, user->groups[i]);
-	json_out_array_end(out);
-	json_out_object_end(out);
 }
 
 static int put_process(const struct spec_ctx *ctx, struct err *err)
@@ -107,7 +85,7 @@ static int put_process(const struct spec_ctx *ctx, struct err *err)
 
 	json_out_object(out, "process");
 	json_out_bool(out, "terminal", ctx->container->has_terminal);
-	put_user(out, &ctx->host->user);
+	user_put(out, &ctx->host->user);
 	int r = put_args(ctx, err);
 	if (r == 0)
 		r = put_env(ctx, err);

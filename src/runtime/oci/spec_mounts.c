@@ -54,7 +54,7 @@ static void put_mount(struct json_out *out, const struct mount *m)
 	json_out_str(out, "destination", m->target);
 	json_out_str(out, "type", m->type);
 	json_out_str(out, "source", m->source);
-	spec_put_strv(out, "options", &options);
+	json_out_strv(out, "options", &options);
 	json_out_object_end(out);
 }
 

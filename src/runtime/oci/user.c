@@ -130,3 +130,18 @@ int user_resolve(const char *text, const char *passwd, const char *group, struct
 	*ret = user;
 	return 0;
 }
+
+/* The main group is one of the others, too: else a process that gives it up would gain what is denied
+ * to that group (CVE-2023-25173). */
+void user_put(struct json_out *out, const struct oci_user *user)
+{
+	json_out_object(out, "user");
+	json_out_int(out, "uid", user->uid);
+	json_out_int(out, "gid", user->gid);
+	json_out_array(out, "additionalGids");
+	json_out_int(out, NULL, user->gid);
+	for (size_t i = 0; i < user->n_groups; i++)
+		json_out_int(out, NULL, user->groups[i]);
+	json_out_array_end(out);
+	json_out_object_end(out);
+}

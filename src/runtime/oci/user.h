@@ -3,6 +3,7 @@
 #define HOLM_RUNTIME_OCI_USER_H
 
 #include "base/base.h"
+#include "json/json.h"
 
 #define USER_GROUPS_MAX 32
 #define USER_FILE_MAX   ((size_t)1 << 20) /* of /etc/passwd and /etc/group */
@@ -22,5 +23,8 @@ bool user_needs_files(const char *text, struct oci_user *ret);
  * -ENOENT for an unknown name. */
 int user_resolve(const char *text, const char *passwd, const char *group, struct oci_user *ret,
 		 struct err *err);
+
+/* The member "user" of an OCI process. */
+void user_put(struct json_out *out, const struct oci_user *user);
 
 #endif

@@ -88,9 +88,7 @@ DEFINE_AUTO(containerd_writer_close, struct containerd_writer *)
 /* Forgets an upload. */
 int containerd_blob_abort(const struct containerd *c, const char *ref, struct err *err);
 
-/* Images: a name for a manifest. `ret_digest` is the caller's. */
-int containerd_image_find(const struct containerd *c, const char *name, char **ret_digest,
-			  struct err *err);
+/* Images: a name for a manifest. */
 int containerd_image_put(const struct containerd *c, const char *name,
 			 const struct containerd_descriptor *target,
 			 const struct containerd_labels *labels, struct err *err);

@@ -2,23 +2,6 @@
 #include "base/base.h"
 #include "wire/containerd/rpc.h"
 
-int containerd_image_find(const struct containerd *c, const char *name, char **ret_digest,
-			  struct err *err)
-{
-	Ctd__NameRequest request = CTD__NAME_REQUEST__INIT;
-	auto_message Ctd__ImageMessage *answer = NULL;
-
-	request.name = rpc_str(name);
-	int r = rpc_call(c, RPC("images.v1.Images/Get", &ctd__image_message__descriptor), &request,
-			 &answer, err);
-	if (r < 0)
-		return r;
-	if (!answer->image || !answer->image->target)
-		return err_set(err, -EBADMSG, "read image %s: it has no target", name);
-	*ret_digest = xstrdup(answer->image->target->digest);
-	return 0;
-}
-
 int containerd_image_put(const struct containerd *c, const char *name,
 			 const struct containerd_descriptor *target,
 			 const struct containerd_labels *labels, struct err *err)

@@ -185,10 +185,7 @@ static void list_done(struct op *op)
 		json_out_str(&out, "user", one->user ? one->user : "");
 		json_out_bool(&out, "plain_http", one->is_plain);
 		json_out_str(&out, "ca_file", one->ca_file ? one->ca_file : "");
-		json_out_array(&out, "mirrors");
-		for (size_t k = 0; k < one->mirrors.n; k++)
-			json_out_str(&out, NULL, one->mirrors.items[k]);
-		json_out_array_end(&out);
+		json_out_strv(&out, "mirrors", &one->mirrors);
 		json_out_object_end(&out);
 	}
 	json_out_array_end(&out);

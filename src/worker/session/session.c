@@ -25,11 +25,6 @@ void session_end(struct stream *stream, int exit_code, const char *words)
 	stream_end(stream, &none);
 }
 
-void session_refuse(struct worker *worker, struct stream *stream, const struct err *err)
-{
-	call_refuse(worker, stream, err);
-}
-
 void sink_init(struct session_sink *sink, struct loop *loop, void (*drained)(void *arg), void *arg)
 {
 	*sink = (struct session_sink){ .loop = loop, .fd = -1, .drained = drained, .arg = arg };

@@ -9,8 +9,6 @@
 void session_send(struct stream *stream, enum frame_type type, const void *data, size_t len);
 /* The last frame, and the end of the stream. */
 void session_end(struct stream *stream, int exit_code, const char *words);
-/* A stream that is refused; it is told on a later turn. */
-void session_refuse(struct worker *worker, struct stream *stream, const struct err *err);
 
 /* Bytes on their way into a descriptor, which may be full. */
 struct session_sink {

@@ -4,14 +4,6 @@
 
 #define PROCESS_MAX ((size_t)1 << 20)
 
-static void put_strings(struct json_out *out, const char *key, const struct strv *v)
-{
-	json_out_array(out, key);
-	for (size_t i = 0; i < v->n; i++)
-		json_out_str(out, NULL, v->items[i]);
-	json_out_array_end(out);
-}
-
 static bool has_name(const struct strv *env, const char *entry)
 {
 	size_t len = strcspn(entry, "=") + 1;
@@ -45,21 +37,8 @@ static int put_env(struct json_out *out, const struct json *process,
 	}
 	if (exec->is_terminal && !has_name(&env, term))
 		strv_add(&env, term);
-	put_strings(out, "env", &env);
+	json_out_strv(out, "env", &env);
 	return 0;
-}
-
-static void put_user(struct json_out *out, const struct oci_user *user)
-{
-	json_out_object(out, "user");
-	json_out_int(out, "uid", user->uid);
-	json_out_int(out, "gid", user->gid);
-	json_out_array(out, "additionalGids");
-	json_out_int(out, NULL, user->gid); /* see put_user() of runtime/oci/spec.c */
-	for (size_t i = 0; i < user->n_groups; i++)
-		json_out_int(out, NULL, user->groups[i]);
-	json_out_array_end(out);
-	json_out_object_end(out);
 }
 
 static void put_size(struct json_out *out, const struct runtime_exec *exec)
@@ -107,12 +86,12 @@ int exec_process_build(const char *spec, const struct runtime_exec *exec,
 	json_out_bool(&out, "terminal", exec->is_terminal);
 	if (exec->is_terminal && exec->rows && exec->columns)
 		put_size(&out, exec);
-	put_strings(&out, "args", exec->cmd);
+	json_out_strv(&out, "args", exec->cmd);
 	r = put_env(&out, process, exec, err);
 	if (r < 0)
 		return r;
 	if (user)
-		put_user(&out, user);
+		user_put(&out, user);
 	if (exec->dir)
 		json_out_str(&out, "cwd", exec->dir);
 	put_rest(&out, process, user, exec->dir);
