@@ -147,7 +147,7 @@ void messages_deploy(struct server *server, const struct instance *inst);
 void messages_delete(struct server *server, const struct instance *inst);
 void messages_table(struct server *server);
 
-/* values.c: secrets and configuration objects */
+/* value/values.c: secrets and configuration objects */
 /* Inside a request: -ENOENT, or what is wrong with one that the spec asks for. */
 int values_check(struct server *server, const struct service_spec *spec, struct err *err);
 /* What of it may be seen, into a struct value_view. */
@@ -158,7 +158,7 @@ const struct value *values_find(const struct server *server, enum value_kind kin
 int values_open(const struct server *server, enum value_kind kind, const struct value *value,
 		struct secret *ret, struct err *err);
 
-/* value_messages.c: to nodes. `seen` (may be NULL) holds what was sent already, and gets the rest. */
+/* value/messages.c: to nodes. `seen` (may be NULL) holds what was sent already, and gets the rest. */
 void messages_values(struct server *server, const char *node_id, const struct service_spec *spec,
 		     struct map *seen);
 /* After a commit: to the nodes that want it; `now` is NULL if it was removed. */

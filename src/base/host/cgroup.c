@@ -8,7 +8,7 @@
 
 #include "base/base.h"
 #include "base/cgroup.h"
-#include "base/cgroup_io.h"
+#include "base/host/cgroup_io.h"
 
 #define CPU_PERIOD_US 100000u
 #define CPU_QUOTA_MIN 1000u /* us; the kernel refuses less */

@@ -1,6 +1,6 @@
 /* Bytes that a control group has read from and written to block devices. */
 #include "base/base.h"
-#include "base/cgroup_io.h"
+#include "base/host/cgroup_io.h"
 
 #define TEXT_MAX ((size_t)1 << 20)
 

@@ -1,6 +1,6 @@
 /* Private to control groups: block I/O. */
-#ifndef HOLM_BASE_CGROUP_IO_H
-#define HOLM_BASE_CGROUP_IO_H
+#ifndef HOLM_BASE_HOST_CGROUP_IO_H
+#define HOLM_BASE_HOST_CGROUP_IO_H
 
 #include "base/cgroup.h"
 
