@@ -79,9 +79,16 @@ static void flush(struct log_call *l)
 		api_stream_end(l->request);
 }
 
+/* The nodes go on, later: none of them ends its log from here. */
 static void on_room(void *arg)
 {
-	flush(arg);
+	struct log_call *l = arg;
+	bool is_last = !l->n_open; /* the flush may end it */
+
+	flush(l);
+	for (size_t i = 0; !is_last && !l->pending.len && i < l->n; i++)
+		if (l->sources[i].stream)
+			stream_drained(l->sources[i].stream);
 }
 
 /* Whole records, each behind the instance's name. One that is too long for a record of ours is none. */

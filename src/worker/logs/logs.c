@@ -9,9 +9,8 @@
 #include "worker/logs/range.h"
 #include "worker/private.h"
 
-#define CHUNK_MAX     (256u << 10)
-#define FULL_AGAIN_MS 20
-#define LOG_HELD_MAX  (64u << 20) /* more than two files of any sensible limit */
+#define CHUNK_MAX    (256u << 10)
+#define LOG_HELD_MAX (64u << 20) /* more than two files of any sensible limit */
 
 struct log_stream {
 	struct list node;
@@ -30,7 +29,7 @@ struct log_stream {
 	int fd;        /* file that is being read, -1: none yet, or a read has it */
 	int notify_fd;
 	struct io *notify;
-	struct timer *again;
+	struct timer *soon; /* a push */
 	struct buf pending; /* read, not sent yet */
 };
 
@@ -89,7 +88,7 @@ static void log_release(struct log_stream *log)
 static void log_free(struct log_stream *log)
 {
 	io_cancel(log->notify);
-	timer_cancel(log->again);
+	timer_cancel(log->soon);
 	log_release(log);
 }
 
@@ -265,8 +264,6 @@ static void finish(struct log_stream *log)
 	stream_end(stream, &err);
 }
 
-static void on_again(void *arg);
-
 /* Hands on what is pending as far as the reader takes it. */
 static void push_pending(struct log_stream *log)
 {
@@ -285,20 +282,29 @@ static void push(struct log_stream *log)
 	push_pending(log);
 	if (!log->stream)
 		log_free(log);
-	else if (log->pending.len)
-		log->again = timer_start(log->worker->config.loop, FULL_AGAIN_MS, on_again, log);
+	else if (log->pending.len) /* until the reader has room */
+		return;
 	else if (log->is_dirty)
 		read_begin(log, false);
 	else if (!log->is_follow)
 		finish(log);
 }
 
-static void on_again(void *arg)
+static void on_soon(void *arg)
 {
 	struct log_stream *log = arg;
 
-	log->again = NULL;
+	log->soon = NULL;
 	push(log);
+}
+
+/* Never from inside a callback of the stream: the push may end it. */
+static void on_room(void *arg)
+{
+	struct log_stream *log = arg;
+
+	if (log->pending.len && !log->is_reading && !log->soon)
+		log->soon = timer_start(log->worker->config.loop, 0, on_soon, log);
 }
 
 /* What was added, whole records only where they are filtered. */
@@ -374,7 +380,7 @@ static void on_notify(void *arg, unsigned events)
 
 	while ((n = read(log->notify_fd, notes, sizeof(notes))) > 0)
 		log->is_dirty |= is_about(log, notes, (size_t)n);
-	if (log->is_dirty && !log->is_reading && !log->again)
+	if (log->is_dirty && !log->is_reading && !log->pending.len && !log->soon)
 		read_begin(log, false);
 }
 
@@ -420,13 +426,14 @@ void logs_open(struct worker *worker, struct stream *stream, struct json *take_r
 	struct log_stream *log = NEW(struct log_stream);
 	const char *id = json_get_str(request, "instance");
 	int64_t tail = json_get_int(request, "tail", -1);
+	const struct stream_server server = { .room = on_room, .gone = on_gone, .arg = log };
 
 	*log = (struct log_stream){ .worker = worker, .stream = stream, .fd = -1, .notify_fd = -1 };
 	list_push(&worker->logs, &log->node);
 	buf_init(&log->pending, LOG_HELD_MAX);
 	buf_init(&log->rest, LOG_HELD_MAX);
 	read_range(log, request);
-	stream_serve(stream, on_gone, log);
+	stream_serve_both(stream, &server);
 	log->is_bad = !id || !id_is_valid(id);
 	log->path = logs_path(worker, log->is_bad ? "none" : id);
 	log->is_follow = !log->is_bad && json_bool(json_get(request, "follow"), false);
