@@ -1,4 +1,5 @@
-/* Choices between service and image; files that every container gets from its node: names, addresses, where to ask for others. */
+/* Choices between service and image; files that every container gets from its node: names, addresses,
+ * where to ask for others. */
 #include "base/base.h"
 #include "runtime/oci/spec.h"
 

@@ -1,3 +1,4 @@
+/* Asked of the runtimes and the folder of unikernels, on one executor thread. */
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 

@@ -2,8 +2,7 @@
 #include "worker/life/life.h"
 #include "worker/private.h"
 
-#define LOOP_FROM        3 /* ends in a row that are called a loop */
-#define HEALTHY_AFTER_MS 10000
+#define LOOP_FROM 3 /* ends in a row that are called a loop */
 
 static void add_restart(const struct ending *ending, struct buf *text)
 {
@@ -99,7 +98,7 @@ static bool has_run_for_long(const struct winst *inst)
 	uint64_t started_ms = inst->status.started_ms;
 
 	return started_ms &&
-	       started_ms + HEALTHY_AFTER_MS <= loop_wall_ms(inst->worker->config.loop);
+	       started_ms + LIFE_HEALTHY_MS <= loop_wall_ms(inst->worker->config.loop);
 }
 
 void ending_note(struct winst *inst)

@@ -12,6 +12,8 @@ struct probing;
 #define LAST_WORDS_MAX   300 /* bytes */
 #define LAST_WORDS_LINES 3
 
+#define LIFE_HEALTHY_MS 10000 /* a run of so long was no failure from the start */
+
 /* From a log in the format of the container runtime interface (it may begin inside a record): the
  * last lines that were written at `since_ms` (unix time) or later, oldest first, joined by " | ",
  * without control characters. "" if there are none. */

@@ -11,9 +11,8 @@
 #include "worker/life/life.h"
 #include "worker/private.h"
 
-#define HEALTHY_AFTER_MS 10000
-#define REQUEST_MAX      ((size_t)64 << 10)
-#define WORDS_MAX        400
+#define REQUEST_MAX ((size_t)64 << 10)
+#define WORDS_MAX   400
 
 struct probe {
 	struct probing *probing;
@@ -208,7 +207,7 @@ static void condemn(const struct probe *probe, const char *words)
 		return;
 	snprintf(inst->life.condemned, sizeof(inst->life.condemned), "%s probe failed: %.*s",
 		 sla_probe_names[probe->kind], WORDS_MAX, words);
-	inst->life.was_healthy = tally->good_ms >= tally->begun_ms + HEALTHY_AFTER_MS;
+	inst->life.was_healthy = tally->good_ms >= tally->begun_ms + LIFE_HEALTHY_MS;
 	winst_tick(inst); /* the probe is gone now */
 }
 
