@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "loop/loop.h"
 #include "wire/http_client/http_client.h"
 
@@ -455,6 +456,41 @@ static void a_unix_socket_is_another_road(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void a_connection_leaves_http(void **state)
+{
+	struct script *s = *state;
+	auto_free char *url = url_of(s, "/exec?node=a");
+	struct http_client_request request = { .method = "POST",
+					       .url = url,
+					       .bearer = "tok",
+					       .body = "{}",
+					       .body_len = 2 };
+	struct http_client_upgrade got = { 0 };
+	struct err err = { 0 };
+	char data[8] = "";
+	ssize_t n = -EAGAIN;
+
+	play(s, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: frames\r\n\r\nearly",
+	     "HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n");
+	if (http_client_upgrade(&request, "frames", &got, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_non_null(got.session);
+	struct pollfd readable = { .fd = http_client_session_fd(got.session), .events = POLLIN };
+	while ((n = http_client_session_read(got.session, data, sizeof(data) - 1)) == -EAGAIN)
+		assert_int_equal(clock_poll(&readable, 1, clock_monotonic_ms() + LONG_MS), 1);
+	assert_string_equal(data, "early");
+	http_client_session_free(got.session);
+	http_client_response_fini(&got.response);
+	assert_non_null(strstr(s->requests.items[0], "\r\nAuthorization: Bearer tok\r\n"));
+	assert_true(str_ends(s->requests.items[0], "\r\n\r\n{}"));
+	if (http_client_upgrade(&request, "frames", &got, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_null(got.session);
+	assert_int_equal(got.response.status, 403);
+	assert_string_equal(got.response.body, "no");
+	http_client_response_fini(&got.response);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -474,6 +510,7 @@ int main(void)
 		TEST(a_set_token_cancels),
 		TEST(nobody_there_is_told_in_words),
 		TEST(a_unix_socket_is_another_road),
+		TEST(a_connection_leaves_http),
 	};
 
 	return cmocka_run_group_tests_name("wire/http_client", tests, NULL, NULL);
