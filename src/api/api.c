@@ -66,7 +66,7 @@ const struct route api_routes[] = {
 	{ "POST", V1 "/restart/{name}", api_post_restart,
 	  .summary = "stops an instance, or all of a service, and starts them again in place" },
 	{ "GET", V1 "/instances/{name}/logs", api_get_logs,
-	  .query = "follow, tail, since, until, stream, timestamps, names",
+	  .query = "follow, tail, previous, since, until, stream, timestamps, names",
 	  .summary = "output of an instance, or of all of a service's, as text" },
 	{ "POST", V1 "/instances/{name}/exec", api_post_exec, .has_body = true,
 	  .summary =

@@ -203,10 +203,14 @@ static int build_question(const struct api_request *request, const char *id, cha
 			       tail);
 	if (is_follow && http_request_param(request->http, "until"))
 		return err_set(err, -EINVAL, "until: what has an end cannot be followed");
+	if (is_follow && api_param_is_set(request, "previous"))
+		return err_set(err, -EINVAL, "previous: what has ended cannot be followed");
 	json_out_object(&out, NULL);
 	json_out_str(&out, "kind", "logs");
 	json_out_str(&out, "instance", id);
 	json_out_bool(&out, "follow", is_follow);
+	if (api_param_is_set(request, "previous"))
+		json_out_bool(&out, "previous", true);
 	if (tail)
 		json_out_int(&out, "tail", n);
 	int r = put_time(&out, request, "since", err);

@@ -25,6 +25,8 @@ static const struct cli_option get_options[] = {
 static const struct cli_option logs_options[] = {
 	{ "follow", 'f', NULL, "print what comes, until interrupted" },
 	{ "tail", 0, "N", "begin with the last N lines (default: all that is kept)" },
+	{ "previous", 'p', NULL,
+	  "what the run before this one printed; of one that has ended, that" },
 	{ "since", 0, "TIME", "begin at this time: 10m (ago), 2h, 2026-11-23T13:18:02Z" },
 	{ "until", 0, "TIME", "end at this time" },
 	{ "stdout", 0, NULL, "only what was written to standard output" },

@@ -74,6 +74,20 @@ uint64_t winst_back_off(struct winst *inst)
 	return delay_ms;
 }
 
+void winst_resume_back_off(struct winst *inst)
+{
+	struct loop *loop = inst->worker->config.loop;
+	uint64_t now_ms = loop_wall_ms(loop);
+	uint64_t at_ms = inst->record.retry_at_ms;
+
+	inst->failures = inst->record.failures;
+	if (!inst->failures || at_ms <= now_ms)
+		return;
+	/* The clock may have been set back. */
+	uint64_t delay_ms = at_ms - now_ms < RETRY_CAP_MS ? at_ms - now_ms : RETRY_CAP_MS;
+	inst->retry = timer_start(loop, delay_ms, on_retry, inst);
+}
+
 void winst_fail(struct winst *inst, const struct err *err)
 {
 	uint64_t delay_ms = winst_back_off(inst);
@@ -120,9 +134,21 @@ void winst_save_fail(struct winst *inst, const struct err *err)
 	}
 }
 
+/* Another run than the last one: that is the previous one from now on. */
+static void note_begin(struct winst *inst, uint64_t started_ms)
+{
+	if (!started_ms || inst->record.run_ms == started_ms)
+		return;
+	inst->record.previous_ms = inst->record.run_ms;
+	inst->record.run_ms = started_ms;
+	if (inst->record.previous_ms)
+		records_note(inst);
+}
+
 void winst_saw_run(struct winst *inst, struct runtime_slot *slot,
 		   const struct runtime_status *status)
 {
+	note_begin(inst, status->started_ms);
 	inst->slot = slot;
 	inst->status = *status;
 	if (status->phase != RUNTIME_ENDED) {
@@ -186,7 +212,7 @@ static void renew(struct winst *inst)
 	inst->record.restarts = inst->wish.restarts;
 	inst->record.is_completed = false;
 	inst->record.is_failed = false;
-	inst->failures = 0;
+	inst->failures = inst->record.failures = 0;
 	inst->retry = timer_cancel(inst->retry);
 	records_save(inst);
 	winst_step_done(inst);

@@ -86,6 +86,8 @@ static void opened(struct worker *worker)
 
 		if (inst->record.is_completed)
 			ending_tell_recorded(inst);
+		else if (inst->retry && inst->run == RUN_ABSENT && inst->record.is_wished)
+			ending_tell_waiting(inst);
 	}
 	if (worker->subnets.n)
 		network_setup(worker);

@@ -34,6 +34,10 @@ struct run_record {
 	bool is_completed;            /* the current spec ran to its end and stays ended */
 	bool is_failed;               /* meaningful then: that was a failure */
 	char detail[DETAIL_MAX];      /* how it ended then */
+	uint32_t failures;            /* ends in a row, as of the last one */
+	uint64_t retry_at_ms;         /* unix time: when it was to be started after that */
+	uint64_t run_ms;              /* unix time: begin of its last run, 0: none is known */
+	uint64_t previous_ms;         /* the same of the run before */
 };
 
 /* An instance on this node. */
@@ -180,6 +184,8 @@ void winst_save_fail(struct winst *inst, const struct err *err);
 void winst_update_fail(struct winst *inst, const struct err *err);
 /* Begins the wait after a failure and counts it; returns how long. */
 uint64_t winst_back_off(struct winst *inst);
+/* The same wait, as far as an earlier Holm has left it over. */
+void winst_resume_back_off(struct winst *inst);
 void winst_set_state(struct winst *inst, enum instance_state state, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Facts from the runtime, found at start or after an exit. */
@@ -224,6 +230,8 @@ int records_load(struct worker *worker, struct err *err);
 void records_free_all(struct worker *worker);
 /* Saves record and specs; the instance takes no step before they are on disk. */
 void records_save(struct winst *inst);
+/* The record alone; nothing waits for it, and what cannot be written is only logged. */
+void records_note(struct winst *inst);
 void records_forget(struct winst *inst);
 void records_save_subnets(struct worker *worker);
 void records_save_unikernel(struct worker *worker, const char *url,

@@ -20,6 +20,10 @@ static const struct field record_fields[] = {
 	{ "is_completed", F_BOOL, 0, offsetof(struct run_record, is_completed) },
 	{ "is_failed", F_BOOL, 0, offsetof(struct run_record, is_failed) },
 	{ "detail", F_CHARS, 0, offsetof(struct run_record, detail), .size = DETAIL_MAX },
+	{ "failures", F_U32, 0, offsetof(struct run_record, failures) },
+	{ "retry_at_ms", F_U64, 0, offsetof(struct run_record, retry_at_ms) },
+	{ "run_ms", F_U64, 0, offsetof(struct run_record, run_ms) },
+	{ "previous_ms", F_U64, 0, offsetof(struct run_record, previous_ms) },
 };
 static FIELD_TABLE(record_table, struct run_record, "record", record_fields);
 
@@ -35,6 +39,7 @@ static int load_instance(struct worker *worker, const char *kind, const char *id
 					  err);
 
 		inst->may_have_link = inst->record.namespace_ip[0] != '\0';
+		winst_resume_back_off(inst);
 		return r;
 	}
 	if (str_eq(kind, KIND_CURRENT)) /* a start or stop of it may have been broken off */
@@ -179,6 +184,14 @@ static void on_noted(void *arg, const struct err *err)
 {
 	if (err->code)
 		log_warning("worker state: %s", err->msg);
+}
+
+void records_note(struct winst *inst)
+{
+	struct store_batch batch = { 0 };
+
+	store_batch_put(&batch, KIND_RECORD, inst->id, fields_format(&record_table, &inst->record));
+	store_commit_begin(inst->worker->store, &batch, on_noted, inst->worker);
 }
 
 void records_save_subnets(struct worker *worker)

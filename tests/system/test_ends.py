@@ -9,7 +9,7 @@ import pytest
 from harness import leftovers
 from harness.deadline import until
 from harness.descriptor import service
-from harness.host import OK, value
+from harness.host import FAILED, OK, value
 
 
 def box(images, **fields):
@@ -240,6 +240,35 @@ def test_restart_in_place(host, images):
     host.holm("restart", "box", "--wait")
     assert [v["incarnation"] for v in host.instances()] == [2, 3]
     assert host.run("restart", "nothing").returncode != OK
+
+
+def test_output_of_the_run_before(host, images):
+    script = "read up rest < /proc/uptime; echo run $up; exec /bin/busybox sleep 100000"
+    host.deploy(box(images, entrypoint=["/bin/sh", "-c"], cmd=[script], grace_s=1))
+
+    def lines(*words):
+        return host.holm("logs", *words, "box.0").splitlines()
+
+    until(lambda: lines(), "its first words")
+    done = host.run("logs", "-p", "box.0")
+    assert done.returncode == FAILED and "no earlier run" in done.stderr, done.stderr
+    for n in (2, 3):
+        host.holm("restart", "box.0", "--wait")
+        until(lambda: len(lines()) == n, "all runs' words")  # pylint: disable=cell-var-from-loop
+    assert lines("-p") == lines()[1:2]
+    assert lines("-p", "--tail", "5") == lines()[1:2]
+    host.end(signal.SIGTERM)
+    host.up()
+    assert lines("-p") == lines()[1:2]
+    done = host.run("logs", "-p", "-f", "box.0")
+    assert done.returncode == FAILED and "followed" in done.stderr, done.stderr
+
+
+def test_output_of_one_that_has_ended(host, images):
+    done = host.apply(box(images, entrypoint=["/bin/sh", "-c"], cmd=["echo words; exit 3"],
+                          restart="never"))
+    assert done.returncode == FAILED
+    assert host.holm("logs", "-p", "box.0") == "words\n"
 
 
 def test_restart_of_what_had_ended(host, images):

@@ -34,6 +34,8 @@ static int build_path(const struct cli_call *call, struct buf *path)
 	buf_add_str(path, "/api/v1/instances/");
 	url_add(path, call->args[0]);
 	buf_addf(path, "/logs?names=1&follow=%d", cli_value(call, "follow") != NULL);
+	if (cli_value(call, "previous"))
+		buf_add_str(path, "&previous=1");
 	if (cli_value(call, "tail"))
 		buf_addf(path, "&tail=%u", tail);
 	if (is_out || is_err)

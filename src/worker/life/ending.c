@@ -61,6 +61,19 @@ void ending_tell_recorded(struct winst *inst)
 			inst->record.detail);
 }
 
+void ending_tell_waiting(struct winst *inst)
+{
+	uint64_t now_ms = loop_wall_ms(inst->worker->config.loop);
+	uint64_t at_ms = inst->record.retry_at_ms;
+	struct ending ending = { .n = inst->failures,
+				 .delay_ms = at_ms > now_ms ? at_ms - now_ms : 0 };
+	char detail[DETAIL_MAX];
+
+	STR_COPY(ending.words, "ended by itself");
+	ending_format(&ending, detail);
+	winst_set_state(inst, STATE_DEAD, "%s", detail);
+}
+
 static void note_restart(struct winst *inst, bool was_healthy)
 {
 	char detail[DETAIL_MAX];
@@ -69,6 +82,10 @@ static void note_restart(struct winst *inst, bool was_healthy)
 		inst->failures = 0;
 	inst->life.ending.delay_ms = winst_back_off(inst);
 	inst->life.ending.n = inst->failures;
+	inst->record.failures = inst->failures;
+	inst->record.retry_at_ms = loop_wall_ms(inst->worker->config.loop) +
+				   inst->life.ending.delay_ms;
+	records_note(inst);
 	ending_format(&inst->life.ending, detail);
 	winst_set_state(inst, STATE_DEAD, "%s", detail);
 }

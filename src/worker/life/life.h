@@ -59,6 +59,8 @@ void ending_note_kills(struct winst *inst, uint64_t oom_kills);
 void ending_format_kills(const struct winst *inst, char out[DETAIL_MAX]);
 /* The restart policy may be another now: one that ended for good may be started again. */
 void ending_reconsider(struct winst *inst);
+/* It waits for its next start since before this Holm was started. */
+void ending_tell_waiting(struct winst *inst);
 /* An end for good, as it was recorded, is told again. */
 void ending_tell_recorded(struct winst *inst);
 

@@ -22,8 +22,8 @@ struct log_stream {
 	struct log_filter filter;
 	struct buf rest; /* of a record that is not whole yet, where records are filtered */
 	bool is_follow;
-	bool is_bad;     /* the request is none */
-	bool is_pushing; /* the reader may go away meanwhile */
+	struct err refusal; /* of a request that is none, code 0: it is one */
+	bool is_pushing;    /* the reader may go away meanwhile */
 	bool is_reading;
 	bool is_dirty; /* the file grew during a read */
 	int fd;        /* file that is being read, -1: none yet, or a read has it */
@@ -256,10 +256,8 @@ static void log_run(struct op *op)
 static void finish(struct log_stream *log)
 {
 	struct stream *stream = log->stream;
-	struct err err = { 0 };
+	struct err err = log->refusal;
 
-	if (log->is_bad)
-		err_set(&err, -EINVAL, "read log: expected a JSON object with an instance's id");
 	log_free(log);
 	stream_end(stream, &err);
 }
@@ -420,24 +418,59 @@ static void read_range(struct log_stream *log, const struct json *request)
 		log->filter.stream = str_eq(stream, "stderr") ? 'e' : 'o';
 }
 
+/* The run before the one that goes on, or else the last one. What it wrote is told by the time. */
+static int read_previous(struct log_stream *log, const char *id)
+{
+	const struct winst *inst = map_find(&log->worker->instances, id);
+	const struct run_record *record = inst ? &inst->record : NULL;
+	bool is_alive = inst && inst->run == RUN_ALIVE;
+	uint64_t from_ms = !inst ? 0 : is_alive ? record->previous_ms : record->run_ms;
+	char stamp[LOG_STAMP_SIZE];
+
+	if (!from_ms)
+		return err_set(&log->refusal, -ENOENT, "no earlier run of it is known");
+	log_stamp(from_ms, stamp);
+	if (strcmp(stamp, log->since) > 0)
+		STR_COPY(log->since, stamp);
+	log_stamp(record->run_ms, stamp);
+	if (is_alive && (!log->filter.until[0] || strcmp(stamp, log->filter.until) < 0))
+		STR_COPY(log->filter.until, stamp);
+	return 0;
+}
+
+/* What the request names; else the refusal is set. */
+static void read_request(struct log_stream *log, const struct json *request)
+{
+	const char *id = json_get_str(request, "instance");
+	int64_t tail = json_get_int(request, "tail", -1);
+
+	read_range(log, request);
+	log->tail = tail < 0 || tail >= UINT32_MAX ? UINT32_MAX : (uint32_t)tail;
+	if (!id || !id_is_valid(id)) {
+		err_set(&log->refusal, -EINVAL,
+			"read log: expected a JSON object with an instance's id");
+		return;
+	}
+	if (json_bool(json_get(request, "previous"), false) && read_previous(log, id) < 0)
+		return;
+	log->path = logs_path(log->worker, id);
+	log->is_follow = json_bool(json_get(request, "follow"), false);
+}
+
 void logs_open(struct worker *worker, struct stream *stream, struct json *take_request)
 {
 	auto_(json_free) struct json *request = take_request;
 	struct log_stream *log = NEW(struct log_stream);
-	const char *id = json_get_str(request, "instance");
-	int64_t tail = json_get_int(request, "tail", -1);
 	const struct stream_server server = { .room = on_room, .gone = on_gone, .arg = log };
 
 	*log = (struct log_stream){ .worker = worker, .stream = stream, .fd = -1, .notify_fd = -1 };
 	list_push(&worker->logs, &log->node);
 	buf_init(&log->pending, LOG_HELD_MAX);
 	buf_init(&log->rest, LOG_HELD_MAX);
-	read_range(log, request);
 	stream_serve_both(stream, &server);
-	log->is_bad = !id || !id_is_valid(id);
-	log->path = logs_path(worker, log->is_bad ? "none" : id);
-	log->is_follow = !log->is_bad && json_bool(json_get(request, "follow"), false);
-	log->tail = tail < 0 || tail >= UINT32_MAX ? UINT32_MAX : (uint32_t)tail;
+	read_request(log, request);
+	if (!log->path) /* read as one that is not there; then the refusal is told */
+		log->path = logs_path(worker, "none");
 	if (log->is_follow)
 		follow(log);
 	read_begin(log, true);

@@ -1,8 +1,6 @@
 /* Booting and crashing the worker, and its server's part of the talk. */
 #include "kit.h"
 
-#define BOOT_MS 10000000
-
 #define PROBE_MS 3
 
 static struct kit *the_kit; /* probes are given no argument of ours */
@@ -190,8 +188,8 @@ void kit_boot(struct kit *kit)
 	struct err err = { 0 };
 
 	kit->loop = loop_sim_new(++kit->n_boots);
-	timer_start(kit->loop, kit->n_boots * BOOT_MS, nothing, NULL);
-	loop_sim_run(kit->loop, kit->n_boots * BOOT_MS);
+	timer_start(kit->loop, kit->n_boots * KIT_BOOT_MS, nothing, NULL);
+	loop_sim_run(kit->loop, kit->n_boots * KIT_BOOT_MS);
 	kit->bus = bus_local_new(kit->loop);
 	bus_subscribe(kit->bus, "nodes/#", on_message, kit);
 	kit->config = config_of(kit);

@@ -59,6 +59,8 @@ int kit_setup(void **state);
 int kit_teardown(void **state);
 #define KIT_TEST(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
 
+/* The n-th boot is at n times this, by the loop's clock and the wall's. */
+#define KIT_BOOT_MS 10000000
 void kit_boot(struct kit *kit);
 void kit_crash(struct kit *kit);
 void kit_run(struct kit *kit, uint64_t for_ms);

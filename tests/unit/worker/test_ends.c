@@ -182,6 +182,47 @@ static void a_loop_tells_count_next_try_and_output(void **state)
 	assert_non_null(strstr(detail, " s; last output: red alert"));
 }
 
+static void end_in_a_row(struct kit *kit, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		kit_await(kit, ID_1, STATE_RUNNING);
+		fake_host_end(kit->host, ID_1, RUNTIME_END_ERROR);
+		kit_await(kit, ID_1, STATE_DEAD);
+	}
+}
+
+static void a_loop_stays_one_over_a_crash_of_the_worker(void **state)
+{
+	struct kit *kit = *state;
+	const struct wish wish = { .id = ID_1 };
+
+	kit_deploy(kit, &wish);
+	end_in_a_row(kit, 7);
+	kit_await(kit, ID_1, STATE_RUNNING);
+	kit_run(kit, 2 * KIT_BOOT_MS - loop_now_ms(kit->loop) - 1000);
+	fake_host_end(kit->host, ID_1, RUNTIME_END_ERROR);
+	kit_run(kit, 500); /* the next start is some 25 s away */
+	kit_crash(kit);
+	kit_boot(kit);
+	kit_sync(kit, &wish, 1);
+	kit_forget(kit);
+	kit_run(kit, 5000);
+	assert_int_equal(fake_host_running(kit->host, ID_1), 0);
+	assert_int_equal(kit_status(kit, ID_1)->state, STATE_DEAD);
+	assert_non_null(strstr(kit_status(kit, ID_1)->detail, "crash loop: 8 ends in a row"));
+	end_in_a_row(kit, 1);
+	assert_non_null(strstr(kit_status(kit, ID_1)->detail, "crash loop: 9 ends in a row"));
+	/* A newer wish begins anew, for a worker after this one too. */
+	kit_deploy(kit, &(struct wish){ .id = ID_1, .generation = 2 });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	kit_crash(kit);
+	kit_boot(kit);
+	kit_await(kit, ID_1, STATE_RUNNING);
+	fake_host_end(kit->host, ID_1, RUNTIME_END_ERROR);
+	kit_await(kit, ID_1, STATE_DEAD);
+	assert_null(strstr(kit_status(kit, ID_1)->detail, "in a row"));
+}
+
 static void memory_as_the_cause_is_told(void **state)
 {
 	struct kit *kit = *state;
@@ -301,6 +342,7 @@ int main(void)
 		KIT_TEST(somebody_restarts_what_had_ended),
 		KIT_TEST(a_full_disk_at_the_end),
 		KIT_TEST(a_loop_tells_count_next_try_and_output),
+		KIT_TEST(a_loop_stays_one_over_a_crash_of_the_worker),
 		KIT_TEST(memory_as_the_cause_is_told),
 		KIT_TEST(a_child_that_is_killed_for_memory_is_told),
 		cmocka_unit_test(a_reason_fits_its_place),

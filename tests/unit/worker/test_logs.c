@@ -194,6 +194,22 @@ static void bad_requests(void **state)
 	assert_int_equal(err.code, -EHOSTUNREACH);
 }
 
+#define PREVIOUS "{\"kind\":\"logs\",\"instance\":\"" ID_1 "\",\"previous\":true}"
+
+static void an_earlier_run_that_was_not(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r;
+
+	add(f, "1\n");
+	open_log(f, &r, PREVIOUS);
+	loop_run(f->loop);
+	assert_true(r.is_ended);
+	assert_int_equal(r.err.code, -ENOENT);
+	assert_string_equal(r.got.data, "");
+	buf_fini(&r.got);
+}
+
 #define FOLLOW "{\"kind\":\"logs\",\"instance\":\"" ID_1 "\",\"follow\":true,\"tail\":1}"
 
 static void following(void **state)
@@ -344,6 +360,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_whole_and_its_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_requests, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_earlier_run_that_was_not, setup, teardown),
 		cmocka_unit_test_setup_teardown(following, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_lost_or_told_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(readers_that_go_away, setup, teardown),
