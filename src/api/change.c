@@ -62,8 +62,29 @@ void api_post_scale(struct api_request *request)
 
 void api_post_restart(struct api_request *request)
 {
-	server_restart_begin(request->api->config.server, request->match.params[0], api_on_planned,
-			     request);
+	const struct server_restart restart = {
+		.name = request->match.params[0],
+		.is_dry_run = api_param_is_set(request, "dry_run"),
+	};
+
+	server_restart_begin(request->api->config.server, &restart, api_on_planned, request);
+}
+
+static void cordon(struct api_request *request, bool is_cordoned)
+{
+	const struct server_cordon cordon = { request->match.params[0], is_cordoned };
+
+	server_cordon_begin(request->api->config.server, &cordon, api_on_planned, request);
+}
+
+void api_post_cordon(struct api_request *request)
+{
+	cordon(request, true);
+}
+
+void api_post_uncordon(struct api_request *request)
+{
+	cordon(request, false);
 }
 
 struct down_body {

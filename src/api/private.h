@@ -89,6 +89,8 @@ void api_delete_config(struct api_request *request);
 void api_post_apply(struct api_request *request);
 void api_delete_app(struct api_request *request);
 void api_post_restart(struct api_request *request);
+void api_post_cordon(struct api_request *request);
+void api_post_uncordon(struct api_request *request);
 void api_post_scale(struct api_request *request);
 void api_post_down(struct api_request *request);
 void api_post_attach(struct api_request *request);

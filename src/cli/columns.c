@@ -229,7 +229,11 @@ NUMBER(struct node_view, node_instances, instances)
 
 static void node_state(const void *object, uint64_t now_ms, struct buf *out)
 {
-	add(out, ((const struct node_view *)object)->is_alive ? "READY" : "LOST");
+	const struct node_view *v = object;
+
+	add(out, v->is_alive ? "READY" : "LOST");
+	if (v->is_cordoned)
+		add(out, ",CORDONED");
 }
 
 static enum style node_state_style(const void *object)

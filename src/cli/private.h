@@ -56,7 +56,7 @@ extern const struct cli_command secret_commands[SECRET_COMMANDS_N];
 extern const struct cli_command config_commands[CONFIG_COMMANDS_N];
 
 /* node/: "node …", "registry …" and "volume …". */
-#define NODE_COMMANDS_N     1
+#define NODE_COMMANDS_N     3
 #define REGISTRY_COMMANDS_N 3
 #define VOLUME_COMMANDS_N   3
 extern const struct cli_command node_commands[NODE_COMMANDS_N];

@@ -120,6 +120,7 @@ static const struct field node_fields[] = {
 	S(volumes, "volumes", F_STRV, .flags = F_OMIT_EMPTY),
 	S(volume_root, "volume_root", F_STR, .flags = F_OMIT_EMPTY),
 	S(version, "version", F_STR),
+	S(is_cordoned, "cordoned", F_BOOL, .flags = F_OMIT_EMPTY),
 };
 #undef STRUCT
 FIELD_TABLE(node_table, struct node, "node", node_fields);

@@ -114,6 +114,7 @@ struct node {
 	struct strv volumes;     /* named ones that it keeps */
 	char *volume_root;       /* host paths below it may be mounted; "" or NULL: none */
 	char *version;           /* of Holm */
+	bool is_cordoned;        /* the server's to say: it gets no more instances */
 };
 
 extern const struct field_table app_table, service_table, instance_table, node_table, value_table;

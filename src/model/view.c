@@ -87,6 +87,7 @@ static const struct field node_fields[] = {
 	V(address, F_STR),
 	V(arch, F_STR),
 	V(is_alive, F_BOOL),
+	V(is_cordoned, F_BOOL),
 	V(cpus, F_U32),
 	V(memory_mib, F_U64),
 	V(memory_promised_mib, F_U64),

@@ -88,6 +88,7 @@ struct node_view {
 	char *address;
 	char *arch;
 	bool is_alive;
+	bool is_cordoned;
 	uint32_t cpus;
 	uint64_t memory_mib;
 	uint64_t memory_promised_mib;

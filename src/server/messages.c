@@ -146,6 +146,7 @@ static int run_register(struct server *server, void *arg, struct err *err)
 
 	/* Blocks are the server's to grant: what the node says of them is not asked for. */
 	strv_fini(&node->subnets);
+	node->is_cordoned = old && old->is_cordoned;
 	if (old)
 		strv_copy(&node->subnets, &old->subnets);
 	if (!node->subnets.n || reg->wants_subnet) {

@@ -92,6 +92,7 @@ static void candidates_init(struct server *server, const char *service_id, struc
 		*ARRAY_ADD(c->nodes, c->n) = (struct sched_node){
 			.facts = node,
 			.is_alive = live && live->is_alive,
+			.is_cordoned = node->is_cordoned,
 			.offer = place_offer(node),
 		};
 		map_set(&c->by_id, node->id, (void *)(uintptr_t)c->n);

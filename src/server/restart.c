@@ -4,6 +4,7 @@
 
 struct restart {
 	char *name;
+	bool is_dry_run;
 	struct plan_view plan;
 	server_done_fn done;
 	void *arg;
@@ -65,24 +66,38 @@ static int run_restart(struct server *server, void *arg, struct err *err)
 	return r < 0 ? err_set(err, why.code, "%.240s; %.240s", err->msg, why.msg) : 0;
 }
 
+static int run_request(struct server *server, void *arg, struct err *err)
+{
+	struct restart *restart = arg;
+	int r = run_restart(server, restart, err);
+
+	/* Undone like a refused request, and its plan told all the same. */
+	return r == 0 && restart->is_dry_run ? err_set(err, -ECANCELED, "dry run") : r;
+}
+
 static void restart_done(struct server *server, void *arg, const struct err *err)
 {
+	static const struct err none = { 0 };
 	struct restart *restart = arg;
 
 	restart->plan.revision = server_revision(server);
-	if (err->code != -ESHUTDOWN)
+	if (restart->is_dry_run && err->code == -ECANCELED)
+		restart->done(restart->arg, &restart->plan, &none);
+	else if (err->code != -ESHUTDOWN)
 		restart->done(restart->arg, err->code ? NULL : &restart->plan, err);
 	fields_fini(&plan_view_table, &restart->plan);
 	free(restart->name);
 	free(restart);
 }
 
-void server_restart_begin(struct server *server, const char *name, server_done_fn done, void *arg)
+void server_restart_begin(struct server *server, const struct server_restart *request,
+			  server_done_fn done, void *arg)
 {
 	struct restart *restart = NEW(struct restart);
 
-	restart->name = xstrdup(name);
+	restart->name = xstrdup(request->name);
+	restart->is_dry_run = restart->plan.is_dry_run = request->is_dry_run;
 	restart->done = done;
 	restart->arg = arg;
-	request_begin(server, run_restart, restart_done, restart);
+	request_begin(server, run_request, restart_done, restart);
 }

@@ -54,7 +54,21 @@ void server_scale_begin(struct server *server, const char *name, uint32_t replic
 			server_done_fn done, void *arg);
 /* An instance (see server_find_instance()), or all instances of a service (named as above): stopped and
  * started again on their nodes, under the same numbers and addresses. */
-void server_restart_begin(struct server *server, const char *name, server_done_fn done, void *arg);
+struct server_restart {
+	const char *name;
+	bool is_dry_run; /* only tells which would be restarted, in order of their numbers */
+};
+void server_restart_begin(struct server *server, const struct server_restart *request,
+			  server_done_fn done, void *arg);
+
+/* A node (see server_find_node()) gets no more instances, or does again; those it has stay, and are
+ * restarted and replaced there. */
+struct server_cordon {
+	const char *node;
+	bool is_cordoned;
+};
+void server_cordon_begin(struct server *server, const struct server_cordon *request,
+			 server_done_fn done, void *arg);
 
 /* Secrets and configuration objects. */
 struct server_value {

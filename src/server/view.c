@@ -159,6 +159,7 @@ static void view_node(struct server *server, const struct node *node, void *out)
 	view->address = xstrdup(node->address);
 	view->arch = xstrdup(node->arch);
 	view->is_alive = live && live->is_alive;
+	view->is_cordoned = node->is_cordoned;
 	view->cpus = node->cpus;
 	view->memory_mib = node->memory_mib;
 	view->capacity = (struct resources){ node->memory_mib, 1000 * (uint64_t)node->cpus,

@@ -145,6 +145,12 @@ static void note_begin(struct winst *inst, uint64_t started_ms)
 		records_note(inst);
 }
 
+/* An earlier Holm saw it end, noted how, and was killed while it took it away. */
+static bool is_recorded(const struct winst *inst, const struct runtime_status *status)
+{
+	return inst->record.is_completed && status->end == RUNTIME_END_UNKNOWN;
+}
+
 void winst_saw_run(struct winst *inst, struct runtime_slot *slot,
 		   const struct runtime_status *status)
 {
@@ -166,7 +172,8 @@ void winst_saw_run(struct winst *inst, struct runtime_slot *slot,
 	run_unwatch(inst);
 	network_publish(inst->worker);
 	inst->memory_bytes = 0;
-	if (!was_ended && inst->record.is_wished && !inst->is_draining)
+	if (!was_ended && inst->record.is_wished && !inst->is_draining &&
+	    !is_recorded(inst, status))
 		ending_note(inst);
 }
 

@@ -247,6 +247,34 @@ static int run_show(const struct cli_call *call)
 	return code;
 }
 
+static int set_cordon(const struct cli_call *call, const char *verb)
+{
+	auto_reply struct reply reply = { 0 };
+	auto_buf struct buf path;
+	struct remote remote;
+
+	buf_init(&path, URL_BYTES_MAX);
+	buf_add_str(&path, "/api/v1/nodes/");
+	url_add(&path, call->args[0]);
+	buf_addf(&path, "/%s", verb);
+	const struct question question = { .method = "POST", .path = path.data };
+	int code = remote_open(call, &remote);
+	if (code == CLI_OK)
+		code = remote_ask(&remote, &question, &reply);
+	remote_close(&remote);
+	return code;
+}
+
+static int run_cordon(const struct cli_call *call)
+{
+	return set_cordon(call, "cordon");
+}
+
+static int run_uncordon(const struct cli_call *call)
+{
+	return set_cordon(call, "uncordon");
+}
+
 static const struct cli_option show_options[] = {
 	{ "output", 'o', "FORMAT", "table (default) or json" },
 };
@@ -264,6 +292,26 @@ const struct cli_command node_commands[] = {
 		.n_options = ARRAY_LEN(show_options),
 		.max_args = 1,
 		.run = run_show,
+	},
+	{
+		.name = "node cordon",
+		.args = "NAME",
+		.summary = "give a node no more instances",
+		.details =
+			"What runs there goes on, and is restarted and replaced there. New instances go to other\n"
+			"nodes, or wait; `holm get nodes` tells. It stays so, over restarts too, until\n"
+			"`holm node uncordon`.\n",
+		.min_args = 1,
+		.max_args = 1,
+		.run = run_cordon,
+	},
+	{
+		.name = "node uncordon",
+		.args = "NAME",
+		.summary = "give a node instances again",
+		.min_args = 1,
+		.max_args = 1,
+		.run = run_uncordon,
 	},
 };
 static_assert(ARRAY_LEN(node_commands) == NODE_COMMANDS_N, "as declared");

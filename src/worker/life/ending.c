@@ -2,7 +2,8 @@
 #include "worker/life/life.h"
 #include "worker/private.h"
 
-#define LOOP_FROM 3 /* ends in a row that are called a loop */
+#define LOOP_FROM    3 /* ends in a row that are called a loop */
+#define OUTPUT_WORDS "; last output: "
 
 static void add_restart(const struct ending *ending, struct buf *text)
 {
@@ -23,7 +24,7 @@ void ending_format(const struct ending *ending, char out[DETAIL_MAX])
 	else
 		add_restart(ending, &text);
 	if (ending->output[0])
-		buf_addf(&text, "; last output: %s", ending->output);
+		buf_addf(&text, OUTPUT_WORDS "%s", ending->output);
 	str_copy(out, DETAIL_MAX, text.data);
 }
 
@@ -130,6 +131,18 @@ void ending_note_failure(struct winst *inst, const char *words)
 	follow_policy(inst, false, inst->life.was_healthy);
 }
 
+/* The reason is an earlier Holm's, which may have had no time for the output. */
+static void complete_recorded(struct winst *inst, const char *output)
+{
+	size_t len = strlen(inst->record.detail);
+
+	if (strstr(inst->record.detail, OUTPUT_WORDS))
+		return;
+	snprintf(inst->record.detail + len, DETAIL_MAX - len, OUTPUT_WORDS "%s", output);
+	ending_tell_recorded(inst);
+	records_save(inst);
+}
+
 void ending_output(struct winst *inst, const char *output)
 {
 	if (!*output || str_eq(output, inst->life.ending.output))
@@ -141,7 +154,10 @@ void ending_output(struct winst *inst, const char *output)
 		ending_format(&inst->life.ending, detail);
 		winst_set_state(inst, STATE_DEAD, "%s", detail);
 	} else if (inst->state == STATE_FAILED && inst->record.is_failed) {
-		note_over(inst, true);
+		if (inst->life.ending.words[0])
+			note_over(inst, true);
+		else
+			complete_recorded(inst, output);
 	}
 }
 

@@ -192,7 +192,22 @@ int kit_scale(struct kit *kit, const char *service, uint32_t replicas)
 int kit_restart(struct kit *kit, const char *name)
 {
 	kit->is_answered = false;
-	server_restart_begin(kit->server, name, on_answer, kit);
+	server_restart_begin(kit->server, &(struct server_restart){ name, false }, on_answer, kit);
+	return wait_answer(kit);
+}
+
+int kit_restart_plan(struct kit *kit, const char *name)
+{
+	kit->is_answered = false;
+	server_restart_begin(kit->server, &(struct server_restart){ name, true }, on_answer, kit);
+	return wait_answer(kit);
+}
+
+int kit_cordon(struct kit *kit, const char *node, bool is_cordoned)
+{
+	kit->is_answered = false;
+	server_cordon_begin(kit->server, &(struct server_cordon){ node, is_cordoned }, on_answer,
+			    kit);
 	return wait_answer(kit);
 }
 

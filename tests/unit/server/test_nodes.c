@@ -41,6 +41,42 @@ static void two_nodes_have_different_blocks(void **state)
 	assert_null(subnet(kit, NODE_A, 2));
 }
 
+static void a_cordoned_node_gets_nothing_new(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_register(kit, NODE_A, 1000);
+	kit_must_apply(kit, APP("a", SERVICE("web", "")));
+	kit_forget(kit);
+	assert_int_equal(kit_cordon(kit, "host-a", true), 0);
+	assert_value(kit, "nodes", NODE_A, "is_cordoned", "true");
+	kit_run(kit, 1000);
+	assert_int_equal(kit_count(kit, NODE_A, "control/delete"), 0);
+	/* What is there is restarted there. */
+	assert_int_equal(kit_restart(kit, "web"), 0);
+	assert_int_equal(kit_scale(kit, "web", 2), 0);
+	assert_value(kit, "instances", "web.1", "state", "NO_WORKER_CAPACITY");
+	assert_value(kit, "instances", "web.1", "reason", "no node fits: host-a: cordoned");
+	/* Over a restart, and whatever the node says of itself. */
+	kit_crash(kit);
+	kit_boot(kit);
+	kit_register(kit, NODE_A, 1000);
+	assert_value(kit, "nodes", NODE_A, "is_cordoned", "true");
+	kit_run(kit, 1000);
+	assert_value(kit, "instances", "web.1", "node", "");
+	kit_register(kit, NODE_B, 1000);
+	kit_run(kit, 1000);
+	assert_value(kit, "instances", "web.1", "node", "host-b");
+	assert_int_equal(kit_scale(kit, "web", 1), 0);
+	assert_int_equal(kit_cordon(kit, NODE_B, true), 0);
+	assert_int_equal(kit_scale(kit, "web", 2), 0);
+	assert_int_equal(kit_cordon(kit, NODE_A, false), 0);
+	assert_value(kit, "nodes", NODE_A, "is_cordoned", "false");
+	kit_run(kit, 1000);
+	assert_value(kit, "instances", "web.2", "node", "host-a");
+	assert_int_equal(kit_cordon(kit, "nobody", true), -ENOENT);
+}
+
 static void a_pool_that_is_used_up(void **state)
 {
 	struct kit *kit = *state;
@@ -273,6 +309,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(a_node_is_accepted_with_a_block_and_its_wish),
 		KIT_TEST(two_nodes_have_different_blocks),
+		KIT_TEST(a_cordoned_node_gets_nothing_new),
 		KIT_TEST(a_pool_that_is_used_up),
 		KIT_TEST(nonsense_is_ignored),
 		KIT_TEST(only_its_node_speaks_for_an_instance),

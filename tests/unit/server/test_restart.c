@@ -53,6 +53,21 @@ static void all_of_a_service(void **state)
 		assert_int_equal(json_get_int(json_at(list, i), "restarts", 0), 1);
 }
 
+static void a_plan_restarts_nothing(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_register(kit, NODE_A, 1000);
+	kit_must_apply(kit, TWO);
+	kit_forget(kit);
+	assert_int_equal(kit_restart_plan(kit, "web"), 0);
+	auto_free char *actions = kit_actions(kit);
+	assert_string_equal(actions, "restart instance a.t.web.t.0, restart instance a.t.web.t.1");
+	kit_run(kit, 1000);
+	assert_int_equal(kit_count(kit, NODE_A, "control/deploy"), 0);
+	assert_int_equal(kit_restart_plan(kit, "nothing"), -ENOENT);
+}
+
 static void what_is_not_there(void **state)
 {
 	struct kit *kit = *state;
@@ -75,6 +90,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(one_instance),
 		KIT_TEST(all_of_a_service),
+		KIT_TEST(a_plan_restarts_nothing),
 		KIT_TEST(what_is_not_there),
 	};
 
