@@ -99,3 +99,18 @@ def test_a_unikernel_has_no_files(host, images, tmp_path):
     host.deploy(service("box", "unikernel", images.unikernel))
     done = copy(host, "box.0:/etc", tmp_path)
     assert done.returncode == FAILED and b"unikernel" in done.stderr
+
+
+def test_a_read_only_container(host, images, tmp_path):
+    """Only into what is mounted there; out of anywhere."""
+    host.deploy(service("box", "container", images.container(), read_only=True,
+                        tmpfs=[{"path": "/tmp", "size": 1}]))
+    (tmp_path / "new").write_text("new")
+    for target in ("/etc", "/etc/version", "/new"):
+        done = copy(host, tmp_path / "new", f"box.0:{target}")
+        assert done.returncode == FAILED and b"ead-only file system" in done.stderr, done.stderr
+    assert inside(host, "/bin/busybox cat /etc/version") == b"v1\n"
+    must_copy(host, tmp_path / "new", "box.0:/tmp")
+    assert inside(host, "/bin/busybox cat /tmp/new") == b"new"
+    must_copy(host, "box.0:/etc/version", tmp_path)
+    assert (tmp_path / "version").read_text() == "v1\n"
