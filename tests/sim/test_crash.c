@@ -43,14 +43,6 @@ static void deploys_without_a_crash(void **state)
 	world_fini(&world);
 }
 
-static unsigned steps_of(struct world *world)
-{
-	uint8_t byte;
-
-	loop_random(world->loop, &byte, 1);
-	return byte % STEPS_MAX;
-}
-
 static void crashes_between_steps_of_a_deployment(void **state)
 {
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
@@ -61,7 +53,7 @@ static void crashes_between_steps_of_a_deployment(void **state)
 		world_run(&world, 1000);
 		world_apply(&world, DESCRIPTOR(3, "serve"));
 		for (unsigned crash = 0; crash < 4; crash++) {
-			world_step(&world, steps_of(&world));
+			world_step(&world, world_random(&world, STEPS_MAX));
 			world_crash(&world);
 			world_boot(&world);
 			assert_in_range(world_most_running(&world), 0, 1);
@@ -82,12 +74,12 @@ static void crashes_between_steps_of_a_replacement(void **state)
 		world_apply(&world, DESCRIPTOR(2, "serve"));
 		assert_settled(&world, 2);
 		world_apply(&world, DESCRIPTOR(4, "serve faster"));
-		world_step(&world, steps_of(&world));
+		world_step(&world, world_random(&world, STEPS_MAX));
 		world_crash(&world);
 		world_boot(&world);
 		assert_settled(&world, 4);
 		world_apply(&world, DESCRIPTOR(1, "serve faster"));
-		world_step(&world, steps_of(&world));
+		world_step(&world, world_random(&world, STEPS_MAX));
 		world_crash(&world);
 		world_boot(&world);
 		assert_settled(&world, 1);

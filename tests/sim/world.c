@@ -61,6 +61,7 @@ static void boot_worker(struct world *world)
 		.bus = world->bus,
 		.store = &store_mem,
 		.store_where = store_mem_where(world->worker_disk),
+		.prober = world->prober,
 		.overlay = &overlay_fake,
 		.overlay_config = { .node_id = NODE_ID,
 				    .state_dir = fake_network_dir(world->network),
@@ -100,6 +101,7 @@ void world_crash(struct world *world)
 {
 	if (!world->loop)
 		return;
+	world->past_ms = world_now_ms(world);
 	world->bus = bus_free(world->bus);
 	world->loop = loop_free(world->loop);
 	world->worker = worker_free(world->worker);
@@ -116,6 +118,19 @@ void world_step(struct world *world, unsigned n)
 void world_run(struct world *world, uint64_t for_ms)
 {
 	loop_sim_run(world->loop, loop_now_ms(world->loop) + for_ms);
+}
+
+uint64_t world_now_ms(struct world *world)
+{
+	return world->past_ms + (world->loop ? loop_now_ms(world->loop) : 0);
+}
+
+unsigned world_random(struct world *world, unsigned max)
+{
+	uint16_t number;
+
+	loop_random(world->loop, &number, sizeof(number));
+	return number % max;
 }
 
 struct answer {

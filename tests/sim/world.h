@@ -15,6 +15,8 @@ struct world {
 	struct store_mem *server_disk;
 	struct store_mem *worker_disk;
 	struct fake_network *network;
+	uint64_t past_ms;            /* of earlier loops */
+	const struct prober *prober; /* NULL: by sockets */
 	/* what it takes */
 	struct loop *loop;
 	struct bus *bus;
@@ -30,6 +32,10 @@ void world_crash(struct world *world);
 /* Runs `n` events, or until nothing is left. */
 void world_step(struct world *world, unsigned n);
 void world_run(struct world *world, uint64_t for_ms);
+/* Time since the beginning; that of a loop begins with it. */
+uint64_t world_now_ms(struct world *world);
+/* A number below max, at most 65536. */
+unsigned world_random(struct world *world, unsigned max);
 
 /* Applies a descriptor; runs until it is answered, and asserts that it is accepted. */
 void world_apply(struct world *world, const char *descriptor);
