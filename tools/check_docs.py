@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Checks that documents tell the truth about names: paths of the tree in `backticks` and targets
-of links exist, and functions in `backticks()` occur in the source."""
+of links exist, and functions in `backticks()` occur in the source; and that decisions have titles of
+one form, each a number of its own."""
 import glob
 import os
 import re
@@ -11,6 +12,7 @@ PATH = re.compile(rf"(?:{'|'.join(map(re.escape, TOP))})(?:/[\w.*-]+)*/?|bootstr
 FUNCTION = re.compile(r"(\w+)\(\)")
 SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+DECISION = re.compile(r"(\d{4})-[\w-]+\.md")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -62,11 +64,32 @@ def check(root, path, words):
     return errors
 
 
+def check_decisions(root):
+    errors = 0
+    numbers = set()
+    for path in sorted(glob.glob(os.path.join(root, "docs", "decisions", "*.md"))):
+        name = DECISION.fullmatch(os.path.basename(path))
+        with open(path, encoding="utf-8") as file:
+            title = file.readline()
+        problem = None
+        if not name:
+            problem = "a decision is named NNNN-words.md"
+        elif name[1] in numbers:
+            problem = f"there is another decision {name[1]}"
+        elif not re.match(rf"# {name[1]}: \S", title):
+            problem = f'its title does not begin with "# {name[1]}: "'
+        if problem:
+            print(f"error: {os.path.relpath(path, root)}:1: {problem}")
+            errors += 1
+        numbers.add(name[1] if name else path)
+    return errors
+
+
 def main():
     root = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "..")
     paths = documents(root)
     words = source_words(root)
-    errors = sum(check(root, path, words) for path in paths)
+    errors = sum(check(root, path, words) for path in paths) + check_decisions(root)
     if not paths:
         print(f"error: found no document in {root}")
         errors = 1

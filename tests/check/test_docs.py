@@ -33,5 +33,23 @@ class Docs(fixture.ToolTest):
     def test_fenced_block_is_no_text(self):
         self.check("```\n`src/gone`\n```\n")
 
+    def check_decision(self, name, title, *errors):
+        self.write(f"docs/decisions/{name}", title + "\n")
+        self.check("", *errors)
+
+    def test_decision_passes(self):
+        self.check_decision("0012-images.md", "# 0012: images by use")
+
+    def test_decision_with_another_title_fails(self):
+        for title in ("# 12. Images", "# Images", "# 0013: images", "0012: images", "# 0012 images"):
+            self.check_decision("0012-images.md", title, "0012-images.md:1: its title does not begin")
+
+    def test_two_decisions_of_one_number_fail(self):
+        self.write("docs/decisions/0012-images.md", "# 0012: images\n")
+        self.check_decision("0012-runtimes.md", "# 0012: runtimes", "another decision 0012")
+
+    def test_decision_without_number_fails(self):
+        self.check_decision("images.md", "# images", "NNNN-words.md")
+
     def test_no_document_fails(self):
         self.assert_fails("found no document")
