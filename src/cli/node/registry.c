@@ -1,6 +1,9 @@
 /* `holm registry`: who a node is to the registries that it pulls from. */
+#include <signal.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 
+#include "base/clock.h"
 #include "base/secret.h"
 #include "cli/private.h"
 #include "cli/remote.h"
@@ -30,11 +33,46 @@ static int read_line(const struct cli_call *call, FILE *from, struct secret *ret
 	return CLI_OK;
 }
 
-/* From the terminal, without showing it. */
+/* True once a line was typed, false if a signal came before. */
+static bool await_line(FILE *tty, int signal_fd)
+{
+	struct pollfd fds[] = { { .fd = fileno(tty), .events = POLLIN },
+				{ .fd = signal_fd, .events = POLLIN } };
+
+	return clock_poll(fds, ARRAY_LEN(fds), UINT64_MAX) > 0 && !fds[1].revents;
+}
+
+/* What is typed is not shown. A signal has its effect when the terminal is again as it was. */
+static int read_hidden(const struct cli_call *call, FILE *tty, const struct termios *before,
+		       struct secret *ret)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	struct termios silent = *before;
+	int code = CLI_FAILED;
+	sigset_t set, others;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+		sigaddset(&set, signals[i]);
+	sigprocmask(SIG_BLOCK, &set, &others);
+	auto_close int signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+	silent.c_lflag &= ~(tcflag_t)ECHO;
+	tcsetattr(fileno(tty), TCSAFLUSH, &silent);
+	fputs("Password: ", tty);
+	fflush(tty);
+	if (await_line(tty, signal_fd))
+		code = read_line(call, tty, ret);
+	tcsetattr(fileno(tty), TCSAFLUSH, before);
+	fputc('\n', tty);
+	fflush(tty);
+	sigprocmask(SIG_SETMASK, &others, NULL);
+	return code;
+}
+
 static int prompt(const struct cli_call *call, struct secret *ret)
 {
-	struct termios before, silent;
 	FILE *tty = fopen("/dev/tty", "r+e");
+	struct termios before;
 
 	if (!tty || tcgetattr(fileno(tty), &before) < 0) {
 		if (tty)
@@ -44,14 +82,7 @@ static int prompt(const struct cli_call *call, struct secret *ret)
 				 "--password-stdin",
 				 call->command->name);
 	}
-	silent = before;
-	silent.c_lflag &= ~(tcflag_t)ECHO;
-	tcsetattr(fileno(tty), TCSAFLUSH, &silent);
-	fputs("Password: ", tty);
-	fflush(tty);
-	int code = read_line(call, tty, ret);
-	tcsetattr(fileno(tty), TCSAFLUSH, &before);
-	fputc('\n', tty);
+	int code = read_hidden(call, tty, &before, ret);
 	fclose(tty);
 	return code;
 }
