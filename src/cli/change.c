@@ -10,7 +10,9 @@ struct change {
 	const struct cli_call *call;
 	struct remote remote;
 	uint32_t timeout_s;
+	uint32_t settle_s;
 	uint64_t started_ms;
+	bool is_narrow; /* one of several restarts */
 	bool is_waiting;
 	bool is_quiet;
 };
@@ -29,6 +31,19 @@ static int change_begin(const struct cli_call *call, struct change *ret)
 	return remote_open(call, &ret->remote);
 }
 
+/* The same for what brings instances about. */
+static int change_begin_start(const struct cli_call *call, struct change *ret)
+{
+	uint32_t settle_s;
+
+	*ret = (struct change){ 0 };
+	if (cli_number(call, "settle", 0, &settle_s) < 0)
+		return CLI_USAGE;
+	int code = change_begin(call, ret);
+	ret->settle_s = settle_s;
+	return code;
+}
+
 static int wait_for_plan(const struct change *change, const struct plan_view *plan,
 			 const char *before)
 {
@@ -38,6 +53,8 @@ static int wait_for_plan(const struct change *change, const struct plan_view *pl
 		.before = before,
 		.started_ms = change->started_ms,
 		.timeout_s = change->timeout_s,
+		.settle_s = change->settle_s,
+		.is_narrow = change->is_narrow,
 		.is_quiet = change->is_quiet,
 	};
 
@@ -109,7 +126,7 @@ int run_apply(const struct cli_call *call)
 
 	if (code != CLI_OK)
 		return code;
-	code = change_begin(call, &change);
+	code = change_begin_start(call, &change);
 	if (is_dry_run)
 		change.is_waiting = false;
 	if (code == CLI_OK) {
@@ -139,7 +156,7 @@ int run_scale(const struct cli_call *call)
 	url_add(&path, call->args[0]);
 	buf_add_str(&path, "/scale");
 	auto_free char *body = xasprintf("{\"replicas\":%u}", replicas);
-	int code = change_begin(call, &change);
+	int code = change_begin_start(call, &change);
 	if (code == CLI_OK) {
 		const struct question question = { .method = "POST",
 						   .path = path.data,
@@ -151,20 +168,72 @@ int run_scale(const struct cli_call *call)
 	return code;
 }
 
-int run_restart(const struct cli_call *call)
+static int post_restart(const struct change *change, const char *name)
 {
-	struct change change;
 	auto_buf struct buf path;
 
 	buf_init(&path, URL_BYTES_MAX);
 	buf_add_str(&path, "/api/v1/restart/");
-	url_add(&path, call->args[0]);
-	int code = change_begin(call, &change);
-	if (code == CLI_OK) {
-		const struct question question = { .method = "POST", .path = path.data };
+	url_add(&path, name);
+	const struct question question = { .method = "POST", .path = path.data };
+	return change_make(change, &question);
+}
 
-		code = change_make(&change, &question);
+/* Which instances the name is about. */
+static int plan_restart(const struct change *change, struct plan_view *ret)
+{
+	auto_reply struct reply reply = { 0 };
+	auto_buf struct buf path;
+	struct err err;
+
+	buf_init(&path, URL_BYTES_MAX);
+	buf_add_str(&path, "/api/v1/restart/");
+	url_add(&path, change->call->args[0]);
+	buf_add_str(&path, "?dry_run=1");
+	const struct question question = { .method = "POST", .path = path.data };
+	int code = remote_ask(&change->remote, &question, &reply);
+	if (code == CLI_OK &&
+	    fields_parse_text(&plan_view_table, reply.body, ret, FIELD_UNKNOWN_IGNORE, &err) < 0)
+		code = cli_error(change->call, CLI_FAILED, "read the answer: %s", err.msg);
+	return code;
+}
+
+/* Each is awaited before the next one is touched; the first that does not come back ends it. */
+static int restart_in_turn(const struct change *change, const struct plan_view *plan)
+{
+	const struct cli_call *call = change->call;
+	int code = CLI_OK;
+
+	for (size_t i = 0; i < plan->n_items && code == CLI_OK; i++) {
+		struct change one = *change;
+
+		one.started_ms = now_ms();
+		one.is_narrow = one.is_waiting = one.is_quiet = true;
+		code = post_restart(&one, plan->items[i].name);
+		if (code == CLI_OK && !change->is_quiet)
+			fprintf(call->out, "restarted %s (%zu of %zu)\n", plan->items[i].name,
+				i + 1, plan->n_items);
+		else if (code != CLI_OK)
+			cli_error(call, code, "%s did not come back: %zu of %zu were not restarted",
+				  plan->items[i].name, plan->n_items - i - 1, plan->n_items);
+		fflush(call->out);
 	}
+	return code;
+}
+
+int run_restart(const struct cli_call *call)
+{
+	struct plan_view plan = { 0 };
+	struct change change;
+	int code = change_begin_start(call, &change);
+	bool is_at_once = cli_value(call, "all-at-once");
+
+	if (code == CLI_OK && !is_at_once)
+		code = plan_restart(&change, &plan);
+	if (code == CLI_OK)
+		code = plan.n_items > 1 ? restart_in_turn(&change, &plan)
+					: post_restart(&change, call->args[0]);
+	fields_fini(&plan_view_table, &plan);
 	remote_close(&change.remote);
 	return code;
 }

@@ -10,12 +10,27 @@
 		"quiet", 'q', NULL, "print errors only"                                \
 	}
 
+#define SETTLE_OPTION                                                                         \
+	{                                                                                     \
+		"settle", 0, "S",                                                             \
+			"with --wait: all of it has to run on for S seconds more (default 0)" \
+	}
+
 static const struct cli_option apply_options[] = {
 	WAIT_OPTIONS,
+	SETTLE_OPTION,
 	{ "dry-run", 0, NULL, "print what would change, and change nothing" },
 };
 
 static const struct cli_option wait_options[] = { WAIT_OPTIONS };
+
+static const struct cli_option scale_options[] = { WAIT_OPTIONS, SETTLE_OPTION };
+
+static const struct cli_option restart_options[] = {
+	WAIT_OPTIONS,
+	SETTLE_OPTION,
+	{ "all-at-once", 0, NULL, "all instances of the service at the same time" },
+};
 
 static const struct cli_option get_options[] = {
 	{ "output", 'o', "FORMAT", "table (default), wide (more columns) or json" },
@@ -135,7 +150,8 @@ static const struct cli_command commands[] = {
 		.details =
 			"FILE is a deployment descriptor (SLA v2.0, JSON), - reads standard input. A service\n"
 			"that is missing from a re-applied application is deleted; other applications stay\n"
-			"as they are.\n",
+			"as they are. --wait takes for good what runs (and is ready, by its probe); a program\n"
+			"without a probe that ends soon is noticed with --settle.\n",
 		.options = apply_options,
 		.n_options = ARRAY_LEN(apply_options),
 		.min_args = 1,
@@ -231,8 +247,8 @@ static const struct cli_command commands[] = {
 		.details =
 			"SERVICE is app.appns.service.servicens, or service.servicens or service where that\n"
 			"is unique. 0 stops all of them and keeps the service.\n",
-		.options = wait_options,
-		.n_options = ARRAY_LEN(wait_options),
+		.options = scale_options,
+		.n_options = ARRAY_LEN(scale_options),
 		.min_args = 2,
 		.max_args = 2,
 		.run = run_scale,
@@ -243,10 +259,11 @@ static const struct cli_command commands[] = {
 		.summary = "stop an instance, or all of a service, and start them again",
 		.details =
 			"Numbers and addresses stay. What had ended for good, by its restart policy, runs\n"
-			"again. INSTANCE and SERVICE are named as for `holm logs` and `holm scale`; the\n"
-			"instances of a service are restarted all at once.\n",
-		.options = wait_options,
-		.n_options = ARRAY_LEN(wait_options),
+			"again. INSTANCE and SERVICE are named as for `holm logs` and `holm scale`. Of a service\n"
+			"one instance after the other: each has to run (and be ready, by its probe) before the\n"
+			"next one is touched, --timeout is for each, and the first that fails ends it.\n",
+		.options = restart_options,
+		.n_options = ARRAY_LEN(restart_options),
 		.min_args = 1,
 		.max_args = 1,
 		.run = run_restart,

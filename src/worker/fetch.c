@@ -23,6 +23,7 @@ static void fail(struct winst *inst, const struct err *err)
 	bool is_current = inst->fetching_generation == inst->current.generation;
 
 	inst->fetching_generation = 0;
+	inst->lacks_space = err->code == -ENOSPC;
 	if (is_current)
 		winst_fail(inst, err);
 	else

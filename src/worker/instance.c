@@ -116,9 +116,12 @@ void winst_update_fail(struct winst *inst, const struct err *err)
 			 "update failed: %.400s; the earlier version is kept, next try in %.1f s",
 			 err->msg, (double)delay_ms / 1000);
 		messages_report(inst);
-	} else
-		winst_set_state(inst, STATE_FAILED, "%s (attempt %u, next in %.1f s)", err->msg,
-				inst->update_failures, (double)delay_ms / 1000);
+	} else {
+		/* What is not in use is pruned meanwhile: no failure yet. */
+		winst_set_state(inst, inst->lacks_space ? STATE_CREATING : STATE_FAILED,
+				"%s (attempt %u, next in %.1f s)", err->msg, inst->update_failures,
+				(double)delay_ms / 1000);
+	}
 }
 
 void winst_save_fail(struct winst *inst, const struct err *err)

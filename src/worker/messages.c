@@ -92,7 +92,7 @@ void messages_report(struct winst *inst)
 		.state = inst->state,
 		.incarnation = inst->record.incarnation,
 		.progress_percent = fetch_percent(inst),
-		.is_update_failed = inst->update_error[0] != '\0',
+		.is_update_failed = inst->update_error[0] && !inst->lacks_space,
 	};
 
 	STR_COPY(s.instance_id, inst->id);

@@ -85,6 +85,7 @@ struct winst {
 	unsigned failures; /* in a row */
 	struct life life;
 	unsigned update_failures;
+	bool lacks_space;          /* for its image, at the last try: others make room */
 	enum instance_state state; /* what is told, with detail and the rest in `told` */
 	char detail[DETAIL_MAX];
 	char update_error[DETAIL_MAX]; /* why the wish's image could not be had, "" if it could */

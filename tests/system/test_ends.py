@@ -3,6 +3,7 @@ import os
 import pathlib
 import re
 import signal
+import time
 
 import pytest
 
@@ -187,7 +188,7 @@ def test_connections_do_not_stick_to_the_dead(host, images):
 
 def test_a_failure_without_restarts_stays_over_restarts_of_holm(host, images):
     done = host.apply(box(images, restart="never", cmd=[
-        "/bin/sh", "-c", "echo step 1; echo cannot go on >&2; exit 3"]))
+        "/bin/sh", "-c", "echo step 1; echo cannot go on >&2; exit 3"]), words=("--settle", "2"))
     assert done.returncode != OK and "exit code 3" in done.stderr
     view = host.wait_instance("box", lambda v: "last output" in v["reason"], "tells its output")
     assert view["state"] == "FAILED" and view["pid"] == 0
@@ -237,9 +238,42 @@ def test_restart_in_place(host, images):
     assert after[0]["pid"] == zero["pid"]
     assert after[1]["pid"] != one["pid"] and after[1]["incarnation"] == one["incarnation"] + 1
     assert (after[1]["number"], after[1]["address"]) == (1, one["address"])
-    host.holm("restart", "box", "--wait")
+    host.holm("restart", "box", "--wait", "--all-at-once")
     assert [v["incarnation"] for v in host.instances()] == [2, 3]
+    # One after the other, unless told otherwise.
+    with host.events() as events:
+        out = host.holm("restart", "box")
+        views = [events.wait_state("CREATING", "box"), events.wait_state("RUNNING", "box"),
+                 events.wait_state("CREATING", "box"), events.wait_state("RUNNING", "box")]
+    assert [v["number"] for v in views] == [0, 0, 1, 1]
+    assert "box.test.0 (1 of 2)" in out and "box.test.1 (2 of 2)" in out
+    assert [v["incarnation"] for v in host.instances()] == [3, 4]
     assert host.run("restart", "nothing").returncode != OK
+
+
+def test_restart_in_turn_ends_at_the_first_that_fails(host, images):
+    probe = {"exec": ["/bin/sh", "-c", "[ $HOSTNAME != box-1 -o ! -e /data/bad ]"]}
+    host.deploy(box(images, replicas=3, readiness=probe,
+                    volumes=[{"volume_id": "d", "mount_path": "/data"}],
+                    entrypoint=["/bin/busybox"], cmd=["sleep", "100000"], grace_s=1))
+    (host.data_dir / "worker/volumes/d/data/bad").touch()
+    before = [v["incarnation"] for v in host.instances()]
+    done = host.run("restart", "box", "--timeout", "3")
+    assert done.returncode == 4, done.stderr
+    assert "box.test.1 did not come back: 1 of 3 were not restarted" in done.stderr
+    assert [v["incarnation"] for v in host.instances()] == [before[0] + 1, before[1] + 1, before[2]]
+
+
+def test_apply_with_settle_notices_a_soon_end(host, images):
+    soon = box(images, restart="never", entrypoint=["/bin/sh", "-c"],
+               cmd=["/bin/busybox sleep 0.5; exit 3"])
+    done = host.apply(soon, words=("--settle", "5"))
+    assert done.returncode == FAILED and "exit code 3" in done.stderr, done.stderr
+    good = box(images, entrypoint=["/bin/sh", "-c"], cmd=["exec /bin/busybox sleep 100000"],
+               grace_s=1)
+    before = time.monotonic()
+    done = host.apply(good, words=("--settle", "2"))
+    assert done.returncode == OK and time.monotonic() >= before + 2, done.stderr
 
 
 def test_output_of_the_run_before(host, images):
@@ -266,7 +300,7 @@ def test_output_of_the_run_before(host, images):
 
 def test_output_of_one_that_has_ended(host, images):
     done = host.apply(box(images, entrypoint=["/bin/sh", "-c"], cmd=["echo words; exit 3"],
-                          restart="never"))
+                          restart="never"), words=("--settle", "2"))
     assert done.returncode == FAILED
     assert host.holm("logs", "-p", "box.0") == "words\n"
 

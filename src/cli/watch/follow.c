@@ -233,7 +233,7 @@ enum follow_verdict follow_verdict_of(const struct follow *follow, const struct 
 {
 	enum instance_state state;
 
-	if (f->is_gone)
+	if (f->is_gone || (follow->is_narrow && !f->is_restarted))
 		return FOLLOW_GOOD;
 	if (f->is_removed || (f->is_restarted && f->incarnation <= f->incarnation_before))
 		return FOLLOW_PENDING;
@@ -251,7 +251,8 @@ bool follow_has_restarted(const struct follow *follow)
 	map_for_each(&follow->instances, i, e) {
 		const struct followed *f = e->value;
 
-		if (f->ends && !f->is_gone && str_eq(f->state, state_name(STATE_RUNNING)))
+		if (f->ends && !f->is_gone && str_eq(f->state, state_name(STATE_RUNNING)) &&
+		    (f->is_restarted || !follow->is_narrow))
 			return true;
 	}
 	return false;
@@ -276,7 +277,8 @@ enum follow_verdict follow_verdict(const struct follow *follow)
 	map_for_each(&follow->services, i, e) {
 		const struct followed_service *s = e->value;
 
-		if (s->is_there && count_wished(follow, e->key) != s->replicas)
+		if (s->is_there && !follow->is_narrow &&
+		    count_wished(follow, e->key) != s->replicas)
 			return FOLLOW_PENDING;
 	}
 	map_for_each(&follow->instances, i, e) {

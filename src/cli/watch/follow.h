@@ -36,6 +36,7 @@ struct follow {
 	struct map restarted;   /* full names of instances that the request restarts */
 	struct map services;    /* full name → struct followed_service */
 	struct map service_ids; /* id → the same */
+	bool is_narrow;         /* only those count that the request restarts */
 };
 
 /* The services that the plan is about; those it replaces have to show news before they count. */

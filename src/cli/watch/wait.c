@@ -33,13 +33,16 @@ struct wait_state {
 static enum follow_verdict verdict_of(struct wait_state *s)
 {
 	enum follow_verdict verdict = follow_verdict(&s->follow);
+	uint64_t settle_ms = (uint64_t)s->w->settle_s * 1000;
 
-	if (verdict != FOLLOW_GOOD || !follow_has_restarted(&s->follow)) {
+	if (follow_has_restarted(&s->follow) && settle_ms < STEADY_MS)
+		settle_ms = STEADY_MS;
+	if (verdict != FOLLOW_GOOD || !settle_ms) {
 		s->steady_ms = 0;
 		return verdict;
 	}
 	if (!s->steady_ms)
-		s->steady_ms = now_ms() + STEADY_MS;
+		s->steady_ms = now_ms() + settle_ms;
 	return now_ms() >= s->steady_ms ? FOLLOW_GOOD : FOLLOW_PENDING;
 }
 
@@ -334,6 +337,7 @@ int wait_for(const struct waiting *w)
 
 	s.deadline_ms = w->started_ms + (uint64_t)w->timeout_s * 1000;
 	follow_init(&s.follow, w->plan);
+	s.follow.is_narrow = w->is_narrow;
 	live_init(&s.live, w->remote->call, w->is_quiet);
 	int code = CLI_FAILED;
 	if (each_view(w->before, &instance_view_table, on_before, &s.follow, &s.err) < 0)

@@ -11,6 +11,8 @@ struct waiting {
 	const char *before; /* JSON of all instances before the request */
 	uint64_t started_ms;
 	uint32_t timeout_s;
+	uint32_t settle_s; /* what is good has to stay so for so long */
+	bool is_narrow;    /* only instances that the plan restarts are followed */
 	bool is_quiet;
 };
 

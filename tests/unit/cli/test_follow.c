@@ -97,6 +97,36 @@ static void a_restart_is_done_when_it_runs_anew(void **state)
 	expect(FOLLOW_GOOD);
 }
 
+static void of_several_only_the_restarted_one_counts(void **state)
+{
+	struct plan_item_view items[] = {
+		{ .action = borrowed("restart"),
+		  .kind = borrowed("instance"),
+		  .name = borrowed("hybrid.demo.web.demo.0") },
+	};
+	char *names[] = { full_name, NULL };
+	struct plan_view plan = { .items = items, .n_items = 1, .services = { names, 1 } };
+	struct instance_view other = view_of(ID_B, "FAILED");
+	struct instance_view v = view_of(ID_A, "RUNNING");
+
+	follow_init(&follow, &plan);
+	follow.is_narrow = true;
+	other.number = 1;
+	v.generation = 1;
+	v.incarnation = 3;
+	follow_before(&follow, &v);
+	service(3);
+	follow_instance(&follow, &other);
+	follow_instance(&follow, &v);
+	expect(FOLLOW_PENDING);
+	v.incarnation = 4;
+	follow_instance(&follow, &v);
+	expect(FOLLOW_GOOD);
+	v.state = borrowed("FAILED");
+	follow_instance(&follow, &v);
+	expect(FOLLOW_FAILED);
+}
+
 static void waits_for_every_instance(void **state)
 {
 	begin("create");
@@ -272,6 +302,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(a_restart_is_done_when_it_runs_anew, finished),
+		cmocka_unit_test_teardown(of_several_only_the_restarted_one_counts, finished),
 		cmocka_unit_test_teardown(waits_for_every_instance, finished),
 		cmocka_unit_test_teardown(other_services_do_not_count, finished),
 		cmocka_unit_test_teardown(the_old_version_running_is_not_enough, finished),

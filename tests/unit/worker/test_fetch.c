@@ -6,6 +6,7 @@
 #define CONFIG "{\"architecture\":\"amd64\",\"os\":\"linux\"}"
 
 static unsigned n_fetches; /* of the driver below; tests run one after the other */
+static unsigned n_full;    /* of the next fetches, those that find no space */
 static bool has_newest;    /* what the node has is what the layout holds */
 static char newest[DIGEST_TEXT_MAX];
 
@@ -13,6 +14,8 @@ static int count_fetch(void *state, struct image_source *source, const struct ru
 		       struct err *err)
 {
 	n_fetches++;
+	if (n_full && n_full--)
+		return err_set(err, -ENOSPC, "no space left on device");
 	ctx->progress(ctx->arg, "pulling", 1, 4);
 	return fake_driver.fetch(state, source, ctx, err);
 }
@@ -114,6 +117,30 @@ static void never_asks_nobody(void **state)
 	fake_host_hide_images(kit->host, NULL);
 	kit_await(kit, ID_1, STATE_RUNNING);
 	assert_int_equal(n_fetches, 0);
+}
+
+static void a_lack_of_space_is_no_failure_yet(void **state)
+{
+	struct kit *kit = boot(state);
+	auto_free char *spec = spec_of(kit, "always");
+
+	n_full = 4;
+	kit_deploy(kit, &(struct wish){ .id = ID_1, .spec = spec });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	assert_true(kit_has_told(kit, ID_1, "no space left on device (attempt 1, next in "));
+	auto_free char *states = kit_states(kit, ID_1);
+	assert_string_equal(states, "CREATING RUNNING");
+	/* What runs goes on, and nobody gives up the update. */
+	n_full = 4;
+	kit_forget(kit);
+	kit_deploy(kit, &(struct wish){ .id = ID_1, .spec = spec, .generation = 2 });
+	kit_run(kit, 600000);
+	assert_int_equal(n_full, 0);
+	assert_true(
+		kit_has_told(kit, ID_1, "no space left on device; the earlier version is kept"));
+	for (size_t i = 0; i < kit->n_told; i++)
+		assert_false(kit->told[i].is_update_failed);
+	assert_int_equal(kit_status(kit, ID_1)->generation, 2);
 }
 
 static void always_asks_at_creation_and_change_only(void **state)
@@ -278,6 +305,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(missing_takes_what_is_here),
 		KIT_TEST(never_asks_nobody),
+		KIT_TEST(a_lack_of_space_is_no_failure_yet),
 		KIT_TEST(always_asks_at_creation_and_change_only),
 		KIT_TEST(always_transfers_nothing_that_is_here),
 		KIT_TEST(many_wait_for_one_transfer),
