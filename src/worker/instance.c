@@ -95,6 +95,8 @@ void winst_fail(struct winst *inst, const struct err *err)
 	bool is_leaving = !inst->record.is_wished || inst->worker->is_down;
 
 	log_warning("instance %s of %s: %s", inst->id, inst->wish.sname, err->msg);
+	if (inst->record.is_completed && !is_leaving)
+		return;
 	winst_set_state(inst, is_leaving ? STATE_UNDEPLOYED : STATE_FAILED,
 			"%s (attempt %u, next in %.1f s)", err->msg, inst->failures,
 			(double)delay_ms / 1000);
@@ -127,14 +129,10 @@ void winst_update_fail(struct winst *inst, const struct err *err)
 void winst_save_fail(struct winst *inst, const struct err *err)
 {
 	inst->needs_save = true;
-	if (inst->record.is_wished && inst->run == RUN_ALIVE) {
+	if (inst->record.is_wished && inst->run == RUN_ALIVE)
 		winst_update_fail(inst, err);
-	} else if (inst->record.is_completed) {
-		log_warning("instance %s of %s: %s", inst->id, inst->wish.sname, err->msg);
-		winst_back_off(inst);
-	} else {
+	else
 		winst_fail(inst, err);
-	}
 }
 
 /* Another run than the last one: that is the previous one from now on. */

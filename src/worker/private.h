@@ -177,7 +177,8 @@ void winst_tick(struct winst *inst);
 /* The step under way has ended: ticks. */
 void winst_step_done(struct winst *inst);
 void winst_tick_all(struct worker *worker);
-/* Something went wrong on the way to running: state FAILED and a back-off. */
+/* Something went wrong on the way to running: state FAILED and a back-off. What has come to its end
+ * stays so: what is left of it is tried again. */
 void winst_fail(struct winst *inst, const struct err *err);
 /* What is not on disk is not begun; what runs goes on. */
 void winst_save_fail(struct winst *inst, const struct err *err);

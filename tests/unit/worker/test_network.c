@@ -214,6 +214,25 @@ static void a_network_that_refuses(void **state)
 	assert_int_equal(fake_network_ip(kit->network, ID_2), 0);
 }
 
+/* What ran to its end has done so, however long its traces take to go. */
+static void a_completed_one_stays_so_while_the_network_refuses(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_deploy(kit, &(struct wish){ .id = ID_1, .spec = ",\"one_shot\":true" });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	kit->overlay.detach = refuse_detach;
+	n_refusals = 3;
+	fake_host_end(kit->host, ID_1, RUNTIME_END_CLEAN);
+	kit_await(kit, ID_1, STATE_COMPLETED);
+	kit_run(kit, 20000);
+	assert_int_equal(n_refusals, 0);
+	assert_int_equal(fake_network_ip(kit->network, ID_1), 0);
+	assert_int_equal(kit_status(kit, ID_1)->state, STATE_COMPLETED);
+	auto_free char *states = kit_states(kit, ID_1);
+	assert_null(strstr(states, "FAILED"));
+}
+
 static void deleted_while_the_network_refuses(void **state)
 {
 	struct kit *kit = *state;
@@ -359,6 +378,7 @@ int main(void)
 		KIT_TEST(nothing_starts_without_a_block),
 		KIT_TEST(a_full_block),
 		KIT_TEST(a_network_that_refuses),
+		KIT_TEST(a_completed_one_stays_so_while_the_network_refuses),
 		KIT_TEST(deleted_while_the_network_refuses),
 		KIT_TEST(down_takes_everything_along_but_the_wishes),
 		KIT_TEST(down_at_any_time),
