@@ -2,6 +2,7 @@
 #ifndef HOLM_WORKER_PRIVATE_H
 #define HOLM_WORKER_PRIVATE_H
 
+#include "base/pace.h"
 #include "loop/loop.h"
 #include "model/message.h"
 #include "reconcile/reconcile.h"
@@ -161,6 +162,8 @@ struct worker {
 	struct winst **leaving; /* that wait to be detached */
 	size_t n_leaving;
 	bool is_detaching;
+	struct pace detach_pace;
+	struct timer *detach_timer;
 
 	int nameserver_fd; /* pidfd, -1: none */
 	struct io *nameserver_watch;
@@ -168,6 +171,8 @@ struct worker {
 	bool is_publishing;
 	bool is_looking; /* after the network */
 	bool needs_publish;
+	struct pace publish_pace;
+	struct timer *publish_timer;
 };
 
 /* instance.c */

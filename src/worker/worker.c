@@ -62,6 +62,7 @@ struct worker *worker_new(const struct worker_config *config, struct err *err)
 	worker->config = *config;
 	worker->config.images.tokens = image_tokens_new();
 	worker->nameserver_fd = -1;
+	network_init(worker);
 	list_init(&worker->ops);
 	list_init(&worker->saves);
 	list_init(&worker->logs);
@@ -116,7 +117,7 @@ struct worker *worker_free(struct worker *worker)
 	volumes_close(worker->volumes);
 	volume_info_fini(&worker->volume_info);
 	store_close(worker->store);
-	free(worker->leaving);
+	network_fini(worker);
 	image_tokens_free(worker->config.images.tokens);
 	strv_fini(&worker->subnets);
 	strv_fini(&worker->problems);

@@ -40,22 +40,16 @@ int rules_load_if_absent(struct overlay *ov, struct err *err)
 	return r < 0 || exists ? r : load(ov, &ov->state, err);
 }
 
-/* Changes what differs; if the table is not as we left it (someone flushed the ruleset), the
- * whole of it. */
+/* Changes what differs; if the kernel's table is not as we left it, the whole of it. (That it is
+ * gone without a change of ours is overlay_look's to find.) */
 static int apply(struct overlay *ov, const struct nft_state *state, struct err *err)
 {
 	auto_buf struct buf text;
-	bool exists = false;
 
 	buf_init(&text, OVERLAY_TEXT_MAX);
 	if (!ov->is_loaded || nft_text_diff(&text, &ov->plan, &ov->state, state) < 0)
 		return load(ov, state, err);
-	if (text.len == 0) {
-		int r = rules_exist(ov, &exists, err);
-
-		return r < 0 || exists ? r : load(ov, state, err);
-	}
-	if (nft_run(ov->nft, text.data, err) == 0)
+	if (text.len == 0 || nft_run(ov->nft, text.data, err) == 0)
 		return 0;
 	log_debug("overlay: make table %s anew: %s", ov->plan.bridge, err->msg);
 	return load(ov, state, err);

@@ -3,6 +3,10 @@
  * and of our own instances, whose facts here are newer than the server's. */
 #include "worker/private.h"
 
+/* Publishing and removing links walk the kernel's tables of rules, links and connections, and cost
+ * about as much for many instances as for one. */
+#define PACE ((struct pace){ .interval_ms = 100, .burst = 4 })
+
 struct net_op {
 	struct op op;
 	struct overlay *overlay;
@@ -227,7 +231,7 @@ static void detached(struct winst *inst, const struct op *op)
 	winst_step_done(inst);
 }
 
-static void detach_begin(struct worker *worker);
+static void detach_begin(void *arg);
 
 static void detach_done(struct op *op)
 {
@@ -235,15 +239,32 @@ static void detach_done(struct op *op)
 	struct worker *worker = op->worker;
 
 	worker->is_detaching = false;
-	if (worker->n_leaving)
-		detach_begin(worker);
+	detach_begin(worker);
 	for (size_t i = 0; i < n->n_leavers; i++)
 		detached(n->leaving[i], op);
 }
 
-/* All that wait, in one step: the kernel takes about as long for many links as for one. */
-static void detach_begin(struct worker *worker)
+static void on_detach_due(void *arg)
 {
+	struct worker *worker = arg;
+
+	worker->detach_timer = NULL;
+	detach_begin(worker);
+}
+
+/* All that wait, in one step. */
+static void detach_begin(void *arg)
+{
+	struct worker *worker = arg;
+
+	if (worker->is_detaching || worker->detach_timer || !worker->n_leaving)
+		return; /* detach_done or on_detach_due comes back to it */
+	uint64_t wait_ms = pace_take(&worker->detach_pace, loop_now_ms(worker->config.loop));
+	if (wait_ms) {
+		worker->detach_timer = timer_start(worker->config.loop, wait_ms, on_detach_due,
+						   worker);
+		return;
+	}
 	struct net_op *n = net_op_new(worker, NULL, detach_run, detach_done);
 
 	n->leaving = TAKE(worker->leaving);
@@ -269,8 +290,7 @@ void network_detach(struct winst *inst)
 		return;
 	}
 	*ARRAY_ADD(worker->leaving, worker->n_leaving) = inst;
-	if (!worker->is_detaching)
-		detach_begin(worker);
+	detach_begin(worker);
 }
 
 /* 0 where there is none. */
@@ -408,14 +428,28 @@ static void publish_done(struct op *op)
 		down_check(worker);
 }
 
+static void on_publish_due(void *arg)
+{
+	struct worker *worker = arg;
+
+	worker->publish_timer = NULL;
+	publish_begin(worker);
+}
+
 static void publish_begin(void *arg)
 {
 	struct worker *worker = arg;
 	struct map by_name = { 0 };
 
-	if (worker->is_publishing || !worker->is_setup || worker->is_closing_down ||
-	    !worker->overlay)
-		return; /* publish_done or setup_done comes back to it */
+	if (worker->is_publishing || worker->publish_timer || !worker->is_setup ||
+	    worker->is_closing_down || !worker->overlay)
+		return; /* publish_done, on_publish_due or setup_done comes back to it */
+	uint64_t wait_ms = pace_take(&worker->publish_pace, loop_now_ms(worker->config.loop));
+	if (wait_ms) {
+		worker->publish_timer = timer_start(worker->config.loop, wait_ms, on_publish_due,
+						    worker);
+		return;
+	}
 	worker->needs_publish = false;
 	worker->is_publishing = true;
 	struct net_op *n = net_op_new(worker, NULL, publish_run, publish_done);
@@ -434,4 +468,17 @@ uint64_t network_publish(struct worker *worker)
 		loop_post(worker->config.loop, publish_begin, worker);
 	}
 	return worker->publish_seq + 1;
+}
+
+void network_init(struct worker *worker)
+{
+	worker->publish_pace = PACE;
+	worker->detach_pace = PACE;
+}
+
+void network_fini(struct worker *worker)
+{
+	timer_cancel(worker->publish_timer);
+	timer_cancel(worker->detach_timer);
+	free(worker->leaving);
 }

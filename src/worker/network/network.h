@@ -9,6 +9,8 @@ struct worker;
 struct winst;
 
 /* network.c */
+void network_init(struct worker *worker);
+void network_fini(struct worker *worker);
 void network_setup(struct worker *worker);
 void network_attach(struct winst *inst);
 void network_detach(struct winst *inst);

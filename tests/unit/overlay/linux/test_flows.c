@@ -337,10 +337,13 @@ static void a_sender_finds_a_udp_port_mapped_later(void **state)
 static void a_flushed_ruleset_is_written_again(void **state)
 {
 	struct fixture *f = begin(state);
+	auto_strv struct strv lost = { 0 };
+	struct err err;
 
 	free(kit_run("nft flush ruleset"));
 	expect(&(struct kit_call){ LAN_NETNS, 0, HOST_LAN, 8080, false }, "refused");
-	kit_publish(f->kit, &f->table);
+	assert_int_equal(overlay_linux.look(f->kit->ov, NULL, 0, &lost, &err), 1);
+	assert_int_equal(overlay_linux.setup(f->kit->ov, &f->kit->blocks, &err), 0);
 	all_ways(f);
 	free(kit_run("nft flush ruleset"));
 	f->web[0].is_ready = false;
