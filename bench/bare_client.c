@@ -62,7 +62,8 @@ static int start(const struct containerd *c, const struct bench *bench, const ch
 	auto_containerd_mounts struct containerd_mounts mounts = { 0 };
 	struct containerd_task task = { .id = id, .rootfs = &mounts, .output = "" };
 	pid_t pid;
-	int r = containerd_container_create(c, &container, err);
+	auto_containerd_record struct containerd_record record = { 0 };
+	int r = containerd_container_create(c, &container, &record, err);
 
 	if (r == 0)
 		r = containerd_snapshot_prepare(c, &snapshot, &mounts, err);

@@ -17,6 +17,7 @@
 #define ANSWER_MS     2000
 #define BOOT_MS       20000
 #define LOOK_MS       20
+#define TRUST_MS      1000 /* after an answer, while the process lives */
 #define END_MS        15000
 #define NODE_PREFIX   8 /* digits of the node's id in names of the host */
 #define MOUNTS_MAX    ((size_t)16 << 20)
@@ -188,6 +189,15 @@ static int open_own(struct driver *d, struct err *err)
 	return r < 0 ? r : ensure_own(d, err);
 }
 
+/* By one that still lives: a question for each operation would be a tenth of a start's calls. */
+static bool answered_lately(struct driver *d)
+{
+	struct proc_id proc;
+
+	return clock_monotonic_ms() - atomic_load(&d->answered_ms) < TRUST_MS &&
+	       read_record(d, &proc) == 0;
+}
+
 /* Whoever starts a containerd of their own has to look after it; systemd does so for the system's.
  * If it cannot be helped, the operation at hand tells. */
 void daemon_revive(struct driver *d, struct grpc_conn *conn)
@@ -196,9 +206,11 @@ void daemon_revive(struct driver *d, struct grpc_conn *conn)
 	auto_free char *version = NULL;
 	struct err err;
 
-	if (!d->is_own)
+	if (!d->is_own || answered_lately(d))
 		return;
 	int r = containerd_version(&c, &version, &err);
+	if (r == 0)
+		atomic_store(&d->answered_ms, clock_monotonic_ms());
 	if ((r == -ECONNREFUSED || r == -ECONNRESET || r == -ETIMEDOUT) && ensure_own(d, &err) < 0)
 		log_debug("%s", err.msg);
 }

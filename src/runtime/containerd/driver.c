@@ -76,6 +76,7 @@ static void driver_close(void *state)
 	strv_fini(&d->starting);
 	oci_runtimes_fini(&d->runtimes);
 	strv_fini(&d->fetching);
+	image_configs_fini(&d->configs);
 	free(d->node_id);
 	free(d->dir);
 	free(d->helper);

@@ -33,6 +33,16 @@
 
 struct grpc_conn;
 
+/* Texts of images' configs, by the digests of their manifests: what digests name does not change. */
+#define CONFIGS_MAX 16
+struct image_configs {
+	struct {
+		char digest[DIGEST_SIZE];
+		char *text;
+	} items[CONFIGS_MAX];
+	size_t next; /* to be replaced */
+};
+
 struct driver {
 	char *node_id;
 	char *dir; /* ours below the worker's data folder */
@@ -48,6 +58,7 @@ struct driver {
 	char *daemon_dir;   /* of our own: configuration, images, log */
 	char *state_dir;    /* of our own: socket, bundles; in /run */
 	char *runtime_root; /* of our own: folder for the OCI runtimes' state; else NULL */
+	_Atomic uint64_t answered_ms; /* when our own last did, monotonic; 0: never */
 
 	/* Idle connections: a call takes one out of its slot and puts it back, so none is ever in
 	 * two threads. */
@@ -55,6 +66,7 @@ struct driver {
 	pthread_mutex_t lock; /* guards what follows */
 	struct strv starting; /* instances between the begin and the end of start */
 	struct strv fetching; /* leases of fetches under way */
+	struct image_configs configs;
 };
 
 /* A connection for the time of one operation. */
@@ -107,6 +119,9 @@ int container_stats(void *state, const char *instance_id, struct runtime_stats *
 /* One instance: 1 if there is one, -EPERM if it is another node's. `ret_stop_signal` may be NULL. */
 int container_find(struct client *client, const char *instance_id, struct runtime_status *ret,
 		   int *ret_stop_signal, struct err *err);
+/* Of one that has just been started. */
+void container_started(struct client *client, const struct containerd_record *record, pid_t pid,
+		       struct runtime_status *ret);
 char *container_cgroup(const struct driver *driver, const char *instance_id);
 char *container_dir(const struct driver *driver, const char *instance_id);
 

@@ -104,6 +104,14 @@ static void fill_status(struct client *client, const struct containerd_record *r
 		fill_running(client, process, status);
 }
 
+void container_started(struct client *client, const struct containerd_record *record, pid_t pid,
+		       struct runtime_status *ret)
+{
+	struct containerd_process process = { .pid = pid, .state = CONTAINERD_TASK_RUNNING };
+
+	fill_status(client, record, &process, ret);
+}
+
 static int task_of(struct client *client, const struct containerd_record *record,
 		   struct runtime_status *ret, struct err *err)
 {

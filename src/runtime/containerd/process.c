@@ -23,6 +23,8 @@ struct start {
 	struct host_devices devices;
 	struct spec_volume *volumes;
 	struct containerd_mounts rootfs;
+	struct containerd_record record;
+	pid_t pid;
 	char *chain;  /* snapshot of the image's layers */
 	char *dir;    /* files of the instance */
 	char *binary; /* OCI runtime, NULL: containerd's default */
@@ -35,6 +37,7 @@ static void start_fini(struct start *s)
 	host_devices_fini(&s->devices);
 	free(s->volumes);
 	containerd_mounts_fini(&s->rootfs);
+	containerd_record_fini(&s->record);
 	free(s->chain);
 	free(s->dir);
 	free(s->binary);
@@ -182,7 +185,7 @@ static int create_record(struct start *s, struct err *err)
 		.options = { s->binary, s->client->driver->runtime_root },
 		.spec = s->text,
 	};
-	return containerd_container_create(&s->client->api, &record, err);
+	return containerd_container_create(&s->client->api, &record, &s->record, err);
 }
 
 static int create_snapshot(struct start *s, struct err *err)
@@ -280,7 +283,7 @@ static int open_stdio(const struct start *s, struct stdio *ret, struct err *err)
 
 /* Not cancelled half-way: a runtime that is broken off may go on for a while and make what we have
  * just cleaned up. */
-static int create_task(struct start *s, pid_t *ret_pid, struct err *err)
+static int create_task(struct start *s, struct err *err)
 {
 	struct containerd api = client_with(s->client, START_MS, NULL);
 	auto_free char *output = output_uri(s->client->driver, s->spec->log_path);
@@ -301,7 +304,7 @@ static int create_task(struct start *s, pid_t *ret_pid, struct err *err)
 		task.is_terminal = s->spec->container->has_terminal;
 	}
 	if (r == 0)
-		r = containerd_task_create(&api, &task, ret_pid, err);
+		r = containerd_task_create(&api, &task, &s->pid, err);
 	stdio_close(&stdio);
 	if (r == 0)
 		r = check_cancel(s->ctx, err);
@@ -310,7 +313,6 @@ static int create_task(struct start *s, pid_t *ret_pid, struct err *err)
 
 static int start_steps(struct start *s, struct err *err)
 {
-	pid_t pid;
 	int r = prepare(s, err);
 
 	tell_phase(s->ctx, "creating", 0, 0);
@@ -327,11 +329,11 @@ static int start_steps(struct start *s, struct err *err)
 	if (r < 0)
 		return r;
 	tell_phase(s->ctx, "starting", 0, 0);
-	return create_task(s, &pid, err);
+	return create_task(s, err);
 }
 
 static int start_new(struct client *client, const struct runtime_spec *spec,
-		     const struct runtime_ctx *ctx, struct err *err)
+		     const struct runtime_ctx *ctx, struct runtime_status *ret, struct err *err)
 {
 	struct start s = { .client = client,
 			   .spec = spec,
@@ -340,6 +342,8 @@ static int start_new(struct client *client, const struct runtime_spec *spec,
 	struct err cleanup;
 	int r = start_steps(&s, err);
 
+	if (r == 0)
+		container_started(client, &s.record, s.pid, ret);
 	start_fini(&s);
 	if (r < 0 && container_remove(client, spec->instance_id, &cleanup) < 0)
 		log_debug("after a failed start: %s", cleanup.msg);
@@ -369,20 +373,15 @@ int container_start(void *state, const struct runtime_spec *spec, const struct r
 		    struct runtime_status *ret, struct err *err)
 {
 	auto_client struct client client = client_open(state, ctx ? ctx->cancel : NULL);
-	struct runtime_status status;
+	struct runtime_status status = { 0 };
 
 	if (!starting_begin(state, spec->instance_id))
 		return err_set(err, -EBUSY, "start container %s: it is being started",
 			       spec->instance_id);
 	int r = settle_existing(&client, spec, &status, err);
 	if (r == 0)
-		r = start_new(&client, spec, ctx, err);
+		r = start_new(&client, spec, ctx, &status, err);
 	starting_end(state, spec->instance_id);
-	client.api.cancel = NULL;
-	if (r == 0)
-		r = container_find(&client, spec->instance_id, &status, NULL, err);
-	if (r == 0)
-		r = err_set(err, -EIO, "it vanished");
 	if (r < 0)
 		return err_wrap(err, "start container %s", spec->instance_id);
 	*ret = status;

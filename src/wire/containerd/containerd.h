@@ -175,8 +175,6 @@ struct containerd_container {
 	struct containerd_runtime options;
 	const char *spec; /* OCI runtime spec, JSON text */
 };
-int containerd_container_create(const struct containerd *c,
-				const struct containerd_container *container, struct err *err);
 /* Before its task is created. */
 int containerd_container_set_spec(const struct containerd *c, const char *id, const char *spec,
 				  struct err *err);
@@ -193,6 +191,9 @@ struct containerd_record {
 };
 void containerd_record_fini(struct containerd_record *record);
 #define auto_containerd_record __attribute__((cleanup(containerd_record_fini)))
+int containerd_container_create(const struct containerd *c,
+				const struct containerd_container *container,
+				struct containerd_record *ret, struct err *err);
 /* One by its id: much cheaper than a list with a filter, for which containerd reads all records. */
 int containerd_container_get(const struct containerd *c, const char *id,
 			     struct containerd_record *ret, struct err *err);

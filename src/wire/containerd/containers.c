@@ -4,35 +4,6 @@
 
 #define SPEC_TYPE "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 
-int containerd_container_create(const struct containerd *c,
-				const struct containerd_container *container, struct err *err)
-{
-	auto_free Ctd__Pair **pairs = rpc_pairs(&container->labels);
-	auto_buf struct buf options_text = { 0 };
-	Ctd__Any options;
-	Ctd__Any spec = CTD__ANY__INIT;
-	Ctd__Runtime runtime = CTD__RUNTIME__INIT;
-	Ctd__Container record = CTD__CONTAINER__INIT;
-	Ctd__ContainerMessage request = CTD__CONTAINER_MESSAGE__INIT;
-
-	rpc_options(&container->options, &options_text, &options);
-	runtime.name = rpc_str(container->runtime);
-	runtime.options = &options;
-	spec.type_url = rpc_str(SPEC_TYPE);
-	spec.value.data = (uint8_t *)rpc_str(container->spec);
-	spec.value.len = strlen(container->spec);
-	record.id = rpc_str(container->id);
-	record.n_labels = container->labels.n;
-	record.labels = pairs;
-	record.image = rpc_str(container->image);
-	record.runtime = &runtime;
-	record.spec = &spec;
-	record.snapshotter = rpc_str(c->snapshotter);
-	record.snapshot_key = rpc_str(container->id);
-	request.container = &record;
-	return rpc_call(c, RPC("containers.v1.Containers/Create", NULL), &request, NULL, err);
-}
-
 /* The message is the caller's; it has a container. */
 static int get(const struct containerd *c, const char *id, Ctd__ContainerMessage **ret,
 	       struct err *err)
@@ -110,6 +81,47 @@ static void take_record(const Ctd__Container *from, struct containerd_record *to
 	to->created_ms = rpc_time_ms(from->created_at);
 	for (size_t i = 0; i < from->n_labels; i++)
 		strv_addf(&to->labels, "%s=%s", from->labels[i]->key, from->labels[i]->value);
+}
+
+int containerd_container_create(const struct containerd *c,
+				const struct containerd_container *container,
+				struct containerd_record *ret, struct err *err)
+{
+	auto_message Ctd__ContainerMessage *answer = NULL;
+	auto_free Ctd__Pair **pairs = rpc_pairs(&container->labels);
+	auto_buf struct buf options_text = { 0 };
+	Ctd__Any options;
+	Ctd__Any spec = CTD__ANY__INIT;
+	Ctd__Runtime runtime = CTD__RUNTIME__INIT;
+	Ctd__Container record = CTD__CONTAINER__INIT;
+	Ctd__ContainerMessage request = CTD__CONTAINER_MESSAGE__INIT;
+
+	rpc_options(&container->options, &options_text, &options);
+	runtime.name = rpc_str(container->runtime);
+	runtime.options = &options;
+	spec.type_url = rpc_str(SPEC_TYPE);
+	spec.value.data = (uint8_t *)rpc_str(container->spec);
+	spec.value.len = strlen(container->spec);
+	record.id = rpc_str(container->id);
+	record.n_labels = container->labels.n;
+	record.labels = pairs;
+	record.image = rpc_str(container->image);
+	record.runtime = &runtime;
+	record.spec = &spec;
+	record.snapshotter = rpc_str(c->snapshotter);
+	record.snapshot_key = rpc_str(container->id);
+	request.container = &record;
+	int r = rpc_call(
+		c, RPC("containers.v1.Containers/Create", &ctd__container_message__descriptor),
+		&request, &answer, err);
+	if (r < 0)
+		return r;
+	if (!answer->container)
+		return err_set(err, -EBADMSG, "create container %s: the answer has none",
+			       container->id);
+	*ret = (struct containerd_record){ 0 };
+	take_record(answer->container, ret);
+	return 0;
 }
 
 static int receive_records(struct grpc_stream *stream, struct containerd_records *ret,

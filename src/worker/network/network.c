@@ -4,8 +4,9 @@
 #include "worker/private.h"
 
 /* Publishing and removing links walk the kernel's tables of rules, links and connections, and cost
- * about as much for many instances as for one. */
-#define PACE ((struct pace){ .interval_ms = 100, .burst = 4 })
+ * about as much for many instances as for one. Somebody waits for a publication. */
+static const struct pace publish_pace = { .interval_ms = 100, .burst = 4 };
+static const struct pace detach_pace = { .interval_ms = 250, .burst = 4 };
 
 struct net_op {
 	struct op op;
@@ -472,8 +473,8 @@ uint64_t network_publish(struct worker *worker)
 
 void network_init(struct worker *worker)
 {
-	worker->publish_pace = PACE;
-	worker->detach_pace = PACE;
+	worker->publish_pace = publish_pace;
+	worker->detach_pace = detach_pace;
 }
 
 void network_fini(struct worker *worker)

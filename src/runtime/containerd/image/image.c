@@ -31,22 +31,61 @@ static void random_id(char out[ID_SIZE])
 	id_format(bytes, out);
 }
 
-int image_load(struct client *client, const char *digest, struct oci_image *ret, char **ret_chain,
-	       struct err *err)
+void image_configs_fini(struct image_configs *configs)
+{
+	for (size_t i = 0; i < CONFIGS_MAX; i++)
+		free(configs->items[i].text);
+	*configs = (struct image_configs){ 0 };
+}
+
+/* The caller's; NULL if it is not known. */
+static char *recall_config(struct driver *d, const char *digest)
+{
+	char *text = NULL;
+
+	pthread_mutex_lock(&d->lock);
+	for (size_t i = 0; i < CONFIGS_MAX && !text; i++)
+		if (str_eq(d->configs.items[i].digest, digest))
+			text = xstrdup(d->configs.items[i].text);
+	pthread_mutex_unlock(&d->lock);
+	return text;
+}
+
+static void remember_config(struct driver *d, const char *digest, const char *text)
+{
+	pthread_mutex_lock(&d->lock);
+	size_t i = d->configs.next++ % CONFIGS_MAX;
+	STR_COPY(d->configs.items[i].digest, digest);
+	free(d->configs.items[i].text);
+	d->configs.items[i].text = xstrdup(text);
+	pthread_mutex_unlock(&d->lock);
+}
+
+static int read_config_text(const struct client *client, const char *digest, char **ret,
+			    struct err *err)
 {
 	auto_free char *manifest = NULL;
 	auto_free char *config = NULL;
-	auto_free char *text = NULL;
 	int r = containerd_blob_read(&client->api, digest, OCI_MANIFEST_MAX, &manifest, err);
 
 	if (r == 0)
 		r = oci_manifest_config(manifest, &config, err);
-	if (r == 0)
-		r = containerd_blob_read(&client->api, config, OCI_MANIFEST_MAX, &text, err);
+	return r < 0 ? r : containerd_blob_read(&client->api, config, OCI_MANIFEST_MAX, ret, err);
+}
+
+int image_load(struct client *client, const char *digest, struct oci_image *ret, char **ret_chain,
+	       struct err *err)
+{
+	auto_free char *text = recall_config(client->driver, digest);
+	bool is_known = text;
+	int r = is_known ? 0 : read_config_text(client, digest, &text, err);
+
 	if (r == 0)
 		r = oci_image_parse(text, ret, err);
 	if (r < 0)
 		return err_wrap(err, "read image %s", digest);
+	if (!is_known)
+		remember_config(client->driver, digest, text);
 	*ret_chain = oci_chain_id(&ret->diff_ids, ret->diff_ids.n);
 	return 0;
 }
