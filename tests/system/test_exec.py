@@ -60,7 +60,7 @@ def sleepers():
 
 
 def leftovers(host):
-    return list(host.data_dir.glob("worker/containerd/instances/*/exec/*"))
+    return list(host.run_dir.glob("instances/*/exec/*"))
 
 
 def check_nothing_left(host):

@@ -1,5 +1,6 @@
 /* Which containerd: the system's if it answers, else one of our own, which outlives us and is found
  * again by its socket. Once there is one of our own it stays the one: it has the instances. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -137,6 +138,36 @@ static int spawn(struct driver *d, struct proc_id *ret, struct err *err)
 	return file_write_atomic(record, text, strlen(text), 0644, err);
 }
 
+/* A containerd that is killed while it removes a container's bundle leaves it under a hidden name, which
+ * the next one passes over (containerd 1.6, runtime/v2/bundle.go, manager.go). */
+static void sweep_bundles(const char *top)
+{
+	auto_free char *path = path_join(top, "io.containerd.runtime.v2.task/" NAMESPACE);
+	DIR *dir = opendir(path);
+	struct err err;
+
+	if (!dir)
+		return;
+	for (struct dirent *e; (e = readdir(dir));) {
+		if (e->d_name[0] != '.' || str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
+			continue;
+		auto_free char *bundle = path_join(path, e->d_name);
+		if (path_remove(bundle, &err) < 0)
+			log_warning("%s", err.msg);
+	}
+	closedir(dir);
+}
+
+static int start_own(struct driver *d, struct proc_id *ret, struct err *err)
+{
+	auto_free char *state = path_join(d->state_dir, "state");
+	auto_free char *root = path_join(d->daemon_dir, "root");
+
+	sweep_bundles(state);
+	sweep_bundles(root);
+	return spawn(d, ret, err);
+}
+
 /* Of two that start at once, one waits here and then finds the other's. */
 static int lock_daemon(const struct driver *d, struct err *err)
 {
@@ -174,7 +205,7 @@ static int ensure_own(struct driver *d, struct err *err)
 			r = end_hung(&proc, err);
 	}
 	if (r == 0)
-		r = spawn(d, &proc, err);
+		r = start_own(d, &proc, err);
 	return r < 0 ? r : wait_answer(d, &proc, err);
 }
 
@@ -238,6 +269,10 @@ int daemon_open(struct driver *d, const char *address, struct err *err)
 {
 	d->daemon_dir = path_join(d->dir, "daemon");
 	d->state_dir = xasprintf("/run/holm-%.*s/containerd", NODE_PREFIX, d->node_id);
+	d->instances_dir = xasprintf("/run/holm-%.*s/instances", NODE_PREFIX, d->node_id);
+	int r = dir_make(d->instances_dir, 0711, err);
+	if (r < 0)
+		return r;
 	if (address && !str_eq(address, "own"))
 		return open_other(d, address, err);
 	if (!address && !path_exists(d->daemon_dir) && answers(SYSTEM_SOCKET))
@@ -281,23 +316,28 @@ static int end_process(const struct driver *d, struct err *err)
 	return r < 0 ? r : proc_wait(&proc, END_MS, err);
 }
 
-int daemon_shutdown(struct driver *d, struct err *err)
+static int end_own(struct driver *d, struct err *err)
 {
-	if (!d->is_own)
-		return 0;
 	auto_close int lock = lock_daemon(d, err);
+
 	if (lock < 0)
 		return lock;
 	client_drop_idle(d);
 	int r = end_process(d, err);
 	if (r == 0)
 		r = unmount_below(d->state_dir, err);
-	if (r < 0)
-		return r;
-	r = path_remove(d->state_dir, err);
+	return r < 0 ? r : path_remove(d->state_dir, err);
+}
+
+int daemon_shutdown(struct driver *d, struct err *err)
+{
+	int r = d->is_own ? end_own(d, err) : 0;
+
+	if (r == 0)
+		r = path_remove(d->instances_dir, err);
 	auto_free char *parent = xstrndup(d->state_dir,
 					  (size_t)(strrchr(d->state_dir, '/') - d->state_dir));
-	/* Others of this node may have folders beside it. */
+	/* Others of this node may have folders beside them. */
 	if (r == 0 && rmdir(parent) < 0 && errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT)
 		return err_errno(err, "remove folder %s", parent);
 	return r;

@@ -80,6 +80,7 @@ static void driver_close(void *state)
 	free(d->node_id);
 	free(d->dir);
 	free(d->helper);
+	free(d->instances_dir);
 	free(d->cgroup_parent);
 	free(d->socket);
 	free(d->daemon_dir);

@@ -45,7 +45,8 @@ struct image_configs {
 
 struct driver {
 	char *node_id;
-	char *dir; /* ours below the worker's data folder */
+	char *dir;           /* ours below the worker's data folder */
+	char *instances_dir; /* a folder for each, in /run: they are written anew at every start */
 	char *helper;
 	char *cgroup_parent;
 	uint64_t log_max;

@@ -14,7 +14,7 @@ char *container_cgroup(const struct driver *driver, const char *instance_id)
 
 char *container_dir(const struct driver *driver, const char *instance_id)
 {
-	return xasprintf("%s/instances/%s", driver->dir, instance_id);
+	return path_join(driver->instances_dir, instance_id);
 }
 
 static bool is_starting(struct driver *driver, const char *instance_id)

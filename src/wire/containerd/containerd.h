@@ -44,6 +44,8 @@ int containerd_plugin_root(const struct containerd *c, const char *type, const c
 /* A label containerd.io/gc.expire (RFC 3339) bounds a lease that nobody deletes. */
 int containerd_lease_create(const struct containerd *c, const char *id,
 			    const struct containerd_labels *labels, struct err *err);
+/* Has c->lease keep a snapshot that may be there already, from the collector too. */
+int containerd_lease_snapshot(const struct containerd *c, const char *key, struct err *err);
 /* `is_synced`: returns when the collector has removed what only the lease kept. */
 int containerd_lease_delete(const struct containerd *c, const char *id, bool is_synced,
 			    struct err *err);

@@ -142,6 +142,19 @@ int containerd_lease_create(const struct containerd *c, const char *id,
 	return rpc_call(c, RPC("leases.v1.Leases/Create", NULL), &request, NULL, err);
 }
 
+int containerd_lease_snapshot(const struct containerd *c, const char *key, struct err *err)
+{
+	auto_free char *type = xasprintf("snapshots/%s", c->snapshotter);
+	Ctd__LeaseResource resource = CTD__LEASE_RESOURCE__INIT;
+	Ctd__LeaseAddRequest request = CTD__LEASE_ADD_REQUEST__INIT;
+
+	resource.id = rpc_str(key);
+	resource.type = type;
+	request.id = rpc_str(c->lease);
+	request.resource = &resource;
+	return rpc_call(c, RPC("leases.v1.Leases/AddResource", NULL), &request, NULL, err);
+}
+
 int containerd_lease_delete(const struct containerd *c, const char *id, bool is_synced,
 			    struct err *err)
 {

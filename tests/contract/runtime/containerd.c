@@ -79,7 +79,7 @@ static void check_gone(const struct subject *s, const char *instance_id)
 	auto_containerd_records struct containerd_records records = { 0 };
 	struct containerd_process process;
 	auto_free char *filter = xasprintf("id==\"%s\"", instance_id);
-	auto_free char *dir = xasprintf("%s/containerd/instances/%s", s->config.data_dir,
+	auto_free char *dir = xasprintf("/run/holm-%.8s/instances/%s", s->config.node_id,
 					instance_id);
 	struct err err;
 
@@ -244,6 +244,10 @@ static void survives_a_killed_containerd(void **state)
 {
 	struct subject *s = *state;
 	auto_free char *record = xasprintf("%s/containerd/daemon/pid", s->config.data_dir);
+	/* What it leaves when that comes in the middle of a removal. */
+	auto_free char *bundle = xasprintf("/run/holm-%.8s/containerd/state/"
+					   "io.containerd.runtime.v2.task/holm/.removed",
+					   s->config.node_id);
 	auto_free char *text = NULL;
 	struct runtime_status status;
 	struct runtime_status after;
@@ -253,12 +257,14 @@ static void survives_a_killed_containerd(void **state)
 
 	instance_init(&i, s, PROGRAM_IDLE);
 	start(s, &i, &status);
+	must(dir_make(bundle, 0700, &err), &err);
 	must(file_read(record, 200, &text, NULL, &err), &err);
 	assert_int_equal(proc_id_parse(text, &proc), 0);
 	must(proc_kill(&proc, SIGKILL, &err), &err);
 	must(proc_wait(&proc, 10000, &err), &err);
 	start(s, &i, &after);
 	assert_int_equal(after.proc.pid, status.proc.pid);
+	assert_false(path_exists(bundle));
 	stop(s, &i, &after);
 	assert_int_equal(after.end, RUNTIME_END_STOPPED);
 	instance_fini(&i);

@@ -45,8 +45,8 @@ static void init(struct subject_exec *e, void **state, const char *script)
 /* No folder of it, and no process: the container has its first one and that one's child. */
 static void check_nothing_left(const struct subject_exec *e)
 {
-	auto_free char *dir = xasprintf("%s/containerd/instances/%s/exec/%s",
-					e->subject->config.data_dir, e->instance.id, e->id);
+	auto_free char *dir = xasprintf("/run/holm-%.8s/instances/%s/exec/%s",
+					e->subject->config.node_id, e->instance.id, e->id);
 	auto_free char *procs = xasprintf("/sys/fs/cgroup/pids/%s/%s/cgroup.procs",
 					  e->subject->config.cgroup_parent, e->instance.id);
 	auto_free char *text = NULL;

@@ -238,8 +238,9 @@ static void is_asked_to_end_without_waiting(void **state)
 
 	if (!s->driver->terminate)
 		skip();
-	instance_init(&i, s, PROGRAM_IDLE);
+	instance_init(&i, s, PROGRAM_HELLO);
 	start(s, &i, &status);
+	wait_log(&i, "hello"); /* it listens to the signal */
 	must(s->driver->terminate(s->state, i.id, &err), &err);
 	wait_ended(s, &i, &status);
 	must(s->driver->terminate(s->state, i.id, &err), &err); /* it has ended */

@@ -123,6 +123,10 @@ class Host:
         return (self.data_dir / "node-id").read_text().strip()
 
     @property
+    def run_dir(self):
+        return pathlib.Path(f"/run/holm-{self.node_id[:8]}")
+
+    @property
     def pid(self):
         return int((self.data_dir / "lock").read_text())
 

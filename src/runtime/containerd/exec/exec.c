@@ -305,8 +305,7 @@ static void sweep_instance(struct driver *driver, const char *instance_id)
 
 void exec_sweep(struct driver *driver)
 {
-	auto_free char *path = path_join(driver->dir, "instances");
-	DIR *dir = opendir(path);
+	DIR *dir = opendir(driver->instances_dir);
 
 	if (!dir)
 		return;

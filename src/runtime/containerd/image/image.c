@@ -38,6 +38,13 @@ void image_configs_fini(struct image_configs *configs)
 	*configs = (struct image_configs){ 0 };
 }
 
+void image_forget(struct driver *d)
+{
+	pthread_mutex_lock(&d->lock);
+	image_configs_fini(&d->configs);
+	pthread_mutex_unlock(&d->lock);
+}
+
 /* The caller's; NULL if it is not known. */
 static char *recall_config(struct driver *d, const char *digest)
 {
@@ -194,6 +201,9 @@ static int unpack(struct fetch *f, char **ret_chain, struct err *err)
 			r = check_cancel(f->ctx, err);
 		if (pull_is_done(f->pull))
 			tell_phase(f->ctx, "unpacking", i, f->source->n_layers);
+		/* Before it is looked for: else the collector may take it in between. */
+		if (r == 0)
+			r = containerd_lease_snapshot(&f->api, chain, err);
 		if (r == 0 && containerd_snapshot_find(&f->api, chain, &unknown) < 0)
 			r = unpack_layer(f, i, parent, chain, err);
 		free(parent);

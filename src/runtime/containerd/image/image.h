@@ -18,7 +18,8 @@ int image_fetch(void *state, struct image_source *source, const struct runtime_c
  * -ENOENT. */
 int image_load(struct client *client, const char *digest, struct oci_image *ret, char **ret_chain,
 	       struct err *err);
-struct image_configs;
+/* Configs are remembered by digest; after a removal none is. */
+void image_forget(struct driver *driver);
 void image_configs_fini(struct image_configs *configs);
 
 /* store.c */

@@ -227,6 +227,7 @@ static int delete_doomed(struct removal *r, struct err *err)
 	for (size_t i = 0; result == 0 && i < r->doomed.n; i++)
 		result = containerd_image_delete(&api, r->doomed.items[i], i + 1 == r->doomed.n,
 						 err);
+	image_forget(r->client.driver);
 	return result;
 }
 
