@@ -4,6 +4,7 @@ import collections
 import pytest
 
 from harness import descriptor
+from harness.deadline import until
 from harness.descriptor import service
 from harness.host import FAILED, OK, value
 
@@ -190,3 +191,18 @@ def test_another_runtime_by_one_word(host, images):
     for kept in ("id", "number", "address", "instance_address", "service_address"):
         assert before[kept] == after[kept], kept
     assert value(host.page(after["service_address"]), "host") == "box-0"
+
+
+def test_a_cordoned_node_gets_nothing_new(host, images):
+    box = service("box", "container", images.container(), grace_s=1)
+    before = host.deploy(box)[0]
+    host.holm("node", "cordon", host.name)
+    assert "READY,CORDONED" in host.holm("get", "nodes")
+    host.holm("scale", "box", "2")
+    view = host.instance("box", 1)
+    assert view["state"] == "NO_WORKER_CAPACITY" and "cordoned" in view["reason"], view
+    assert host.instance("box", 0)["pid"] == before["pid"]
+    host.holm("node", "uncordon", host.name)
+    until(lambda: host.instance("box", 1)["state"] == "RUNNING", "it has its place")
+    assert "CORDONED" not in host.holm("get", "nodes")
+    assert host.run("node", "cordon", "nowhere").returncode != OK

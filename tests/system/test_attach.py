@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from harness import leftovers
 from harness.deadline import PATIENCE_S, until
 from harness.descriptor import service
 from harness.host import FAILED, HOLM, OK
@@ -85,6 +86,14 @@ def read_until(pipe, text):
 def logger_pid(host, box):
     path = host.data_dir / "worker/containerd/instances" / box["id"] / "logger"
     return int(path.read_text().split()[0])
+
+
+def kill_containerd(host):
+    found = [pid for pid, line in host.census().processes().items()
+             if os.path.basename(line.split(" ")[0]) == "containerd"]
+    assert len(found) == 1, found
+    os.kill(found[0], signal.SIGKILL)
+    leftovers.wait_gone(found[0])
 
 
 def check_shell(terminal, word):
@@ -164,7 +173,7 @@ def test_much_in_both_directions(host, images):
 
 @pytest.mark.parametrize("runtime", ("container", "runsc"))
 def test_over_restarts(new_host, images, runtime):
-    """Of Holm and of the logger: input and output stay what they are."""
+    """Of Holm, of containerd and of the logger: input and output stay what they are."""
     host = new_host
     if runtime != "container":
         until(lambda: runtime in host.list("nodes")[0]["virtualization"], f"{runtime} is offered")
@@ -180,6 +189,8 @@ def test_over_restarts(new_host, images, runtime):
     with Terminal(host, "box.0") as terminal:
         terminal.wait(b"# ")
         check_shell(terminal, b"after")
+        kill_containerd(host)
+        check_shell(terminal, b"alone")
         killed = logger_pid(host, box)
         os.kill(killed, signal.SIGKILL)
         terminal.wait(b"attach again")

@@ -1,6 +1,7 @@
 """What goes wrong beneath Holm itself: its disk, its containerd, its clock, its descriptors. See
 docs/faults.md."""
 import errno
+import json
 import os
 import resource
 import signal
@@ -10,7 +11,7 @@ import pytest
 
 from harness import leftovers
 from harness.deadline import until
-from harness.descriptor import service
+from harness.descriptor import one_app, service
 from harness.host import FAILED, OK, value
 from harness.meddle import Meddler
 from harness.picture import Picture
@@ -101,8 +102,8 @@ def remount(host, options):
 
 
 def test_disk_full_in_a_pull(small_host, images, tmp_path_factory):
-    """FAILED with the reason, what runs goes on, and no half of an image is left to stand in the
-    way; once there is room it is pulled."""
+    """The reason is told, what runs goes on, and no half of an image is left to stand in the way; once
+    there is room it is pulled, and who waits for it goes on waiting until then."""
     noise = images.root / "noise"
     noise.write_bytes(os.urandom(80 << 20))
     for words in (("new", "--image", f"{images.layout}:big"),
@@ -113,11 +114,17 @@ def test_disk_full_in_a_pull(small_host, images, tmp_path_factory):
     small_host.deploy(box(images))
     big = service("big", "container", f"oci:{images.layout}:big", port="9081:80", memory=64,
                   cmd=["/bin/httpd", "name=big"])
-    assert small_host.apply(box(images), big, wait=False).returncode == OK
-    view = small_host.wait_instance("big", lambda v: v["state"] == "FAILED", "FAILED", PATIENCE_S)
-    assert "space" in view["reason"], view["reason"]
+    waiting = subprocess.Popen(
+        small_host.command("apply", "-", "--wait", "--timeout", PATIENCE_S), text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    waiting.stdin.write(json.dumps(one_app(box(images), big)))
+    waiting.stdin.close()
+    view = small_host.wait_instance("big", lambda v: "space" in v["reason"], "tells the reason",
+                                    PATIENCE_S)
+    assert view["state"] == "CREATING" and "next in" in view["reason"], view
     assert_page(small_host)
     remount(small_host, "size=512m")
+    assert waiting.wait(PATIENCE_S) == OK, waiting.stderr.read()
     small_host.wait_instance("big", lambda v: v["state"] == "RUNNING", "RUNNING", PATIENCE_S)
     assert_page(small_host, 9081, "big")
 

@@ -207,6 +207,8 @@ static void attach_done(struct op *op)
 	x->is_open = true;
 	x->is_terminal = a->ends.is_terminal;
 	session_send(x->stream, FRAME_BEGUN, "tty", x->is_terminal ? 3 : 0);
+	/* The shim ends a terminal with its input: that end is never told. */
+	x->is_input_told = x->is_terminal || a->ends.in < 0 || !x->request.has_input;
 	if (a->ends.in >= 0 && x->request.has_input)
 		sink_open(&x->input, TAKE_FD(a->ends.in));
 	else
@@ -270,7 +272,7 @@ static void tick_open(struct attach *x)
 		step_begin(x, STEP_RESIZE, side_done);
 	}
 	/* The shim still has an end open; the runtime is told once all is written. */
-	if (x->input.is_over && x->input.fd < 0 && !x->is_input_told && x->request.has_input) {
+	if (x->input.is_over && x->input.fd < 0 && !x->is_input_told) {
 		x->is_input_told = true;
 		step_begin(x, STEP_CLOSE_INPUT, side_done);
 	}
