@@ -355,6 +355,7 @@ static int run_all(struct subject *s)
 		cmocka_unit_test_prestate(exec_takes_input_and_its_end, s),
 		cmocka_unit_test_prestate(exec_has_a_terminal, s),
 		cmocka_unit_test_prestate(exec_left_over_is_ended, s),
+		cmocka_unit_test_prestate(exec_half_begun_holds_up_nobody, s),
 		cmocka_unit_test_prestate(fetch_continues_after_a_break, s),
 		cmocka_unit_test_prestate(fetch_refuses_damaged_blobs, s),
 		cmocka_unit_test_prestate(fetch_refuses_another_content, s),

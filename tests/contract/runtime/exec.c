@@ -1,15 +1,20 @@
+#include <dirent.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
 #include "exec.h"
 #include "suite.h"
+#include "wire/containerd/containerd.h"
+#include "wire/grpc/grpc.h"
 
 #define WAIT_MS 20000
 
@@ -272,5 +277,98 @@ void exec_left_over_is_ended(void **state)
 	assert_true(proc_is_alive(&p.proc));
 	must(s->driver->open(&s->config, &s->state, &err), &err);
 	assert_false(proc_is_alive(&p.proc));
+	fini(&e);
+}
+
+#define HELD_UP_MS 15000 /* half of what a shim waits for a reader */
+
+struct half_begun {
+	struct containerd api;
+	struct containerd_exec_ref ref;
+};
+
+static void *begin_the_rest(void *arg)
+{
+	struct half_begun *half = arg;
+	struct err err;
+	pid_t pid;
+
+	containerd_exec_start(&half->api, half->ref, &pid,
+			      &err); /* it may be ended before it is begun */
+	return NULL;
+}
+
+/* Its command line ends with the id. */
+static bool is_running(const char *id)
+{
+	DIR *dir = opendir("/proc");
+	bool is_found = false;
+
+	assert_non_null(dir);
+	for (struct dirent *e; !is_found && (e = readdir(dir));) {
+		auto_free char *path = xasprintf("/proc/%s/cmdline", e->d_name);
+		auto_free char *text = NULL;
+		size_t len;
+		struct err err;
+
+		if (file_read(path, 4096, &text, &len, &err) == 0)
+			is_found = str_eq(text, "/bin/busybox") && len > strlen(id) &&
+				   str_eq(text + len - strlen(id) - 1, id);
+	}
+	closedir(dir);
+	return is_found;
+}
+
+static void make_half(struct subject_exec *e, const char *dir, struct half_begun *half)
+{
+	auto_free char *out = path_join(dir, "out");
+	auto_free char *errors = path_join(dir, "err");
+	auto_free char *process = xasprintf(
+		"{\"args\":[\"/bin/busybox\",\"sh\",\"-c\",\"busybox sleep 1000; :\",\"%s\"],"
+		"\"cwd\":\"/\",\"env\":[\"PATH=/bin\"],\"user\":{\"uid\":0,\"gid\":0}}",
+		e->id);
+	const struct containerd_exec exec = { .container_id = e->instance.id,
+					      .id = e->id,
+					      .input = "",
+					      .output = out,
+					      .error = errors,
+					      .process = process };
+	struct err err;
+
+	must(dir_make(dir, 0700, &err), &err);
+	assert_int_equal(mkfifo(out, 0600), 0);
+	assert_int_equal(mkfifo(errors, 0600), 0);
+	must(containerd_exec_add(&half->api, &exec, &err), &err);
+}
+
+/* As after a kill -9 before the shim has opened what the command writes to: nobody reads there any more,
+ * and it waits for somebody, with all who ask it about the command. */
+void exec_half_begun_holds_up_nobody(void **state)
+{
+	struct subject *s = *state;
+	auto_free char *socket = xasprintf("/run/holm-%.8s/containerd/containerd.sock",
+					   s->config.node_id);
+	auto_(grpc_conn_free) struct grpc_conn *conn = grpc_conn_new(socket);
+	struct half_begun half = { .api = { .grpc = conn, .ns = "holm", .timeout_ms = 60000 } };
+	struct subject_exec e;
+	pthread_t thread;
+	struct err err;
+
+	init(&e, state, "");
+	auto_free char *dir = xasprintf("%s/containerd/instances/%s/exec/%s", s->config.data_dir,
+					e.instance.id, e.id);
+	half.ref = (struct containerd_exec_ref){ e.instance.id, e.id };
+	make_half(&e, dir, &half);
+	assert_int_equal(pthread_create(&thread, NULL, begin_the_rest, &half), 0);
+	uint64_t end_ms = clock_monotonic_ms() + WAIT_MS;
+	while (!is_running(e.id) && clock_monotonic_ms() < end_ms)
+		clock_poll(NULL, 0, clock_monotonic_ms() + 10);
+	assert_true(is_running(e.id));
+	s->driver->close(s->state);
+	end_ms = clock_monotonic_ms() + HELD_UP_MS;
+	must(s->driver->open(&s->config, &s->state, &err), &err);
+	assert_true(clock_monotonic_ms() < end_ms);
+	pthread_join(thread, NULL);
+	assert_false(is_running(e.id));
 	fini(&e);
 }

@@ -9,5 +9,6 @@ void exec_ends_in_time(void **state);
 void exec_takes_input_and_its_end(void **state);
 void exec_has_a_terminal(void **state);
 void exec_left_over_is_ended(void **state);
+void exec_half_begun_holds_up_nobody(void **state);
 
 #endif

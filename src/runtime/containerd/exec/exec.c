@@ -282,23 +282,47 @@ static int open_root(void *state, const char *instance_id, struct err *err)
 	return TAKE_FD(fd);
 }
 
+/* A shim that is still opening them waits for another end, and keeps whoever asks it about the command
+ * waiting, too. */
+static void hold_fifos(const char *dir, int fds[3])
+{
+	static const char *const names[] = { "in", "out", "err" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		auto_free char *path = path_join(dir, names[i]);
+
+		fds[i] = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	}
+}
+
+static void sweep_one(struct driver *driver, const struct runtime_exec *exec)
+{
+	auto_free char *dir = dir_of(driver, exec);
+	int fds[3];
+	int exit_code;
+	struct err err;
+
+	hold_fifos(dir, fds);
+	if (exec_end(driver, exec, true, &exit_code, &err) < 0 && err.code != -ENOENT)
+		log_warning("%s", err.msg);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
 static void sweep_instance(struct driver *driver, const char *instance_id)
 {
 	auto_free char *instance = container_dir(driver, instance_id);
 	auto_free char *path = path_join(instance, "exec");
 	DIR *dir = opendir(path);
-	int exit_code;
-	struct err err;
 
 	if (!dir)
 		return;
 	for (struct dirent *e; (e = readdir(dir));) {
 		const struct runtime_exec exec = { .instance_id = instance_id, .id = e->d_name };
 
-		if (!id_is_valid(e->d_name))
-			continue;
-		if (exec_end(driver, &exec, true, &exit_code, &err) < 0 && err.code != -ENOENT)
-			log_warning("%s", err.msg);
+		if (id_is_valid(e->d_name))
+			sweep_one(driver, &exec);
 	}
 	closedir(dir);
 }
