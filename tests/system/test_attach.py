@@ -215,3 +215,13 @@ def test_others_show_their_output(host, images):
 def test_a_unikernel_has_no_terminal(host, images):
     done = host.apply(service("box", "unikernel", images.unikernel, tty=True))
     assert done.returncode == FAILED and "tty" in done.stderr, done.stderr
+
+
+def test_a_unikernel_shows_its_console(host, images):
+    host.deploy(service("web", "unikernel", images.unikernel))
+    process = attach(host, "web.0")
+    time.sleep(0.5)  # what was printed before is not shown: it boots once more
+    host.holm("restart", "web.0", "--wait")
+    assert read_until(process.stdout, b"Listening on port 80")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=PATIENCE_S)

@@ -477,9 +477,8 @@ void network_init(struct worker *worker)
 	worker->detach_pace = detach_pace;
 }
 
+/* Its timers are the loop's, and gone with it. */
 void network_fini(struct worker *worker)
 {
-	timer_cancel(worker->publish_timer);
-	timer_cancel(worker->detach_timer);
 	free(worker->leaving);
 }
