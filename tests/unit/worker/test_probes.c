@@ -1,5 +1,7 @@
 /* Probes on virtual time: who gets traffic, what is stopped, and what stays over a crash of the
  * worker. */
+#include <time.h>
+
 #include "kit.h"
 
 #define IP_1 "10.18.0.2"
@@ -351,6 +353,67 @@ static void nothing_is_probed_that_is_gone(void **state)
 	assert_int_equal(kit->n_asked_by_probes, n);
 }
 
+/* A node full of instances. */
+#define PROBES ",\"readiness\":{\"http\":{\"port\":80}},\"liveness\":{\"tcp\":{\"port\":80}}"
+
+static void deploy_many(struct kit *kit, unsigned n)
+{
+	auto_buf struct buf blocks;
+
+	buf_init(&blocks, 1 << 16);
+	for (unsigned i = 0; i <= n / 61; i++)
+		buf_addf(&blocks, "%s\"10.18.%u.%u/26\"", i ? "," : "", i / 4, i % 4 * 64);
+	kit_accept(kit, blocks.data);
+	for (unsigned i = 0; i < n; i++) {
+		auto_free char *payload = xasprintf(
+			"{\"instance_id\":\"1111111111111111%08x\",\"_id\":\"%024x\","
+			"\"job_name\":\"a.t.w%u.t\",\"instance_number\":0,\"generation\":1,"
+			"\"revision\":%u,\"RR_ip\":\"10.30.%u.%u\",\"instance_ip\":\"10.31.%u.%u\","
+			"\"spec\":{\"microservice_name\":\"w%u\",\"microservice_namespace\":\"t\","
+			"\"virtualization\":\"docker\",\"code\":\"registry.example/web:1\"" PROBES
+			"}}",
+			i, i + 1, i, i + 1, i / 250, i % 250 + 1, i / 250, i % 250 + 1, i);
+
+		kit_say(kit, "control/deploy", payload);
+	}
+}
+
+/* Processor time of a virtual minute is printed: per probe it hardly grows, however many there
+ * are. */
+static void probe_many(struct kit *kit, unsigned n)
+{
+	for (unsigned i = 0; i < (n / 61 + 1) * 64; i++) {
+		auto_free char *address = xasprintf("10.18.%u.%u:80", i / 256, i % 256);
+
+		kit_port(kit, address, 200);
+	}
+	deploy_many(kit, n);
+	kit_run(kit, 60000);
+	unsigned n_ready = 0;
+	for (size_t i = 0; i < kit->n_told; i++)
+		n_ready += kit->told[i].is_ready;
+	assert_int_equal(n_ready, n); /* each once */
+	unsigned n_before = kit->n_asked_by_probes;
+	clock_t begin = clock();
+	kit_run(kit, 60000);
+	clock_t end = clock();
+	unsigned n_asked = kit->n_asked_by_probes - n_before;
+	print_message("# %u instances: %.1f us of processor time per probe\n", n,
+		      1e6 * (double)(end - begin) / CLOCKS_PER_SEC / n_asked);
+	/* Two each, every ten seconds or up to a tenth sooner: none is late. */
+	assert_in_range(n_asked, 2 * n * 6, 2 * n * 7);
+}
+
+static void a_hundred_instances(void **state)
+{
+	probe_many(*state, 100);
+}
+
+static void a_thousand_instances(void **state)
+{
+	probe_many(*state, 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -369,6 +432,8 @@ int main(void)
 		KIT_TEST(a_command_of_one_that_is_gone),
 		KIT_TEST(a_runtime_without_commands),
 		KIT_TEST(nothing_is_probed_that_is_gone),
+		KIT_TEST(a_hundred_instances),
+		KIT_TEST(a_thousand_instances),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -217,6 +218,79 @@ static void a_cancelled_one_tells_nothing(void **state)
 	place->loop = loop_new();
 }
 
+/* Many at once, as on a node full of instances: the server answers each on its own connection. */
+#define N_MANY 1000
+
+struct crowd {
+	struct place *place;
+	struct io *reading[N_MANY];
+	int peers[N_MANY];
+	unsigned n_accepted;
+	unsigned n_good;
+	unsigned n_told;
+};
+
+static void on_many_asked(void *arg, unsigned events)
+{
+	static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+	struct crowd *crowd = arg;
+	char request[256];
+
+	for (unsigned i = 0; i < crowd->n_accepted; i++) {
+		if (!crowd->reading[i] ||
+		    recv(crowd->peers[i], request, sizeof(request), MSG_DONTWAIT) <= 0)
+			continue;
+		crowd->reading[i] = io_cancel(crowd->reading[i]);
+		assert_int_equal(write(crowd->peers[i], ok, strlen(ok)), strlen(ok));
+	}
+}
+
+static void on_many_connections(void *arg, unsigned events)
+{
+	struct crowd *crowd = arg;
+	unsigned i = crowd->n_accepted++;
+
+	assert_in_range(i, 0, N_MANY - 1);
+	crowd->peers[i] = accept(crowd->place->listener, NULL, NULL);
+	assert_true(crowd->peers[i] >= 0);
+	crowd->reading[i] = io_watch(crowd->place->loop, crowd->peers[i], IO_READ, on_many_asked,
+				     crowd);
+}
+
+static void on_one_of_many(void *arg, const struct net_probe_answer *answer)
+{
+	struct crowd *crowd = arg;
+
+	crowd->n_good += answer->status == 200;
+	if (++crowd->n_told == N_MANY)
+		loop_stop(crowd->place->loop);
+}
+
+static void a_thousand_at_once(void **state)
+{
+	struct place *place = *state;
+	struct crowd *crowd = NEW(struct crowd);
+	const struct net_probe_target target = { .ip = INADDR_LOOPBACK,
+						 .port = place->port,
+						 .request = REQUEST,
+						 .timeout_ms = 60000 };
+	struct rlimit limit = { 4096, 4096 };
+
+	crowd->place = place;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		skip();
+	assert_int_equal(listen(place->listener, N_MANY), 0);
+	place->accepting = io_watch(place->loop, place->listener, IO_READ, on_many_connections,
+				    crowd);
+	for (unsigned i = 0; i < N_MANY; i++)
+		net_probe_begin(place->loop, &target, on_one_of_many, crowd);
+	loop_run(place->loop);
+	assert_int_equal(crowd->n_good, N_MANY);
+	for (unsigned i = 0; i < crowd->n_accepted; i++)
+		close(crowd->peers[i]);
+	free(crowd);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -231,6 +305,7 @@ int main(void)
 		T(a_closed_port),
 		T(an_address_that_cannot_be_reached_is_told_later),
 		T(a_cancelled_one_tells_nothing),
+		T(a_thousand_at_once),
 	};
 
 	return cmocka_run_group_tests_name("wire/net_probe", tests, NULL, NULL);
