@@ -225,9 +225,15 @@ static int fake_list(void *state, const char *instance_id, struct runtime_list *
 	struct fake_host *host = state;
 
 	lock(host);
-	map_for_each(&host->instances, i, e)
-		if (!instance_id || str_eq(e->key, instance_id))
+	if (instance_id) {
+		const struct fake_instance *inst = map_find(&host->instances, instance_id);
+
+		if (inst)
+			*ARRAY_ADD(ret->items, ret->n) = inst->status;
+	} else {
+		map_for_each(&host->instances, i, e)
 			*ARRAY_ADD(ret->items, ret->n) = ((struct fake_instance *)e->value)->status;
+	}
 	unlock(host);
 	return 0;
 }
