@@ -4,9 +4,11 @@
 #include "worker/private.h"
 
 /* Publishing and removing links walk the kernel's tables of rules, links and connections, and cost
- * about as much for many instances as for one. Somebody waits for a publication. */
-static const struct pace publish_pace = { .interval_ms = 100, .burst = 4 };
-static const struct pace detach_pace = { .interval_ms = 250, .burst = 4 };
+ * about as much for many instances as for one: while many are under way, they are done for several at
+ * a time. Somebody waits for a publication. */
+#define BURST 4
+static const struct pace publish_pace = { .interval_ms = 100, .burst = 1 };
+static const struct pace detach_pace = { .interval_ms = 250, .burst = 1 };
 
 struct net_op {
 	struct op op;
@@ -245,6 +247,19 @@ static void detach_done(struct op *op)
 		detached(n->leaving[i], op);
 }
 
+/* How long to wait for others that are under way. */
+static uint64_t wait_for_others(const struct worker *worker, struct pace *pace)
+{
+	unsigned n_busy = 0;
+
+	map_for_each(&worker->instances, i, e) {
+		const struct winst *inst = e->value;
+
+		n_busy += inst->is_busy;
+	}
+	return n_busy < BURST ? 0 : pace_take(pace, loop_now_ms(worker->config.loop));
+}
+
 static void on_detach_due(void *arg)
 {
 	struct worker *worker = arg;
@@ -260,7 +275,7 @@ static void detach_begin(void *arg)
 
 	if (worker->is_detaching || worker->detach_timer || !worker->n_leaving)
 		return; /* detach_done or on_detach_due comes back to it */
-	uint64_t wait_ms = pace_take(&worker->detach_pace, loop_now_ms(worker->config.loop));
+	uint64_t wait_ms = wait_for_others(worker, &worker->detach_pace);
 	if (wait_ms) {
 		worker->detach_timer = timer_start(worker->config.loop, wait_ms, on_detach_due,
 						   worker);
@@ -445,7 +460,7 @@ static void publish_begin(void *arg)
 	if (worker->is_publishing || worker->publish_timer || !worker->is_setup ||
 	    worker->is_closing_down || !worker->overlay)
 		return; /* publish_done, on_publish_due or setup_done comes back to it */
-	uint64_t wait_ms = pace_take(&worker->publish_pace, loop_now_ms(worker->config.loop));
+	uint64_t wait_ms = wait_for_others(worker, &worker->publish_pace);
 	if (wait_ms) {
 		worker->publish_timer = timer_start(worker->config.loop, wait_ms, on_publish_due,
 						    worker);
