@@ -1,4 +1,5 @@
 /* A client's socket holds a megabyte; one that is full is waited for, for a time. */
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -15,6 +16,8 @@ void audience_init(struct audience *audience, struct pollfd *fds, int listener)
 	for (size_t i = 0; i < AUDIENCE_FDS; i++)
 		fds[i] = (struct pollfd){ .fd = -1 };
 	fds[0] = (struct pollfd){ .fd = listener, .events = POLLIN };
+	if (listener >= 0)
+		fcntl(listener, F_SETFL, O_NONBLOCK);
 }
 
 static void let_go(struct pollfd *client)
@@ -75,31 +78,36 @@ static void keep_tail(struct audience *audience, const char *data, size_t len)
 	audience->tail_len += len;
 }
 
-void audience_tell(struct audience *audience, enum log_stream stream, const char *data, size_t len)
-{
-	if (stream == LOG_STREAM_OUT)
-		keep_tail(audience, data, len);
-	for (size_t i = 1; i < AUDIENCE_FDS; i++)
-		send_packets(&audience->fds[i], stream, data, len);
-}
-
-static void let_in(struct audience *audience)
+/* False if nobody waits. */
+static bool let_in(struct audience *audience)
 {
 	int fd = accept4(audience->fds[0].fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	int size = HELD_MAX;
 	size_t i = 1;
 
 	if (fd < 0)
-		return;
+		return false;
 	while (i < AUDIENCE_FDS && audience->fds[i].fd >= 0)
 		i++;
 	if (i == AUDIENCE_FDS) {
 		close(fd);
-		return;
+		return true;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
 	audience->fds[i] = (struct pollfd){ .fd = fd }; /* a hang-up is always told */
 	send_packets(&audience->fds[i], LOG_STREAM_OUT, audience->tail, audience->tail_len);
+	return true;
+}
+
+void audience_tell(struct audience *audience, enum log_stream stream, const char *data, size_t len)
+{
+	/* Who came before this was printed gets it, though poll(2) has not told of him yet. */
+	while (audience->fds[0].fd >= 0 && let_in(audience))
+		;
+	if (stream == LOG_STREAM_OUT)
+		keep_tail(audience, data, len);
+	for (size_t i = 1; i < AUDIENCE_FDS; i++)
+		send_packets(&audience->fds[i], stream, data, len);
 }
 
 void audience_look(struct audience *audience)

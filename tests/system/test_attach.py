@@ -84,7 +84,7 @@ def read_until(pipe, text):
 
 
 def logger_pid(host, box):
-    path = host.data_dir / "worker/containerd/instances" / box["id"] / "logger"
+    path = host.run_dir / "instances" / box["id"] / "logger"
     return int(path.read_text().split()[0])
 
 

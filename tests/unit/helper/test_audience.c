@@ -103,6 +103,17 @@ static void all_get_what_comes(void **state)
 	close(two);
 }
 
+static void who_came_before_gets_it_without_a_look(void **state)
+{
+	struct hall *hall = *state;
+	int fd = open_socket();
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&hall->address, sizeof(hall->address)), 0);
+	tell(hall, LOG_STREAM_OUT, "at once\n");
+	expect(fd, LOG_STREAM_OUT, "at once\n");
+	close(fd);
+}
+
 static void a_prompt_is_told_to_who_comes_later(void **state)
 {
 	struct hall *hall = *state;
@@ -172,6 +183,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(all_get_what_comes),
+		TEST(who_came_before_gets_it_without_a_look),
 		TEST(a_prompt_is_told_to_who_comes_later),
 		TEST(no_more_than_its_places),
 		TEST(much_goes_in_packets),
