@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmdline.h"
+#include "kernel/boot.h"
 #include "kernel/clock.h"
 #include "kernel/console.h"
 #include "kernel/irq.h"
@@ -13,22 +14,6 @@
 #include "web/http_server.h"
 #include "web/pages.h"
 
-enum {
-	MULTIBOOT_LOADED = 0x2BADB002,
-	MULTIBOOT_HAS_MEMORY = 1,
-	MULTIBOOT_HAS_CMDLINE = 4,
-	KERNEL_KIB = 1024, /* loaded above 1 MiB */
-};
-
-/* The start of what the boot loader tells (Multiboot 0.6.96, section 3.3). */
-struct multiboot_info {
-	uint32_t flags;
-	uint32_t mem_lower_kib;
-	uint32_t mem_upper_kib;
-	uint32_t boot_device;
-	uint32_t cmdline;
-};
-
 struct guest {
 	char line[CMDLINE_SIZE];
 	struct cmdline cmdline;
@@ -38,31 +23,25 @@ struct guest {
 	uint16_t port;
 };
 
-void kernel_main(uint32_t magic, const struct multiboot_info *info);
-
 static void __attribute__((noreturn)) give_up(const char *why)
 {
 	console_printf("CRIT: %s\n", why);
 	power_crash();
 }
 
-static void check_memory(const struct multiboot_info *info)
+static void check_memory(const struct boot_info *info)
 {
-	uint64_t needed_kib = ((uintptr_t)__end + MEM_SIZE + 4096) / 1024 - KERNEL_KIB;
+	size_t needed = (size_t)(__end - __start) + MEM_SIZE + 4096;
 
-	if (info->flags & MULTIBOOT_HAS_MEMORY && info->mem_upper_kib < needed_kib)
+	if (info->memory_bytes && info->memory_bytes < needed)
 		give_up("boot: too little memory");
 }
 
-static void read_cmdline(struct guest *guest, const struct multiboot_info *info)
+static void read_cmdline(struct guest *guest, const char *line)
 {
-	const char *line = "";
-	size_t length;
+	size_t length = strlen(line);
 	int bad;
 
-	if (info->flags & MULTIBOOT_HAS_CMDLINE)
-		line = (const char *)(uintptr_t)info->cmdline;
-	length = strlen(line);
 	if (length >= sizeof(guest->line))
 		give_up("boot: command line longer than 4095 bytes");
 	memcpy(guest->line, line, length + 1);
@@ -94,19 +73,19 @@ static void configure(struct guest *guest)
 	}
 }
 
-void kernel_main(uint32_t magic, const struct multiboot_info *info)
+void kernel_main(const struct boot_info *info)
 {
 	static struct guest guest;
 
 	console_init();
 	console_printf("Powered by Holm's unikernel-web " GUEST_VERSION " with lwIP\n");
 	trap_init();
-	if (magic != MULTIBOOT_LOADED)
-		give_up("boot: not started by a multiboot loader");
+	if (info->problem)
+		give_up(info->problem);
 	check_memory(info);
 	irq_init();
 	clock_init();
-	read_cmdline(&guest, info);
+	read_cmdline(&guest, info->cmdline);
 	configure(&guest);
 	if (network_init(&guest.network, &guest.cmdline))
 		give_up("boot: no network");

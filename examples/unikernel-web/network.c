@@ -2,7 +2,7 @@
  * good enough for ports and DNS ids, not for secrets. */
 #include "kernel/clock.h"
 #include "kernel/console.h"
-#include "kernel/io.h"
+#include "kernel/cpu.h"
 #include "kernel/power.h"
 #include "lwip/dns.h"
 #include "lwip/etharp.h"
@@ -25,8 +25,8 @@ uint32_t port_random(void)
 {
 	static uint64_t state;
 
-	/* xorshift64*, stirred by the time stamp counter at each call. */
-	state ^= cpu_tsc() | 1;
+	/* xorshift64*, stirred by the cycle counter at each call. */
+	state ^= cpu_cycles() | 1;
 	state ^= state >> 12;
 	state ^= state << 25;
 	state ^= state >> 27;

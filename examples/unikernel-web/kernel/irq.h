@@ -1,15 +1,11 @@
-/* Interrupt lines of the two 8259 controllers, and sleeping until one fires. */
+/* Interrupt lines of the machine (the two 8259 controllers', or the GIC's), and
+ * sleeping until one fires. */
 #pragma once
-
-enum {
-	IRQ_FIRST_VECTOR = 32,
-	IRQ_LINES = 16,
-};
 
 /* Called with interrupts off; must make the device let go of the line. */
 typedef void irq_handler(void *arg);
 
-/* Programs the controllers with every line masked. Call trap_init() before. */
+/* Programs the controller with every line masked. Call trap_init() before. */
 void irq_init(void);
 
 /* One handler per line; opens the line. Returns 0, or -1 when the line is taken
@@ -20,6 +16,3 @@ void irq_enable(void);
 
 /* Halts until an interrupt has been handled since the last call. */
 void irq_wait(void);
-
-/* Called by trap_dispatch() only. */
-void irq_dispatch(unsigned line);

@@ -1,19 +1,5 @@
-/* Exceptions and interrupts on their way from traps.S to C. */
+/* Exceptions: told on the console, and the machine goes down as crashed. */
 #pragma once
 
-#include <stdint.h>
-
-/* As traps.S and the processor push it. */
-struct trap_frame {
-	uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
-	uint64_t rbp, rdi, rsi, rdx, rcx, rbx, rax;
-	uint64_t vector;
-	uint64_t error_code;
-	uint64_t rip, cs, rflags, rsp, ss;
-};
-
-/* Loads the interrupt descriptor table; interrupts stay off. */
+/* Loads the table of the entry points; interrupts stay off. */
 void trap_init(void);
-
-/* Called by traps.S only. */
-void trap_dispatch(const struct trap_frame *frame);

@@ -1,4 +1,5 @@
-/* What this kernel has of <string.h>; bodies in kernel/string.c. */
+/* What this kernel has of <string.h>; bodies in kernel/string.c and
+ * kernel/ARCH/memory.c. */
 #pragma once
 
 #include <stddef.h>

@@ -32,7 +32,7 @@
 #define LWIP_NETIF_LINK_CALLBACK 0
 
 /* The heap is the memory behind the kernel, see kernel.ld. */
-extern char __end[];
+extern char __start[], __end[];
 #define LWIP_RAM_HEAP_POINTER __end
 #define MEM_ALIGNMENT         8
 #define MEM_SIZE              (4 * 1024 * 1024)

@@ -2,6 +2,7 @@
  * the exits to the host and leaves no lifetime to track. */
 #include <string.h>
 
+#include "kernel/cpu.h"
 #include "kernel/irq.h"
 #include "virtio/virtio_net.h"
 
@@ -79,7 +80,7 @@ uint8_t *virtio_net_tx_begin(struct virtio_net *net)
 
 	reclaim(net);
 	for (int i = 0; i < TX_TRIES && !net->tx_free_count; i++) {
-		__asm__ volatile("pause");
+		cpu_relax();
 		reclaim(net);
 	}
 	if (!net->tx_free_count)

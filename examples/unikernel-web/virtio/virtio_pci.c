@@ -1,22 +1,15 @@
 /* virtio over PCI by the legacy interface: registers in an I/O BAR, interrupts
- * on the INTx line that the firmware routed. QEMU's `pc` and `q35` offer it for
- * every virtio-net-pci on the root bus. */
+ * on the INTx line. QEMU offers it for every virtio-net-pci on the root bus. */
 #include <stddef.h>
 
-#include "kernel/io.h"
+#include "kernel/pci.h"
 #include "virtio/virtio.h"
 
-#define PCI_ENABLE 0x80000000U
-
 enum {
-	PCI_ADDRESS = 0xCF8,
-	PCI_DATA = 0xCFC,
 	PCI_ID = 0x00,
 	PCI_COMMAND = 0x04,
 	PCI_BAR0 = 0x10,
-	PCI_INTERRUPT = 0x3C,
 	PCI_COMMAND_IO_MASTER = 0x5,
-	PCI_DEVICES = 32,
 	ID_VIRTIO_NET_LEGACY = 0x10001AF4,
 	REG_DEVICE_FEATURES = 0x00,
 	REG_DRIVER_FEATURES = 0x04,
@@ -36,51 +29,51 @@ static uint16_t port(const struct virtio_device *dev, unsigned reg)
 
 static uint64_t pci_features(const struct virtio_device *dev)
 {
-	return io_in32(port(dev, REG_DEVICE_FEATURES));
+	return pci_in32(port(dev, REG_DEVICE_FEATURES));
 }
 
 static void pci_accept(const struct virtio_device *dev, uint64_t features)
 {
-	io_out32(port(dev, REG_DRIVER_FEATURES), (uint32_t)features);
+	pci_out32(port(dev, REG_DRIVER_FEATURES), (uint32_t)features);
 }
 
 static uint8_t pci_status(const struct virtio_device *dev)
 {
-	return io_in8(port(dev, REG_STATUS));
+	return pci_in8(port(dev, REG_STATUS));
 }
 
 static void pci_set_status(const struct virtio_device *dev, uint8_t status)
 {
-	io_out8(port(dev, REG_STATUS), status);
+	pci_out8(port(dev, REG_STATUS), status);
 }
 
 static int pci_queue_setup(const struct virtio_device *dev, unsigned index, struct virtqueue *vq)
 {
 	uint16_t size;
 
-	io_out16(port(dev, REG_QUEUE_SELECT), (uint16_t)index);
-	size = io_in16(port(dev, REG_QUEUE_SIZE));
+	pci_out16(port(dev, REG_QUEUE_SELECT), (uint16_t)index);
+	size = pci_in16(port(dev, REG_QUEUE_SIZE));
 	if (!size || size > VIRTQUEUE_MAX)
 		return -1;
 	virtqueue_init(vq, size);
-	io_out32(port(dev, REG_QUEUE_PFN), (uint32_t)((uintptr_t)vq->memory / VIRTQUEUE_ALIGN));
+	pci_out32(port(dev, REG_QUEUE_PFN), (uint32_t)((uintptr_t)vq->memory / VIRTQUEUE_ALIGN));
 	return 0;
 }
 
 static void pci_queue_notify(const struct virtio_device *dev, unsigned index)
 {
-	io_out16(port(dev, REG_QUEUE_NOTIFY), (uint16_t)index);
+	pci_out16(port(dev, REG_QUEUE_NOTIFY), (uint16_t)index);
 }
 
 static void pci_irq_ack(const struct virtio_device *dev)
 {
 	/* Reading lowers the line. */
-	io_in8(port(dev, REG_ISR));
+	pci_in8(port(dev, REG_ISR));
 }
 
 static uint8_t pci_config_read(const struct virtio_device *dev, unsigned offset)
 {
-	return io_in8(port(dev, REG_CONFIG + offset));
+	return pci_in8(port(dev, REG_CONFIG + offset));
 }
 
 static const struct virtio_transport transport_pci = {
@@ -95,34 +88,22 @@ static const struct virtio_transport transport_pci = {
 	.config_read = pci_config_read,
 };
 
-static uint32_t space_read(unsigned device, unsigned reg)
-{
-	io_out32(PCI_ADDRESS, PCI_ENABLE | device << 11 | reg);
-	return io_in32(PCI_DATA);
-}
-
-static void space_write(unsigned device, unsigned reg, uint32_t value)
-{
-	io_out32(PCI_ADDRESS, PCI_ENABLE | device << 11 | reg);
-	io_out32(PCI_DATA, value);
-}
-
 bool virtio_pci_find_net(struct virtio_device *ret_dev)
 {
 	for (unsigned device = 0; device < PCI_DEVICES; device++) {
 		uint32_t bar;
 
-		if (space_read(device, PCI_ID) != ID_VIRTIO_NET_LEGACY)
+		if (pci_read(device, PCI_ID) != ID_VIRTIO_NET_LEGACY)
 			continue;
-		bar = space_read(device, PCI_BAR0);
+		bar = pci_read(device, PCI_BAR0);
 		if (!(bar & 1) || !(bar & ~3U))
 			continue; /* no I/O ports: a modern-only device */
-		space_write(device, PCI_COMMAND,
-			    (space_read(device, PCI_COMMAND) & 0xFFFF) | PCI_COMMAND_IO_MASTER);
+		pci_write(device, PCI_COMMAND,
+			  (pci_read(device, PCI_COMMAND) & 0xFFFF) | PCI_COMMAND_IO_MASTER);
 		*ret_dev = (struct virtio_device){
 			.transport = &transport_pci,
 			.base = bar & ~3U,
-			.irq = space_read(device, PCI_INTERRUPT) & 0xFF,
+			.irq = pci_line(device),
 		};
 		return true;
 	}

@@ -1,9 +1,8 @@
-/* The rings. Processor and device see memory in order on x86, so that barriers
- * for the compiler are enough, but for the one store-then-load of the notify
- * check. */
+/* The rings. The one store-then-load, of the notify check, wants a full barrier. */
 #include <stddef.h>
 #include <string.h>
 
+#include "kernel/cpu.h"
 #include "virtio/virtqueue.h"
 
 enum {
@@ -11,11 +10,6 @@ enum {
 	AVAIL_NO_INTERRUPT = 1,
 	USED_NO_NOTIFY = 1,
 };
-
-static void barrier(void)
-{
-	__asm__ volatile("" : : : "memory");
-}
 
 void virtqueue_init(struct virtqueue *vq, uint16_t size)
 {
@@ -43,14 +37,14 @@ void virtqueue_describe(struct virtqueue *vq, uint16_t id, const void *data, uin
 void virtqueue_submit(struct virtqueue *vq, uint16_t id)
 {
 	vq->avail->ring[vq->avail->index & (vq->size - 1)] = id;
-	barrier();
+	cpu_order();
 	vq->avail->index++;
-	barrier();
+	cpu_order();
 }
 
 bool virtqueue_wants_notify(const struct virtqueue *vq)
 {
-	__asm__ volatile("mfence" : : : "memory");
+	cpu_barrier();
 	return !(vq->used->flags & USED_NO_NOTIFY);
 }
 
@@ -60,7 +54,7 @@ bool virtqueue_take(struct virtqueue *vq, uint16_t *ret_id, uint32_t *ret_length
 
 	if (vq->used_seen == vq->used->index)
 		return false;
-	barrier();
+	cpu_order();
 	*ret_id = (uint16_t)vq->used->ring[slot].id;
 	*ret_length = vq->used->ring[slot].length;
 	vq->used_seen++;

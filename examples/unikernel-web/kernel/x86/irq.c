@@ -5,8 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernel/io.h"
 #include "kernel/irq.h"
+#include "kernel/x86/io.h"
+#include "kernel/x86/trap.h"
 
 enum {
 	PIC1 = 0x20,

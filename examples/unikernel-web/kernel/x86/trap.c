@@ -4,9 +4,9 @@
 #include <stddef.h>
 
 #include "kernel/console.h"
-#include "kernel/irq.h"
 #include "kernel/power.h"
 #include "kernel/trap.h"
+#include "kernel/x86/trap.h"
 
 enum {
 	CODE_SELECTOR = 8,

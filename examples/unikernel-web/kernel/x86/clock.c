@@ -3,8 +3,9 @@
 #include <stdbool.h>
 
 #include "kernel/clock.h"
-#include "kernel/io.h"
+#include "kernel/cpu.h"
 #include "kernel/irq.h"
+#include "kernel/x86/io.h"
 
 enum {
 	PIT_CHANNEL0 = 0x40,
@@ -36,11 +37,11 @@ static uint16_t pit_read(void)
 static uint64_t measure_khz(void)
 {
 	uint16_t first = pit_read(), elapsed;
-	uint64_t start = cpu_tsc(), end;
+	uint64_t start = cpu_cycles(), end;
 
 	do {
 		elapsed = (uint16_t)(first - pit_read());
-		end = cpu_tsc();
+		end = cpu_cycles();
 	} while (elapsed < MEASURE_TICKS);
 	return (end - start) * PIT_HZ / elapsed / 1000;
 }
@@ -78,7 +79,7 @@ void clock_init(void)
 	io_out8(PIT_COMMAND, PIT_RATE);
 	io_out8(PIT_CHANNEL0, 0);
 	io_out8(PIT_CHANNEL0, 0);
-	clock.start = cpu_tsc();
+	clock.start = cpu_cycles();
 	clock.khz = hypervisor_khz();
 	if (!clock.khz)
 		clock.khz = agreed_khz();
@@ -87,5 +88,5 @@ void clock_init(void)
 
 uint32_t clock_ms(void)
 {
-	return (uint32_t)((cpu_tsc() - clock.start) / clock.khz);
+	return (uint32_t)((cpu_cycles() - clock.start) / clock.khz);
 }

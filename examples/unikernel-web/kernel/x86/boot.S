@@ -72,7 +72,7 @@ boot_long_mode:
 	/* The upper halves are undefined after the switch. */
 	movl %edi, %edi
 	movl %esi, %esi
-	call kernel_main
+	call multiboot_main
 2:	cli
 	hlt
 	jmp 2b

@@ -1,4 +1,4 @@
-/* Port input and output, and the few processor instructions that C lacks. */
+/* Port input and output, and what the processor tells of itself. */
 #pragma once
 
 #include <stdint.h>
@@ -40,14 +40,6 @@ static inline uint32_t io_in32(uint16_t port)
 
 	__asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port) : "memory");
 	return value;
-}
-
-static inline uint64_t cpu_tsc(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
 }
 
 struct cpuid {

@@ -1,8 +1,8 @@
 /* Ports by which Unikraft guests end on QEMU: isa-debug-exit at 0x501 makes QEMU
  * exit with twice the value plus one; the ACPI register of `pc` and `q35` powers
  * off; a port without a device ignores the write. */
-#include "kernel/io.h"
 #include "kernel/power.h"
+#include "kernel/x86/io.h"
 
 enum {
 	PORT_DEBUG_EXIT = 0x501,
