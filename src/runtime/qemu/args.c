@@ -13,14 +13,18 @@ static_assert(ARRAY_LEN(accel_args) == QEMU_ACCEL_N, "one per accelerator");
 static const char *const machine_args[] = { "pc", "microvm,acpi=off", "virt" };
 static_assert(ARRAY_LEN(machine_args) == QEMU_MACHINE_N, "one per machine");
 
-enum qemu_machine qemu_machine_for(const struct qemu_kernel *kernel)
+enum qemu_machine qemu_machine_for(const struct qemu_kernel *kernel, enum qemu_accel accel)
 {
 	if (kernel->kind == QEMU_KERNEL_ARM64)
 		return QEMU_MACHINE_VIRT;
-	if (kernel->has_libs && (kernel->libs & QEMU_LIB_VIRTIO_MMIO) &&
-	    !(kernel->libs & QEMU_LIB_VIRTIO_PCI))
+	if (!kernel->has_libs || !(kernel->libs & QEMU_LIB_VIRTIO_MMIO))
+		return QEMU_MACHINE_PC;
+	if (!(kernel->libs & QEMU_LIB_VIRTIO_PCI))
 		return QEMU_MACHINE_MICROVM;
-	return QEMU_MACHINE_PC;
+	if (accel == QEMU_ACCEL_KVM ||
+	    (kernel->version && kernel->version < QEMU_KERNEL_VERSION(0, 14, 0)))
+		return QEMU_MACHINE_PC;
+	return QEMU_MACHINE_MICROVM;
 }
 
 const char *qemu_program(const struct qemu_kernel *kernel)

@@ -106,7 +106,7 @@ static int examine(struct build *b, struct err *err)
 
 	if (examine_image(b->qemu, b->spec->image, &b->files, vm, err) < 0)
 		return err->code;
-	vm->machine = qemu_machine_for(&vm->kernel);
+	vm->machine = qemu_machine_for(&vm->kernel, vm->accel);
 	vm->has_initrd = b->files.initrd != NULL;
 	vm->has_files = b->files.tree != NULL;
 	vm->has_tap = b->spec->net.tap != NULL;

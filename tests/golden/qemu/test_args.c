@@ -153,9 +153,38 @@ static void on_microvm(void **state)
 	fixture_init(&f);
 	f.vm.kernel.has_libs = true;
 	f.vm.kernel.libs = QEMU_LIB_VIRTIO_MMIO | QEMU_LIB_9PFS;
-	f.vm.machine = qemu_machine_for(&f.vm.kernel);
+	f.vm.machine = qemu_machine_for(&f.vm.kernel, f.vm.accel);
 	f.vm.has_files = true;
 	check(&f, "microvm");
+}
+
+static void machines(void **state)
+{
+	static const unsigned both = QEMU_LIB_VIRTIO_MMIO | QEMU_LIB_VIRTIO_PCI;
+	static const struct {
+		uint32_t version;
+		uint32_t libs;
+		enum qemu_accel accel;
+		enum qemu_machine machine;
+	} cases[] = {
+		{ QEMU_KERNEL_VERSION(0, 17, 0), both, QEMU_ACCEL_TCG, QEMU_MACHINE_MICROVM },
+		{ 0, both, QEMU_ACCEL_TCG, QEMU_MACHINE_MICROVM },
+		{ QEMU_KERNEL_VERSION(0, 13, 1), both, QEMU_ACCEL_TCG, QEMU_MACHINE_PC },
+		{ QEMU_KERNEL_VERSION(0, 17, 0), both, QEMU_ACCEL_KVM, QEMU_MACHINE_PC },
+		{ 0, QEMU_LIB_VIRTIO_MMIO, QEMU_ACCEL_KVM, QEMU_MACHINE_MICROVM },
+		{ 0, QEMU_LIB_VIRTIO_PCI, QEMU_ACCEL_TCG, QEMU_MACHINE_PC },
+		{ 0, 0, QEMU_ACCEL_TCG, QEMU_MACHINE_PC },
+	};
+	const struct qemu_kernel unknown = { .libs = both };
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct qemu_kernel kernel = { .version = cases[i].version,
+						    .has_libs = true,
+						    .libs = cases[i].libs };
+
+		assert_int_equal(qemu_machine_for(&kernel, cases[i].accel), cases[i].machine);
+	}
+	assert_int_equal(qemu_machine_for(&unknown, QEMU_ACCEL_TCG), QEMU_MACHINE_PC);
 }
 
 static void on_arm64(void **state)
@@ -164,7 +193,7 @@ static void on_arm64(void **state)
 
 	fixture_init(&f);
 	f.vm.kernel.kind = QEMU_KERNEL_ARM64;
-	f.vm.machine = qemu_machine_for(&f.vm.kernel);
+	f.vm.machine = qemu_machine_for(&f.vm.kernel, f.vm.accel);
 	check(&f, "arm64");
 }
 
@@ -318,6 +347,7 @@ int main(void)
 		cmocka_unit_test(with_initrd),
 		cmocka_unit_test(with_files),
 		cmocka_unit_test(on_microvm),
+		cmocka_unit_test(machines),
 		cmocka_unit_test(on_arm64),
 		cmocka_unit_test(with_seed),
 		cmocka_unit_test(initrd_of_old_versions),
