@@ -113,7 +113,10 @@ struct service_spec {
 	bool has_restart;
 	struct sla_container container;
 	struct sla_probe startup, readiness, liveness; /* Holm */
+	uint32_t boot_timeout_s; /* Holm: of a unikernel, 0: BOOT_TIMEOUT_DEFAULT_S */
 };
+
+#define BOOT_TIMEOUT_DEFAULT_S 30
 
 struct sla_app {
 	char *id;

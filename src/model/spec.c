@@ -53,6 +53,7 @@ static bool is_kept_over_change(const char *name)
 		"bandwidth_in",   "bandwidth_out", "port",
 		"pull",           "restart",       "startup",
 		"readiness",      "liveness",      "storage",
+		"boot_timeout",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)

@@ -101,6 +101,7 @@ struct runtime_status {
 	struct proc_id watch; /* the process whose end means that exit facts are ready */
 	enum runtime_end end;
 	int exit_code;    /* meaningful when ended */
+	bool is_silent;   /* CAP_BOOT: it runs, and has not printed a byte yet */
 	char detail[256]; /* how it ended, for a person: "exit code 3", "crashed (exit 85)" */
 	char kind[32];    /* container, unikernel, runsc, … for display */
 	char digest[DIGEST_SIZE];
@@ -172,6 +173,7 @@ struct runtime_image_ops {
 enum runtime_caps {
 	RUNTIME_CAP_IMAGES = 1, /* stores container images itself: has_image, fetch */
 	RUNTIME_CAP_NETNS = 2,  /* wants a network namespace; else a tap */
+	RUNTIME_CAP_BOOT = 4,   /* what it runs boots: the status tells when it is silent */
 };
 
 struct runtime_driver {
@@ -237,6 +239,8 @@ const char *fake_host_dir(struct fake_host *host); /* to be passed as data_dir *
 void fake_host_fail_starts(struct fake_host *host, unsigned n);
 void fake_host_hide_images(struct fake_host *host, const char *part);
 void fake_host_end(struct fake_host *host, const char *instance_id, enum runtime_end end);
+/* Whether what runs has printed nothing, also what is started from now on. */
+void fake_host_silence(struct fake_host *host, bool is_silent);
 /* One of its processes is killed for memory; it goes on. */
 void fake_host_oom(struct fake_host *host, const char *instance_id);
 

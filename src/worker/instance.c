@@ -159,10 +159,13 @@ void winst_saw_run(struct winst *inst, struct runtime_slot *slot,
 	inst->slot = slot;
 	inst->status = *status;
 	if (status->phase != RUNTIME_ENDED) {
-		if (inst->run != RUN_ALIVE)
+		if (inst->run != RUN_ALIVE) {
 			probes_saw_alive(inst);
+			boot_begin(inst);
+		}
 		inst->run = RUN_ALIVE;
 		run_watch(inst);
+		boot_judge(inst);
 		return;
 	}
 	attach_tell_end(inst, status);
@@ -170,6 +173,7 @@ void winst_saw_run(struct winst *inst, struct runtime_slot *slot,
 	inst->run = RUN_ENDED;
 	inst->life.condemned[0] = '\0';
 	probes_end(inst);
+	boot_end(inst);
 	run_unwatch(inst);
 	network_publish(inst->worker);
 	inst->memory_bytes = 0;
@@ -247,6 +251,7 @@ static void forget(struct winst *inst)
 		 inst->wish.sname ? inst->wish.sname : "nothing");
 	inst->retry = timer_cancel(inst->retry);
 	inst->update_retry = timer_cancel(inst->update_retry);
+	boot_end(inst);
 	run_unwatch(inst);
 	fetch_cancel(inst);
 	winst_set_state(inst, STATE_UNDEPLOYED, "removed");

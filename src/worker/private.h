@@ -29,7 +29,7 @@ struct run_record {
 	char namespace_ip[IPV4_STR_MAX]; /* "" until it has one */
 	uint32_t incarnation;
 	uint32_t restarts;            /* made, of those that were asked for */
-	uint32_t started_incarnation; /* whose startup probe has passed, 0: none */
+	uint32_t started_incarnation; /* whose startup probe has passed, or that was ready, 0: none */
 	uint32_t ready_incarnation;   /* that is ready by its probes, 0: none */
 	char digest[DIGEST_SIZE];     /* of the current spec's image, "" until it was had */
 	bool is_completed;            /* the current spec ran to its end and stays ended */

@@ -320,6 +320,7 @@ static void drain(struct winst *inst)
 {
 	inst->is_draining = true;
 	probes_end(inst);
+	boot_end(inst);
 	network_publish(inst->worker);
 	if (!inst->record.is_wished)
 		winst_set_state(inst, STATE_UNDEPLOYED, "stopping");

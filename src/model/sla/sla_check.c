@@ -356,6 +356,7 @@ static int warn_of_unused(struct check *c)
 		{ "addresses.closest_ip_v6", !is_nothing(spec->addresses.closest_ip_v6) },
 		{ "addresses.instances", !is_nothing(spec->addresses.instances) },
 		{ "pids", spec->pids > 0 && spec_is_unikernel(spec) },
+		{ "boot_timeout", spec->boot_timeout_s > 0 && !spec_is_unikernel(spec) },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(unused); i++)

@@ -9,10 +9,11 @@
 #define ITEMS_MAX    100
 #define ARCH_MAX     8
 
-#define MEMORY_MIB_MAX (16u << 20) /* 16 TiB */
-#define CORES_MAX      4096
-#define PIDS_MAX       4194304 /* of the kernel, PID_MAX_LIMIT */
-#define GRACE_S_MAX    86400
+#define MEMORY_MIB_MAX     (16u << 20) /* 16 TiB */
+#define CORES_MAX          4096
+#define PIDS_MAX           4194304 /* of the kernel, PID_MAX_LIMIT */
+#define GRACE_S_MAX        86400
+#define BOOT_TIMEOUT_S_MAX 3600
 
 /* Shorter rows: S for a field of the struct at hand. */
 #define S(member, ...) FIELD(struct STRUCT, member, __VA_ARGS__)
@@ -232,6 +233,10 @@ static const struct field service_spec_fields[] = {
 	S(liveness, "liveness", F_OBJECT, .table = &sla_probe_table, .flags = F_GIVEN,
 	  .given_offset = offsetof(struct service_spec, liveness.is_given),
 	  .help = "Holm: if it fails, the instance is stopped and started again"),
+	S(boot_timeout_s, "boot_timeout", F_U32, .max = BOOT_TIMEOUT_S_MAX, .flags = F_OMIT_EMPTY,
+	  .help = "Holm: unikernel: seconds in which it has to write to its console and, if this "
+		  "field and a startup or readiness probe are given, to pass that once; else it is "
+		  "stopped and started again; 0: 30, for the console alone"),
 };
 #undef STRUCT
 FIELD_TABLE(service_spec_table, struct service_spec, "microservice", service_spec_fields);

@@ -22,7 +22,8 @@ struct fake_host {
 	struct map instances; /* id → struct fake_instance */
 	int64_t next_pid;
 	unsigned n_failures; /* starts that are still to fail */
-	char *hidden;        /* part of the names of images that are not there, or NULL */
+	bool is_silent;
+	char *hidden; /* part of the names of images that are not there, or NULL */
 };
 
 struct fake_host *fake_host_new(void)
@@ -99,6 +100,15 @@ void fake_host_end(struct fake_host *host, const char *instance_id, enum runtime
 	unlock(host);
 }
 
+void fake_host_silence(struct fake_host *host, bool is_silent)
+{
+	lock(host);
+	host->is_silent = is_silent;
+	map_for_each(&host->instances, i, e)
+		((struct fake_instance *)e->value)->status.is_silent = is_silent;
+	unlock(host);
+}
+
 void fake_host_oom(struct fake_host *host, const char *instance_id)
 {
 	lock(host);
@@ -161,6 +171,7 @@ static void begin_run(struct fake_host *host, struct fake_instance *inst,
 	inst->running++;
 	inst->status = (struct runtime_status){
 		.phase = RUNTIME_RUNNING,
+		.is_silent = host->is_silent,
 		.proc = { .pid = (pid_t)host->next_pid++ },
 		.incarnation = spec->incarnation,
 		.generation = spec->generation,

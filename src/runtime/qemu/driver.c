@@ -198,7 +198,7 @@ static int driver_stats(void *state, const char *id, struct runtime_stats *ret, 
 
 const struct runtime_driver qemu_driver = {
 	.name = "qemu",
-	.caps = 0,
+	.caps = RUNTIME_CAP_BOOT,
 	.open = driver_open,
 	.close = driver_close,
 	.shutdown = driver_shutdown,

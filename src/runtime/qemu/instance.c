@@ -98,6 +98,14 @@ static void fill_unseen(const char *path, const struct qemu_record *record,
 					 : "ended while nobody watched");
 }
 
+/* The console's first byte leaves a mark; without a supervisor nobody would see that one. */
+static bool is_silent(const char *path, bool has_helper)
+{
+	auto_free char *mark = path_join(path, "spoken");
+
+	return has_helper && !path_exists(mark);
+}
+
 /* The supervisor writes the exit record before it ends: seen alive or not, the record is looked
  * at again after the processes. */
 static void fill_phase(const struct qemu *qemu, const char *path, const struct qemu_record *record,
@@ -114,6 +122,7 @@ static void fill_phase(const struct qemu *qemu, const char *path, const struct q
 		status->phase = p.vm.pid ? RUNTIME_RUNNING : RUNTIME_STARTING;
 		status->proc = p.vm;
 		status->watch = has_helper ? p.helper : p.vm;
+		status->is_silent = is_silent(path, has_helper);
 		return;
 	}
 	if (fill_end(qemu, path, record, status))

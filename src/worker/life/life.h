@@ -40,6 +40,8 @@ struct life {
 	bool was_ready;             /* once in this run */
 	bool was_healthy;           /* for a while, before it was condemned */
 	uint64_t oom_kills;         /* of its processes in this run, while it goes on */
+	struct timer *boot;         /* its time for that, or NULL */
+	bool is_boot_due;           /* it is over, and the next look tells */
 	char condemned[DETAIL_MAX]; /* why it is to be stopped and started again, or "" */
 };
 
@@ -63,6 +65,12 @@ void ending_reconsider(struct winst *inst);
 void ending_tell_waiting(struct winst *inst);
 /* An end for good, as it was recorded, is told again. */
 void ending_tell_recorded(struct winst *inst);
+
+/* The time for booting of one that has just been seen to run, where its runtime has such a thing. When
+ * it is over, the instance is looked at and judged: it goes on, or is condemned. */
+void boot_begin(struct winst *inst);
+void boot_judge(struct winst *inst);
+void boot_end(struct winst *inst);
 
 /* Probes of an instance. It has just been seen to run: whether it counts as ready, which one without a
  * startup and a readiness probe is, and one that is known to have been. */

@@ -176,6 +176,7 @@ static void start_others(struct probing *probing)
 static void become_ready(struct winst *inst)
 {
 	inst->life.is_ready = inst->life.was_ready = true;
+	inst->record.started_incarnation = inst->status.incarnation;
 	inst->record.ready_incarnation = inst->status.incarnation;
 	records_save(inst);
 	inst->publish_after = network_publish(inst->worker);

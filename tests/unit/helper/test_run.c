@@ -127,6 +127,26 @@ static void ends_it_at_its_time_limit(void **state)
 	exit_record_fini(&record);
 }
 
+static void marks_the_first_byte_of_text(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *mark = path_join(f->dir, "spoken");
+
+	/* Firmware clears the screen; its words and QEMU's are not the guest's. */
+	start(f, "printf '\\033c\\033[?7l\\r'; echo warning >&2", NULL);
+	struct exit_record record = finish(f);
+	assert_false(path_exists(mark));
+	exit_record_fini(&record);
+	start(f,
+	      "printf .; [ -e ../spoken ] || { for i in 1 2 3 4 5 6 7 8 9; do sleep 0.2; [ -e "
+	      "../spoken ] && exit; done; exit 1; }",
+	      NULL);
+	record = finish(f);
+	assert_int_equal(record.code, 0);
+	assert_true(path_exists(mark));
+	exit_record_fini(&record);
+}
+
 /* Output that nobody could hold in memory: the program is not slowed to a stop and the tail is
  * the end of it. */
 static void drains_much_output(void **state)
@@ -226,10 +246,15 @@ static void refuses_bad_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(records_the_end_and_the_output), TEST(records_a_signal),
-		TEST(ends_it_at_its_time_limit),      TEST(drains_much_output),
-		TEST(tells_why_it_cannot_start),      TEST(drops_privileges),
-		TEST(goes_on_without_its_supervisor), cmocka_unit_test(refuses_bad_words),
+		TEST(records_the_end_and_the_output),
+		TEST(records_a_signal),
+		TEST(ends_it_at_its_time_limit),
+		TEST(drains_much_output),
+		TEST(marks_the_first_byte_of_text),
+		TEST(tells_why_it_cannot_start),
+		TEST(drops_privileges),
+		TEST(goes_on_without_its_supervisor),
+		cmocka_unit_test(refuses_bad_words),
 	};
 
 	return cmocka_run_group_tests_name("helper/run", tests, NULL, NULL);

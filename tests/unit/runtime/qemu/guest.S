@@ -1,6 +1,6 @@
 /* A guest for the driver's tests. It prints its command line and does what the last word of that
  * says: exit, crash, off (power off through ACPI's port), flood (print without end), hello (print it
- * and stay), spin (use the processor); anything else keeps it running. It records a version and libraries, as Unikraft's kernels do. */
+ * and stay), spin (use the processor), mute (print nothing and stay); anything else keeps it running. It records a version and libraries, as Unikraft's kernels do. */
 #define MAGIC	   0x1BADB002
 #define COM1	   0x3F8
 #define EXIT_PORT  0x501
@@ -20,12 +20,6 @@ _start:
 	cli
 	cld
 	movl $stack_end, %esp
-	movl $banner, %esi
-	call print
-	movl CMDLINE_AT(%ebx), %esi
-	call print
-	movl $newline, %esi
-	call print
 
 	/* EBP: the last word. */
 	movl CMDLINE_AT(%ebx), %esi
@@ -36,6 +30,15 @@ _start:
 	movl %esi, %ebp
 2:	testb %al, %al
 	jnz 1b
+	cmpb $'m', (%ebp)
+	je stay
+
+	movl $banner, %esi
+	call print
+	movl CMDLINE_AT(%ebx), %esi
+	call print
+	movl $newline, %esi
+	call print
 
 	movb (%ebp), %al
 	cmpb $'e', %al

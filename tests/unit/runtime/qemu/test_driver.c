@@ -236,6 +236,28 @@ static void runs_and_stops(void **state)
 	assert_int_equal(stop(f).end, RUNTIME_END_UNKNOWN);
 }
 
+/* Machines whose firmware writes to the console, too. */
+static void tells_who_is_silent(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+
+	assert_true(start(f, "mute").is_silent);
+	/* Firmware has come and gone by then; nothing tells of its end. */
+	nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
+	assert_true(look(f).is_silent);
+	stop(f);
+	struct runtime_status s = start(f, "run");
+	wait_for_text(f, "stdout F running\n");
+	assert_false(look(f).is_silent);
+	/* Nobody sees the console any more. */
+	stop(f);
+	s = start(f, "mute");
+	assert_int_equal(proc_kill(&s.watch, SIGKILL, &err), 0);
+	assert_int_equal(proc_wait(&s.watch, WAIT_MS, &err), 0);
+	assert_false(look(f).is_silent);
+}
+
 static void starting_again_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -485,6 +507,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(proves_what_it_announces),
 		TEST(runs_and_stops),
+		TEST(tells_who_is_silent),
 		TEST(starting_again_changes_nothing),
 		TEST(tells_a_clean_end),
 		TEST(tells_a_crash_with_its_cause),
