@@ -190,19 +190,31 @@ static bool has_name(const struct parameter *p, const char *name)
 	return p->name_length == strlen(name) && !strncmp(p->name, name, p->name_length);
 }
 
-static bool set_parameter(struct cmdline *c, const struct parameter *p, char *value)
+static bool set_net(struct cmdline *c, const struct parameter *p, char *value)
 {
+	const struct variant *variant = c->variant;
+
+	if (!variant->has_network)
+		return true;
 	if (has_name(p, "netdev.ip"))
 		/* A list names one card each; this guest has one. */
-		return c->net.address ? true : parse_netdev_ip(value, &c->net);
+		return variant->has_old_network || c->net.address ? true
+								  : parse_netdev_ip(value, &c->net);
 	if (has_name(p, "netdev.ipv4_addr"))
 		return parse_whole_ipv4(value, &c->net.address);
 	if (has_name(p, "netdev.ipv4_gw_addr"))
 		return parse_whole_ipv4(value, &c->net.gateway);
 	if (has_name(p, "netdev.ipv4_subnet_mask"))
 		return parse_whole_ipv4(value, &c->net.mask);
+	return true;
+}
+
+static bool set_parameter(struct cmdline *c, const struct parameter *p, char *value)
+{
+	if (!strncmp(p->name, "netdev.", 7))
+		return set_net(c, p, value);
 	if (has_name(p, "virtio_mmio.device") || has_name(p, "libvirtio_mmio.device"))
-		return parse_mmio(value, c);
+		return c->variant->has_mmio ? parse_mmio(value, c) : true;
 	if (has_name(p, "env.vars")) {
 		if (c->env_count == CMDLINE_ENV)
 			return false;
@@ -254,7 +266,7 @@ static size_t find_separator(const struct words *words)
 	return words->count;
 }
 
-int cmdline_parse(char *line, struct cmdline *ret)
+int cmdline_parse(char *line, const struct variant *variant, struct cmdline *ret)
 {
 	struct parameter parameter = { 0 };
 	struct words words;
@@ -262,6 +274,7 @@ int cmdline_parse(char *line, struct cmdline *ret)
 	int bad = 0;
 
 	memset(ret, 0, sizeof(*ret));
+	ret->variant = variant;
 	split(line, &words);
 	separator = find_separator(&words);
 	if (separator > 1 && separator < words.count) {
@@ -274,4 +287,15 @@ int cmdline_parse(char *line, struct cmdline *ret)
 	while (first < words.count)
 		ret->args[ret->arg_count++] = words.word[first++];
 	return bad;
+}
+
+const char *cmdline_env(const struct cmdline *c, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (size_t i = 0; i < c->env_count; i++) {
+		if (!strncmp(c->env[i], name, length) && c->env[i][length] == '=')
+			return c->env[i] + length + 1;
+	}
+	return NULL;
 }

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "variant.h"
+
 enum {
 	CMDLINE_SIZE = 4096, /* longest line, with its NUL */
 	CMDLINE_WORDS = 60,  /* what is beyond stays in the last word */
@@ -36,6 +38,7 @@ struct cmdline_mmio {
 };
 
 struct cmdline {
+	const struct variant *variant; /* which parameters are known */
 	struct cmdline_net net;
 	struct cmdline_mmio mmio[CMDLINE_MMIO]; /* virtio_mmio.device=SIZE@BASE:IRQ */
 	size_t mmio_count;
@@ -45,9 +48,13 @@ struct cmdline {
 	size_t arg_count;
 };
 
-/* Cuts `line` into words in place; *ret points into it. A value that cannot be
- * parsed is as if it were not given; returns how many there were. */
-int cmdline_parse(char *line, struct cmdline *ret);
+/* Cuts `line` into words in place; *ret points into it. Parameters that the variant
+ * does not have are unknown words. A value that cannot be parsed is as if it were not
+ * given; returns how many there were. */
+int cmdline_parse(char *line, const struct variant *variant, struct cmdline *ret);
+
+/* The value of variable `name`, or NULL. Of several the first counts. */
+const char *cmdline_env(const struct cmdline *c, const char *name);
 
 /* Parses a number in decimal, or hexadecimal after 0x, up to the first character
  * that does not belong to it, and moves *text there. */

@@ -1,8 +1,8 @@
 /* Records by which a host recognises a Unikraft image: the bootable mark in
  * .uk_bootinfo and, in .uk_libinfo, the version and the libraries. This guest is
  * not Unikraft; it keeps the same contract with the host as these libraries do,
- * and stands in for an image that has them. */
-#include "version.h"
+ * and stands in for an image that has them. Variants leave some out. */
+#include "variant.h"
 
 #define BOOTINFO_MAGIC 0xB007B0B0
 #define LAYOUT 1
@@ -34,11 +34,15 @@
 	.word LAYOUT
 	record RECORD_FULL_VERSION, GUEST_VERSION
 6:
+#ifndef GUEST_NO_NETWORK
 	library "liblwip"
 	library "libuknetdev"
-	library "libvirtio_pci"
-	library "libvirtio_mmio"
 	library "libvirtio_net"
+#endif
+	library "libvirtio_pci"
+#ifndef GUEST_NO_MMIO
+	library "libvirtio_mmio"
+#endif
 	library "libposix_environ"
 
 	.section .note.GNU-stack, "", @progbits

@@ -16,6 +16,8 @@ enum {
 	ETHERNET_MTU = 1500,
 };
 
+uint8_t *lwip_heap;
+
 uint32_t sys_now(void)
 {
 	return clock_ms();

@@ -1,98 +1,12 @@
-"""The example unikernel under QEMU with user networking: its pages and the ways it ends.
-
-The kernel is HOLM_GUEST_KERNEL, else the one that ./bootstrap builds.
-"""
+"""The example unikernel under QEMU with user networking: its pages and the ways it ends."""
 import concurrent.futures
-import http.client
 import http.server
-import os
-import pathlib
 import re
-import select
-import socket
-import subprocess
 import threading
 import time
 
 import pytest
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("HOLM_BUILD", ROOT / "build"))
-KERNEL = pathlib.Path(
-    os.environ.get("HOLM_GUEST_KERNEL", BUILD / "examples" / "unikernel-web.kernel"))
-DEADLINE_S = 20
-CLEAN, CRASHED = 83, 85
-
-PCI = ["-device", "virtio-net-pci,netdev=n0,romfile="]
-MMIO = ["-device", "virtio-net-device,netdev=n0,bus=virtio-mmio-bus.0"]
-MMIO_PARAM = "virtio_mmio.device=512@0xfeb00000:5 "
-MACHINES = {
-    "pc": (["-machine", "pc", "-cpu", "max", *PCI], ""),
-    "q35": (["-machine", "q35", "-cpu", "max", *PCI], ""),
-    "microvm": (["-machine", "microvm,acpi=off", "-cpu", "max,-apic", *MMIO], MMIO_PARAM),
-    "microvm-modern": (["-machine", "microvm,acpi=off", "-cpu", "max",
-                        "-global", "virtio-mmio.force-legacy=false", *MMIO], MMIO_PARAM),
-}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Guest:
-    def __init__(self, machine):
-        devices, param = MACHINES[machine]
-        self.port = free_port()
-        self.console = b""
-        command_line = (f'web {param}netdev.ip=10.0.2.15/24:10.0.2.2:10.0.2.3 '
-                        'env.vars=[ "A=1" "B=x y" ] -- name=here "two words"')
-        self.process = subprocess.Popen(
-            ["qemu-system-x86_64", "-accel", "tcg", "-m", "16", "-display", "none",
-             "-nodefaults", "-no-user-config", "-no-reboot",
-             "-chardev", "stdio,id=c0,signal=off", "-serial", "chardev:c0",
-             "-device", "isa-debug-exit,iobase=0x501,iosize=0x02",
-             "-netdev", f"user,id=n0,hostfwd=tcp:127.0.0.1:{self.port}-:80",
-             "-kernel", str(KERNEL), *devices, "-append", command_line],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-
-    def read_console(self, until=None):
-        """Reads until the text has come, or to the end."""
-        deadline = time.monotonic() + DEADLINE_S
-        while until is None or until not in self.console:
-            left = deadline - time.monotonic()
-            ready, _, _ = select.select([self.process.stdout], [], [], max(left, 0))
-            assert ready, f"no {until!r} within {DEADLINE_S} s in {self.console!r}"
-            chunk = os.read(self.process.stdout.fileno(), 65536)
-            if not chunk:
-                assert until is None, f"no {until!r} before the end in {self.console!r}"
-                return
-            self.console += chunk
-
-    def get(self, path, method="GET"):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
-        try:
-            connection.request(method, path)
-            response = connection.getresponse()
-            return response.status, response.read().decode()
-        finally:
-            connection.close()
-
-    def send(self, data):
-        """Sends bytes as they are; returns the first line of the answer."""
-        with socket.create_connection(("127.0.0.1", self.port), DEADLINE_S) as client:
-            client.sendall(data)
-            return client.makefile("rb").readline()
-
-    def wait(self):
-        self.read_console()
-        return self.process.wait(DEADLINE_S)
-
-    def end(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
+from harness.guest import CLEAN, CRASHED, DEADLINE_S, KERNEL, MACHINES, Guest, free_port
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -103,7 +17,8 @@ def kernel():
 
 @pytest.fixture(params=MACHINES)
 def guest(request):
-    guest = Guest(request.param)
+    guest = Guest(request.param, params='env.vars=[ "A=1" "B=x y" ]',
+                  args='name=here "two words"')
     try:
         guest.read_console(b"Listening on port 80")
         yield guest

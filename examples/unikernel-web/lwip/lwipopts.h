@@ -31,9 +31,10 @@
 #define SYS_STATS                0
 #define LWIP_NETIF_LINK_CALLBACK 0
 
-/* The heap is the memory behind the kernel, see kernel.ld. */
-extern char __start[], __end[];
-#define LWIP_RAM_HEAP_POINTER __end
+/* Set before lwip_init(): MEM_SIZE bytes and LWIP_HEAP_SPARE more. */
+extern uint8_t *lwip_heap;
+#define LWIP_RAM_HEAP_POINTER lwip_heap
+#define LWIP_HEAP_SPARE       4096
 #define MEM_ALIGNMENT         8
 #define MEM_SIZE              (4 * 1024 * 1024)
 #define MEMP_MEM_MALLOC       0

@@ -10,6 +10,7 @@
 #include "lwip/stats.h"
 #include "lwip/timeouts.h"
 #include "web/fetch.h"
+#include "web/load.h"
 #include "web/pages.h"
 
 enum {
@@ -36,11 +37,14 @@ static void show_info(void *arg, struct http_conn *conn, const struct http_reque
 	}
 	text_init(&t, body, PAGE_MAX);
 	text_add(&t, "name: %s\n", pages->name);
+	text_add(&t, "kernel: %s\n", c->variant->version);
 	text_add(&t, "address: %s\n", ip4addr_ntoa(netif_ip4_addr(netif_default)));
 	text_add(&t, "uptime_ms: %u\n", clock_ms());
 	text_add(&t, "requests: %u\n", pages->server->requests);
 	text_add(&t, "connections: %u\n", pages->server->connections);
 	text_add(&t, "heap_bytes: %u\n", lwip_stats.mem.used);
+	text_add(&t, "memory_left_kib: %zu\n", memory_left(pages->memory) / 1024);
+	text_add(&t, "allocated_mib: %u\n", pages->allocated_mib);
 	for (size_t i = 0; i < c->arg_count; i++)
 		text_add(&t, "arg: %s\n", c->args[i]);
 	for (size_t i = 0; i < c->env_count; i++)
@@ -108,6 +112,14 @@ static void crash_now(void *arg)
 	*(volatile uint32_t *)0x7F0000000000 = 1;
 }
 
+/* Neither interrupts nor anything else reaches it any more. */
+static void hang_now(void *arg)
+{
+	(void)arg;
+	console_printf("hanging\n");
+	power_hang();
+}
+
 static void end_soon(void)
 {
 	sys_timeout(END_DELAY_MS, end_now, NULL);
@@ -118,12 +130,50 @@ static void crash_soon(void)
 	sys_timeout(END_DELAY_MS, crash_now, NULL);
 }
 
+static void hang_soon(void)
+{
+	sys_timeout(END_DELAY_MS, hang_now, NULL);
+}
+
+/* As from Unikraft, no code gets out of the guest: every end by /exit is a clean one. */
 static void show_exit(void *arg, struct http_conn *conn, const struct http_request *request)
+{
+	uint64_t code = 0;
+
+	(void)arg;
+	if (*request->query && !query_find_number(request->query, "code", UINT8_MAX, &code)) {
+		http_reply_text(conn, 400, "expected /exit or /exit?code=N\n");
+		return;
+	}
+	if (code)
+		console_printf("main returned %u\n", (unsigned)code);
+	http_on_sent(conn, end_soon);
+	http_reply_text(conn, 200, "exiting\n");
+}
+
+static void show_hang(void *arg, struct http_conn *conn, const struct http_request *request)
 {
 	(void)arg;
 	(void)request;
-	http_on_sent(conn, end_soon);
-	http_reply_text(conn, 200, "exiting\n");
+	http_on_sent(conn, hang_soon);
+	http_reply_text(conn, 200, "hanging\n");
+}
+
+static void show_env(void *arg, struct http_conn *conn, const struct http_request *request)
+{
+	const struct pages *pages = arg;
+	char name[64];
+	const char *value;
+
+	if (!query_find(request->query, "name", name, sizeof(name))) {
+		http_reply_text(conn, 400, "expected /env?name=NAME\n");
+		return;
+	}
+	value = cmdline_env(pages->cmdline, name);
+	if (value)
+		http_reply(conn, &(struct http_reply){ 200, value, strlen(value) });
+	else
+		http_reply_text(conn, 404, "not set: %s\n", name);
 }
 
 static void show_crash(void *arg, struct http_conn *conn, const struct http_request *request)
@@ -135,8 +185,10 @@ static void show_crash(void *arg, struct http_conn *conn, const struct http_requ
 }
 
 static const struct route routes[] = {
-	{ "/", show_info },     { "/health", show_health }, { "/get", relay },
-	{ "/exit", show_exit }, { "/crash", show_crash },
+	{ "/", show_info },       { "/health", show_health },       { "/get", relay },
+	{ "/env", show_env },     { "/exit", show_exit },           { "/crash", show_crash },
+	{ "/hang", show_hang },   { "/burn", load_burn },           { "/alloc", load_alloc },
+	{ "/flood", load_flood }, { "/flood-net", load_flood_net },
 };
 
 void pages_handle(void *arg, struct http_conn *conn, const struct http_request *request)

@@ -171,6 +171,53 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+static bool decode_value(const char *p, char *to, size_t size)
+{
+	char *end = to + size;
+
+	for (; *p && *p != '&'; p++) {
+		char c = *p == '+' ? ' ' : *p;
+
+		if (c == '%' && hex_digit(p[1]) >= 0 && hex_digit(p[2]) >= 0) {
+			c = (char)(hex_digit(p[1]) << 4 | hex_digit(p[2]));
+			p += 2;
+		}
+		if (!c || to + 1 >= end)
+			return false;
+		*to++ = c;
+	}
+	*to = '\0';
+	return true;
+}
+
+bool query_find(const char *query, const char *name, char *ret_value, size_t size)
+{
+	size_t length = strlen(name);
+
+	for (const char *p = query; *p; p++) {
+		if (!strncmp(p, name, length) && p[length] == '=')
+			return decode_value(p + length + 1, ret_value, size);
+		p = strchr(p, '&');
+		if (!p)
+			return false;
+	}
+	return false;
+}
+
+bool query_find_number(const char *query, const char *name, uint64_t max, uint64_t *ret_value)
+{
+	char text[24];
+	const char *p = text;
+	uint64_t value;
+
+	if (!query_find(query, name, text, sizeof(text)))
+		return false;
+	if (!cmdline_parse_number(&p, &value) || *p || value > max)
+		return false;
+	*ret_value = value;
+	return true;
+}
+
 bool url_decode(char *text)
 {
 	char *to = text;

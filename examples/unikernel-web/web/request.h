@@ -38,5 +38,12 @@ struct url {
 /* Parses http://HOST[:PORT][/PATH]; false when `text` is not of that form. */
 bool url_parse(const char *text, struct url *ret);
 
+/* Copies the value of `name` in a query of NAME=VALUE&NAME=VALUE, with %XX and + decoded.
+ * False when it is not there, has a NUL, or does not fit into `size` bytes with its NUL. */
+bool query_find(const char *query, const char *name, char *ret_value, size_t size);
+
+/* The same for a number, in decimal or after 0x, of at most `max`. */
+bool query_find_number(const char *query, const char *name, uint64_t max, uint64_t *ret_value);
+
 /* Replaces %XX in place; false when what comes out has a byte that a URL cannot. */
 bool url_decode(char *text);

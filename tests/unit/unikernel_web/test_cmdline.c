@@ -15,6 +15,7 @@ struct fixture {
 	char *line;
 	struct cmdline c;
 	int bad;
+	struct variant variant;
 };
 
 /* A copy of exact size, so that the sanitizer sees a byte too many. */
@@ -23,13 +24,18 @@ static void parse(struct fixture *f, const char *line)
 	free(f->line);
 	f->line = strdup(line);
 	assert_non_null(f->line);
-	f->bad = cmdline_parse(f->line, &f->c);
+	f->bad = cmdline_parse(f->line, &f->variant, &f->c);
 }
 
 static int setup(void **state)
 {
-	*state = calloc(1, sizeof(struct fixture));
-	return *state ? 0 : -1;
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return -1;
+	f->variant = (struct variant){ .has_network = true, .has_mmio = true, .has_files = true };
+	*state = f;
+	return 0;
 }
 
 static int teardown(void **state)
@@ -196,6 +202,37 @@ static void keeps_what_is_beyond_the_last_word_together(void **state)
 			    "w56 w57 w58 w59 w60 w61 w62 w63 w64 w65 w66 w67 w68 w69");
 }
 
+static void knows_only_what_its_variant_has(void **state)
+{
+	static const char line[] = "/k a netdev.ip=10.0.0.2/24 virtio_mmio.device=512@0xfeb00000:5 "
+				   "netdev.ipv4_addr=10.1.2.3 --";
+	struct fixture *f = *state;
+
+	f->variant.has_old_network = true;
+	parse(f, line);
+	assert_int_equal(f->c.net.address, 0x0A010203);
+	assert_int_equal(f->c.net.mask, 0);
+	assert_int_equal(f->c.mmio_count, 1);
+
+	f->variant = (struct variant){ .has_mmio = false };
+	parse(f, line);
+	assert_int_equal(f->bad, 0);
+	assert_int_equal(f->c.net.address, 0);
+	assert_int_equal(f->c.mmio_count, 0);
+}
+
+static void finds_variables_by_name(void **state)
+{
+	struct fixture *f = *state;
+
+	parse(f, "/k a env.vars=[ AB=1 \"A=x y\" A=2 E= ] --");
+	assert_string_equal(cmdline_env(&f->c, "A"), "x y");
+	assert_string_equal(cmdline_env(&f->c, "AB"), "1");
+	assert_string_equal(cmdline_env(&f->c, "E"), "");
+	assert_null(cmdline_env(&f->c, "B"));
+	assert_null(cmdline_env(&f->c, ""));
+}
+
 static void survives_short_lines(void **state)
 {
 	static const char *const lines[] = { "", " ", "/k", "/k --", "--", "/k a [ --", "'", "=" };
@@ -226,6 +263,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(keeps_what_is_beyond_the_last_word_together, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(knows_only_what_its_variant_has, setup, teardown),
+		cmocka_unit_test_setup_teardown(finds_variables_by_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(survives_short_lines, setup, teardown),
 	};
 

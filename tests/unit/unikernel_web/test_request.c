@@ -169,6 +169,37 @@ static void decodes_percent_signs(void **state)
 	assert_false(url_decode(line_end));
 }
 
+static void finds_values_in_a_query(void **state)
+{
+	static const char query[] = "path=/a%2Fb&text=x+y%0a%26&empty=&n=0x10&path=/c";
+	char value[16];
+	uint64_t number = 7;
+
+	(void)state;
+	assert_true(query_find(query, "path", value, sizeof(value)));
+	assert_string_equal(value, "/a/b");
+	assert_true(query_find(query, "text", value, sizeof(value)));
+	assert_string_equal(value, "x y\n&");
+	assert_true(query_find(query, "empty", value, sizeof(value)));
+	assert_string_equal(value, "");
+	assert_false(query_find(query, "ath", value, sizeof(value)));
+	assert_false(query_find("a", "a", value, sizeof(value)));
+	assert_true(query_find_number(query, "n", 16, &number));
+	assert_int_equal(number, 16);
+	assert_false(query_find_number(query, "n", 15, &number));
+	assert_false(query_find_number(query, "text", 15, &number));
+}
+
+static void refuses_values_that_do_not_fit(void **state)
+{
+	char value[4] = "old";
+
+	(void)state;
+	assert_true(query_find("a=123", "a", value, sizeof(value)));
+	assert_false(query_find("a=1234", "a", value, sizeof(value)));
+	assert_false(query_find("a=x%00y", "a", value, sizeof(value)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +212,8 @@ int main(void)
 		cmocka_unit_test(parses_urls),
 		cmocka_unit_test(refuses_other_urls),
 		cmocka_unit_test(decodes_percent_signs),
+		cmocka_unit_test(finds_values_in_a_query),
+		cmocka_unit_test(refuses_values_that_do_not_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,12 +14,17 @@ enum {
 	ACPI_POWER_OFF = 0x2000,
 };
 
+void power_hang(void)
+{
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
 static void __attribute__((noreturn)) power_end(uint8_t value)
 {
 	io_out8(PORT_DEBUG_EXIT, value);
 	io_out16(PORT_ACPI_PM1, ACPI_POWER_OFF);
-	for (;;)
-		__asm__ volatile("cli; hlt");
+	power_hang();
 }
 
 void power_exit(void)
