@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "loop/child.h"
 #include "runtime/containerd/driver.h"
+#include "runtime/containerd/shim.h"
 #include "wire/grpc/grpc.h"
 
 #define SYSTEM_SOCKET "/run/containerd/containerd.sock"
@@ -324,6 +325,8 @@ static int end_own(struct driver *d, struct err *err)
 		return lock;
 	client_drop_idle(d);
 	int r = end_process(d, err);
+	if (r == 0) /* of starts that were broken off: the containers are gone */
+		r = shim_kill_of(d->socket, err);
 	if (r == 0)
 		r = unmount_below(d->state_dir, err);
 	return r < 0 ? r : path_remove(d->state_dir, err);

@@ -13,6 +13,7 @@
 #define CMDLINE_MAX 4096
 #define END_MS      5000
 #define STAT_MAX    4096
+#define LOOKS_MAX   5
 #define PARENTS_MAX 8 /* between a process of the container and the shim */
 #define SOCKETS     "/run/containerd/s"
 
@@ -28,17 +29,32 @@ static bool has_option(const char *words, size_t len, const char *option, const 
 	return false;
 }
 
-bool shim_is_of(const char *words, size_t len, const char *instance_id)
+static bool is_shim(const char *words, size_t len)
 {
 	const char *slash = strrchr(words, '/');
 
 	return str_starts(slash ? slash + 1 : words, "containerd-shim") &&
-	       has_option(words, len, "-namespace", NAMESPACE) &&
-	       has_option(words, len, "-id", instance_id);
+	       has_option(words, len, "-namespace", NAMESPACE);
 }
 
+bool shim_is_of(const char *words, size_t len, const char *instance_id)
+{
+	return is_shim(words, len) && has_option(words, len, "-id", instance_id);
+}
+
+bool shim_is_at(const char *words, size_t len, const char *address)
+{
+	return is_shim(words, len) && has_option(words, len, "-address", address);
+}
+
+/* Which shims: of an instance, or of a containerd. */
+struct which {
+	bool (*is_it)(const char *words, size_t len, const char *name);
+	const char *name;
+};
+
 /* Identified before its words are read: what is killed is what was looked at. */
-static bool identify(pid_t pid, const char *instance_id, struct proc_id *ret)
+static bool identify(pid_t pid, const struct which *which, struct proc_id *ret)
 {
 	char path[32];
 	char words[CMDLINE_MAX];
@@ -52,7 +68,7 @@ static bool identify(pid_t pid, const char *instance_id, struct proc_id *ret)
 	if (n <= 0)
 		return false;
 	words[n] = '\0';
-	return shim_is_of(words, (size_t)n, instance_id);
+	return which->is_it(words, (size_t)n, which->name);
 }
 
 static pid_t parent_of(pid_t pid)
@@ -75,9 +91,11 @@ static pid_t parent_of(pid_t pid)
 
 bool shim_find(pid_t pid, const char *instance_id, struct proc_id *ret)
 {
+	const struct which which = { shim_is_of, instance_id };
+
 	for (int i = 0; i < PARENTS_MAX && pid > 1; i++) {
 		pid = parent_of(pid);
-		if (pid > 1 && identify(pid, instance_id, ret))
+		if (pid > 1 && identify(pid, &which, ret))
 			return true;
 	}
 	return false;
@@ -100,10 +118,12 @@ void shim_remove_socket(const char *address, const char *instance_id)
 		unlink(addr.sun_path);
 }
 
-int shim_kill(const char *instance_id, struct err *err)
+/* How many there were. */
+static int kill_all(const struct which *which, struct err *err)
 {
 	DIR *dir = opendir("/proc");
 	struct proc_id proc;
+	int n = 0;
 	int r = 0;
 
 	if (!dir)
@@ -112,14 +132,34 @@ int shim_kill(const char *instance_id, struct err *err)
 		uint32_t pid;
 
 		if (parse_u32(e->d_name, 1, INT32_MAX, &pid) < 0 ||
-		    !identify((pid_t)pid, instance_id, &proc))
+		    !identify((pid_t)pid, which, &proc))
 			continue;
-		log_warning("instance %s: its shim, process %u, does not answer: killing it",
-			    instance_id, pid);
+		log_warning("%s: its shim, process %u, is killed", which->name, pid);
 		r = proc_kill(&proc, SIGKILL, err);
 		if (r == 0)
 			r = proc_wait(&proc, END_MS, err);
+		n++;
 	}
 	closedir(dir);
-	return r;
+	return r < 0 ? r : n;
+}
+
+/* One that is just being started has a helper, which may start it between two looks. */
+static int kill_until_none(const struct which *which, struct err *err)
+{
+	int r = 1;
+
+	for (int i = 0; r > 0 && i < LOOKS_MAX; i++)
+		r = kill_all(which, err);
+	return r < 0 ? r : 0;
+}
+
+int shim_kill(const char *instance_id, struct err *err)
+{
+	return kill_until_none(&(struct which){ shim_is_of, instance_id }, err);
+}
+
+int shim_kill_of(const char *address, struct err *err)
+{
+	return kill_until_none(&(struct which){ shim_is_at, address }, err);
 }

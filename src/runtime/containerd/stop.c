@@ -109,8 +109,12 @@ static int delete_task(struct client *client, const char *instance_id, struct er
 
 	for (int i = 0; i < TRIES; i++) {
 		r = containerd_task_delete(&api, instance_id, &exit_code, err);
-		if (r == 0 || r == -ENOENT)
+		if (r == 0)
 			return 0;
+		/* A start that was broken off may have left one, and the next would talk to it and never
+		 * get an answer. */
+		if (r == -ENOENT)
+			return shim_kill(instance_id, err);
 		if (r == -ETIMEDOUT)
 			shim_kill(instance_id, &ignored);
 		kill_remaining(client, instance_id);

@@ -355,7 +355,7 @@ void exec_half_begun_holds_up_nobody(void **state)
 	struct err err;
 
 	init(&e, state, "");
-	auto_free char *dir = xasprintf("%s/containerd/instances/%s/exec/%s", s->config.data_dir,
+	auto_free char *dir = xasprintf("/run/holm-%.8s/instances/%s/exec/%s", s->config.node_id,
 					e.instance.id, e.id);
 	half.ref = (struct containerd_exec_ref){ e.instance.id, e.id };
 	make_half(&e, dir, &half);

@@ -25,6 +25,9 @@ static void is_known_by_its_words(void **state)
 	assert_false(shim_is_of(foreign, sizeof(foreign) - 1, ID));
 	assert_false(shim_is_of(editor, sizeof(editor) - 1, ID));
 	assert_false(shim_is_of("", 0, ID));
+	assert_true(shim_is_at(shim, sizeof(shim) - 1, "/run/x.sock"));
+	assert_false(shim_is_at(shim, sizeof(shim) - 1, "/run/y.sock"));
+	assert_false(shim_is_at(foreign, sizeof(foreign) - 1, ID));
 }
 
 /* A shell that waits on its input, under a shim's name. */
