@@ -1,5 +1,5 @@
 /* Getting images: container images from OCI registries, layouts and archives on the node;
- * unikernels as archives by URL. All functions block and are meant for the transfer executor. */
+ * unikernels as archives by URL, and as OCI artifacts. All functions block and are meant for the transfer executor. */
 #ifndef HOLM_IMAGE_IMAGE_H
 #define HOLM_IMAGE_IMAGE_H
 
@@ -86,7 +86,8 @@ void image_registries_fini(struct image_registries *registries);
 struct unikernel_image {
 	char *dir; /* holds kernel and perhaps files/, files1/, initramfs.cpio; read-only by
 	              * convention, shared between instances */
-	char digest[DIGEST_SIZE]; /* of the archive */
+	char digest[DIGEST_SIZE]; /* of the archive, or of the artifact's manifest */
+	char platform[64];        /* of an artifact, "qemu/amd64"; "" */
 };
 /* Oakestra's .tar.gz from http(s):// or file:, with an optional "#sha256=…" that must match.
  * Unpacked once per digest. -EBADMSG: digest mismatch, an entry that escapes, no kernel in it;
@@ -99,6 +100,18 @@ struct image_transfer {
 int image_unikernel_get(const struct image_config *config, const char *url,
 			const struct image_transfer *transfer, struct unikernel_image *ret,
 			struct err *err);
+/* An OCI artifact as Unikraft's tools pack it, from a registry or this node, through all that holds for
+ * containers' images; of the platform "…/arm64", NULL: this machine's. Its folder holds kernel, perhaps
+ * initramfs.cpio, and artifact.json, the image's configuration (image spec 1.0), of which Cmd and Env
+ * are the program's. Errors as of image_source_open(); -EBADMSG: no kernel in it; -E2BIG. */
+int image_unikernel_get_artifact(const struct image_config *config,
+				 const struct image_request *request,
+				 const struct image_transfer *transfer, struct unikernel_image *ret,
+				 struct err *err);
+/* "qemu/amd64" of a platform that is asked for, NULL: this machine's. */
+void image_unikernel_platform(const char *given, char *out, size_t size);
+/* The folder of one that is here, the caller's; false if it is not. */
+bool image_unikernel_find(const struct image_config *config, const char *digest, char **ret_dir);
 void unikernel_image_fini(struct unikernel_image *image);
 
 /* Unikernels on disk. */

@@ -88,6 +88,47 @@ static void add_platform(struct strv *have, const struct platform *p)
 		strv_add(have, text);
 }
 
+#define SAY_UNIKERNEL                                                          \
+	": it is a unikernel, no container image (a descriptor takes it with " \
+	"`virtualization: unikernel`)"
+#define SAY_CONTAINER                                                          \
+	": it is a container image, no unikernel (a descriptor takes it with " \
+	"`virtualization: container`)"
+#define SAY_MONITOR                                                                     \
+	": it is a unikernel for another virtual machine monitor, and Holm runs those " \
+	"that are built for qemu"
+
+/* What is wrong if nothing fits, where that is not only the architecture. */
+static const char *hint(const struct platform *want, const struct strv *have)
+{
+	bool has_unikernel = false, has_qemu = false, has_linux = false;
+
+	for (size_t i = 0; i < have->n; i++) {
+		struct platform p;
+
+		if (!platform_parse(have->items[i], &p))
+			continue;
+		has_linux = has_linux || str_eq(p.os, "linux");
+		has_qemu = has_qemu || str_eq(p.os, "qemu");
+		has_unikernel = has_unikernel || platform_is_unikernel(&p);
+	}
+	if (!platform_is_unikernel(want))
+		return has_unikernel && !has_linux ? SAY_UNIKERNEL : "";
+	if (has_unikernel)
+		return has_qemu ? "" : SAY_MONITOR;
+	return has_linux ? SAY_CONTAINER : "";
+}
+
+static int none_fits(const char *platform, const struct strv *have, struct err *err)
+{
+	auto_free char *list = strv_join(have, ", ");
+	struct platform want;
+
+	return err_set(err, -ENOTSUP, "no image for %s (there is %s)%s", platform,
+		       have->n ? list : "none",
+		       platform_parse(platform, &want) ? hint(&want, have) : "");
+}
+
 /* A single-platform index may say nothing of its platform: better than nothing. */
 static unsigned score_entry(const struct json *entry, const struct platform *want,
 			    struct strv *have)
@@ -123,22 +164,32 @@ int manifest_pick(const struct json *index, const char *platform, struct image_d
 			best_score = score;
 		}
 	}
-	if (best)
-		return parse_descriptor(best, ret, err);
-	auto_free char *list = strv_join(&have, ", ");
-	return err_set(err, -ENOTSUP, "no image for %s (there is %s)", platform,
-		       have.n ? list : "none");
+	if (!best)
+		return none_fits(platform, &have, err);
+	int r = parse_descriptor(best, ret, err);
+	return r < 0 ? r : !json_get(best, "platform");
 }
 
 int manifest_check_platform(const struct json *config, const char *platform, struct err *err)
 {
 	struct platform want, have;
+	auto_strv struct strv list = { 0 };
 
 	if (!platform_parse(platform, &want) || !read_platform(config, &have) ||
 	    platform_score(&want, &have))
 		return 0;
-	return err_set(err, -ENOTSUP, "no image for %s (there is %s/%s%s%s)", platform, have.os,
-		       have.arch, have.variant[0] ? "/" : "", have.variant);
+	add_platform(&list, &have);
+	return none_fits(platform, &list, err);
+}
+
+int manifest_check_kind(const struct json *json, const char *platform, struct err *err)
+{
+	const char *version = json_get_str(json_get(json, "annotations"), "sh.kraftkit.version");
+	struct platform want;
+
+	if (!version || !platform_parse(platform, &want) || platform_is_unikernel(&want))
+		return 0;
+	return err_set(err, -ENOTSUP, "packed by kraftkit %.40s" SAY_UNIKERNEL, version);
 }
 
 int manifest_pick_named(const struct json *index, const char *name, struct image_descriptor *ret,

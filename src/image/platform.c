@@ -18,8 +18,28 @@ static const struct {
 	{ "armhf", "arm", "v7" },  { "armel", "arm", "v6" },  { "i386", "386", "" },
 };
 
+/* What the virtual machines are called that unikernels are built for. */
+static const struct {
+	const char *given;
+	const char *os;
+} monitors[] = {
+	{ "qemu", "qemu" },      { "kvm", "qemu" }, { "fc", "fc" },
+	{ "firecracker", "fc" }, { "xen", "xen" },  { "kraftcloud", "kraftcloud" },
+};
+
+bool platform_is_unikernel(const struct platform *p)
+{
+	for (size_t i = 0; i < ARRAY_LEN(monitors); i++)
+		if (str_eq(p->os, monitors[i].os))
+			return true;
+	return false;
+}
+
 void platform_normalize(struct platform *p)
 {
+	for (size_t i = 0; i < ARRAY_LEN(monitors); i++)
+		if (str_eq(p->os, monitors[i].given))
+			STR_COPY(p->os, monitors[i].os);
 	for (size_t i = 0; i < ARRAY_LEN(spellings); i++) {
 		if (!str_eq(p->arch, spellings[i].given))
 			continue;

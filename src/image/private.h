@@ -52,7 +52,8 @@ struct image_manifest {
 };
 void image_manifest_fini(struct image_manifest *manifest);
 bool manifest_is_index(const char *media_type, const struct json *json);
-/* The entry that fits the platform best, see platform.c: -ENOTSUP names what there is. */
+/* The entry that fits the platform best, see platform.c: -ENOTSUP names what there is, and what to
+ * change if it is of the other kind. 1: the entry says nothing of its platform. */
 int manifest_pick(const struct json *index, const char *platform, struct image_descriptor *ret,
 		  struct err *err);
 /* The entry of a layout's index.json whose ref.name annotation is `name`; NULL: the only one. */
@@ -60,6 +61,8 @@ int manifest_pick_named(const struct json *index, const char *name, struct image
 			struct err *err);
 /* The same for an image that no index leads to, by its configuration. */
 int manifest_check_platform(const struct json *config, const char *platform, struct err *err);
+/* -ENOTSUP for a unikernel of Unikraft's tools, by its annotations, where a container is wanted. */
+int manifest_check_kind(const struct json *json, const char *platform, struct err *err);
 int manifest_parse(const struct json *json, struct image_manifest *ret, struct err *err);
 
 /* registry/foreign.c: a layer from one of the URLs that its manifest names. */
@@ -77,6 +80,8 @@ struct platform {
 /* False if it is not of that form, or too long. */
 bool platform_parse(const char *text, struct platform *ret);
 void platform_normalize(struct platform *p);
+/* For a virtual machine: qemu, fc (Firecracker), xen, … */
+bool platform_is_unikernel(const struct platform *p);
 /* How well `have` serves who wants `want`: 0 not at all, more is better. */
 unsigned platform_score(const struct platform *want, const struct platform *have);
 /* This machine's, with the newest variant that its processor runs. */

@@ -124,16 +124,16 @@ static void source_close(struct image_source *source)
 	free(source);
 }
 
-/* One index further: its manifest for the platform takes the place of the index. */
+/* One index further: its manifest for the platform takes the place of the index. 1: the index does not
+ * say that it is for it. */
 static int follow(struct image_place *place, const struct json *index, const char *platform,
 		  struct image_text *at, struct err *err)
 {
 	struct image_descriptor next;
 	char *inner;
-	int r = manifest_pick(index, platform, &next, err);
+	int picked = manifest_pick(index, platform, &next, err);
+	int r = picked < 0 ? picked : place->manifest(place, next.digest, &inner, err);
 
-	if (r == 0)
-		r = place->manifest(place, next.digest, &inner, err);
 	if (r < 0)
 		return r;
 	free(at->text);
@@ -141,10 +141,10 @@ static int follow(struct image_place *place, const struct json *index, const cha
 	free(at->media_type);
 	at->media_type = xstrdup(next.media_type);
 	STR_COPY(at->digest, next.digest);
-	return 0;
+	return picked;
 }
 
-/* Follows indexes (at most two deep) to the manifest of the platform; ret_chosen: there was one. */
+/* Follows indexes (at most two deep) to the manifest of the platform; ret_chosen: the last one named it. */
 static int find_manifest(struct image_place *place, const char *platform, struct image_text *at,
 			 bool *ret_chosen, struct err *err)
 {
@@ -156,19 +156,22 @@ static int find_manifest(struct image_place *place, const char *platform, struct
 			return 0;
 		if (r == 0)
 			r = follow(place, json, platform, at, err);
-		*ret_chosen = true;
+		*ret_chosen = r == 0;
 		if (r < 0)
 			return r;
 	}
 	return err_set(err, -EBADMSG, "manifest: indexes within indexes");
 }
 
-static int fill(struct image_source *source, const struct image_text *at, struct err *err)
+static int fill(struct image_source *source, const struct image_text *at, const char *platform,
+		struct err *err)
 {
 	struct origin *origin = source->state;
 	auto_(json_free) struct json *json = NULL;
 	int r = manifest_read(at->text, NULL, &json, err);
 
+	if (r == 0)
+		r = manifest_check_kind(json, platform, err);
 	if (r == 0)
 		r = manifest_parse(json, &origin->manifest, err);
 	if (r < 0)
@@ -227,7 +230,7 @@ static int open_source(const char *platform, struct image_source *source, struct
 	if (r == 0)
 		r = find_manifest(place, platform, &at, &is_chosen, err);
 	if (r == 0)
-		r = fill(source, &at, err);
+		r = fill(source, &at, platform, err);
 	if (r == 0 && !is_chosen)
 		r = check_platform(source, platform, err);
 	free(at.text);

@@ -15,6 +15,11 @@ bool code_is_image(const char *code);
 bool code_is_archive(const char *url);
 #define CODE_ARCHIVE_EXPECTED "a URL http(s)://….tar.gz or file:/PATH, perhaps with #sha256=HEX"
 
+/* Of a unikernel: either. */
+#define CODE_UNIKERNEL_EXPECTED \
+	CODE_ARCHIVE_EXPECTED   \
+	", or an image reference such as unikraft.org/nginx:1.25"
+
 /* The comma-separated URLs of a unikernel, without the blanks around them. Empty ones are kept, so
  * that positions stay those of `arch`. */
 void code_split(const char *code, struct strv *ret);

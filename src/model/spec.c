@@ -80,8 +80,10 @@ char *spec_code_for_arch(const struct service_spec *spec, const char *arch)
 	code_split(spec->code, &urls);
 	if (spec->arch.n == 0)
 		return xstrdup(spec->code);
-	for (size_t i = 0; i < spec->arch.n && i < urls.n; i++)
+	/* An image has one manifest per architecture behind one name. */
+	bool is_one = urls.n == 1 && code_is_image(urls.items[0]);
+	for (size_t i = 0; i < spec->arch.n && (is_one || i < urls.n); i++)
 		if (str_eq(spec->arch.items[i], arch))
-			return TAKE(urls.items[i]);
+			return TAKE(urls.items[is_one ? 0 : i]);
 	return NULL;
 }

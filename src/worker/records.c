@@ -223,6 +223,7 @@ void records_save_unikernel(struct worker *worker, const char *url,
 	json_out_object(&out, NULL);
 	json_out_str(&out, "dir", image->dir);
 	json_out_str(&out, "digest", image->digest);
+	json_out_str(&out, "platform", image->platform);
 	json_out_object_end(&out);
 	if (json_out_finish(&out, &body, &err) < 0)
 		return;

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "image/private.h"
+#include "image/unikernel/private.h"
 
 #define DEPTH_MAX   64
 #define GONE_PREFIX ".gone-" /* a folder that is being removed: no longer whole */
@@ -95,7 +95,7 @@ int image_unikernel_list(const struct image_config *config, struct unikernel_lis
 	return 0;
 }
 
-static char *dir_of(const struct image_config *config, const char *digest)
+char *unikernel_dir(const struct image_config *config, const char *digest)
 {
 	assert(str_starts(digest, "sha256:"));
 	return path_join(config->store_dir, digest + strlen("sha256:"));
@@ -103,7 +103,7 @@ static char *dir_of(const struct image_config *config, const char *digest)
 
 int image_unikernel_remove(const struct image_config *config, const char *digest, struct err *err)
 {
-	auto_free char *dir = dir_of(config, digest);
+	auto_free char *dir = unikernel_dir(config, digest);
 	auto_free char *gone = xasprintf("%s/" GONE_PREFIX "%s", config->store_dir,
 					 digest + strlen("sha256:"));
 	int r = path_remove(gone, err);
@@ -116,7 +116,7 @@ int image_unikernel_remove(const struct image_config *config, const char *digest
 int image_unikernel_touch(const struct image_config *config, const char *digest, struct err *err)
 {
 	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_NOW } };
-	auto_free char *dir = dir_of(config, digest);
+	auto_free char *dir = unikernel_dir(config, digest);
 
 	if (utimensat(AT_FDCWD, dir, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_errno(err, "note the use of %s", dir);

@@ -1,14 +1,9 @@
-/* Unikernels as archives: fetched, verified, unpacked once per digest.
- *
- * The archive is written to a temporary file and hashed on the way; then it is unpacked beside it and
- * moved to STORE/<digest> in one rename, so that a folder of that name is always whole. The temporary
- * file is locked while it is in use: what a crash leaves has no lock, and the next one removes it. */
-#include <dirent.h>
+/* Unikernels as archives: fetched, verified, unpacked once per digest. The archive is written to the
+ * stage's file and hashed on the way; then it is unpacked beside it. */
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
-#include "image/private.h"
+#include "image/unikernel/private.h"
 #include "loop/loop.h"
 #include "wire/digest/digest.h"
 #include "wire/http_client/http_client.h"
@@ -16,16 +11,13 @@
 #define BLOCK         (256u << 10)
 #define REDIRECTS_MAX 5
 #define PIN           "#sha256="
-#define TMP_PREFIX    ".get-"
 
 struct get {
 	const struct image_config *config;
 	const struct image_transfer *transfer;
-	char *url;      /* without the pin */
-	char *pin;      /* 64 hex digits, or NULL */
-	char *tmp_file; /* the archive */
-	char *tmp_dir;  /* what is unpacked */
-	int fd;
+	char *url;          /* without the pin */
+	char *pin;          /* 64 hex digits, or NULL */
+	struct stage stage; /* its file: the archive */
 	uint64_t done;
 	uint64_t total; /* 0: unknown */
 	struct digest *digest;
@@ -65,12 +57,12 @@ static int take_bytes(struct get *get, const void *data, size_t len, struct err 
 		return err_set(err, -E2BIG, "get %s: larger than %lu bytes", get->url,
 			       get->config->archive_max);
 	for (size_t at = 0; at < len;) {
-		ssize_t n = write(get->fd, (const char *)data + at, len - at);
+		ssize_t n = write(get->stage.fd, (const char *)data + at, len - at);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_errno(err, "write %s", get->tmp_file);
+			return err_errno(err, "write %s", get->stage.file);
 		at += (size_t)n;
 	}
 	digest_add(get->digest, data, len);
@@ -156,73 +148,18 @@ static int unpack(struct get *get, struct err *err)
 {
 	const struct unpack u = {
 		.name = get->url,
-		.file = get->tmp_file,
-		.dir = get->tmp_dir,
+		.file = get->stage.file,
+		.dir = get->stage.dir,
 		.max = get->config->archive_max,
 		.cancel = get->transfer->cancel,
 	};
-	auto_free char *kernel = path_join(get->tmp_dir, "kernel");
+	auto_free char *kernel = path_join(get->stage.dir, "kernel");
 	struct stat st;
 	int r = unpack_archive(&u, err);
 
 	if (r == 0 && (lstat(kernel, &st) < 0 || !S_ISREG(st.st_mode)))
 		return err_set(err, -EBADMSG, "unpack %s: no file `kernel` at its top", get->url);
 	return r;
-}
-
-/* What a killed process left: nobody holds its lock any more. */
-static void remove_stale(const char *store, const char *name)
-{
-	auto_free char *file = path_join(store, name);
-	auto_free char *dir = xasprintf("%s.d", file);
-	auto_close int fd = open(file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-	struct err ignored;
-
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && path_remove(dir, &ignored) == 0)
-		unlink(file);
-}
-
-static void sweep(const char *store)
-{
-	DIR *d = opendir(store);
-
-	for (struct dirent *e; d && (e = readdir(d));)
-		if (str_starts(e->d_name, TMP_PREFIX) && !str_ends(e->d_name, ".d"))
-			remove_stale(store, e->d_name);
-	if (d)
-		closedir(d);
-}
-
-/* Another one that sweeps may have taken the file for stale before it was locked. */
-static int make_locked_file(struct get *get, const char *store, struct err *err)
-{
-	for (;;) {
-		free(get->tmp_file);
-		get->tmp_file = xasprintf("%s/" TMP_PREFIX "XXXXXX", store);
-		get->fd = mkostemp(get->tmp_file, O_CLOEXEC);
-		if (get->fd < 0)
-			return err_errno(err, "create %s", get->tmp_file);
-		if (flock(get->fd, LOCK_EX | LOCK_NB) == 0 && path_exists(get->tmp_file))
-			return 0;
-		close(TAKE_FD(get->fd));
-	}
-}
-
-/* By the real path: the library takes a link on the way for an attack. */
-static int make_temporary(struct get *get, struct err *err)
-{
-	auto_free char *store = realpath(get->config->store_dir, NULL);
-
-	if (!store)
-		return err_errno(err, "open %s", get->config->store_dir);
-	sweep(store);
-	int r = make_locked_file(get, store, err);
-	if (r < 0)
-		return r;
-	get->tmp_dir = xasprintf("%s.d", get->tmp_file);
-	if (mkdir(get->tmp_dir, 0755) < 0 || chmod(get->tmp_dir, 0755) < 0)
-		return err_errno(err, "create %s", get->tmp_dir);
-	return 0;
 }
 
 static int check_digest(const struct get *get, const char *have, struct err *err)
@@ -233,18 +170,10 @@ static int check_digest(const struct get *get, const char *have, struct err *err
 		       get->url, get->pin, have);
 }
 
-/* Somebody else may have put the same there meanwhile: theirs is as good. */
-static int move_into_place(struct get *get, const char *dir, struct err *err)
-{
-	if (rename(get->tmp_dir, dir) == 0 || errno == ENOTEMPTY || errno == EEXIST)
-		return 0;
-	return err_errno(err, "rename %s to %s", get->tmp_dir, dir);
-}
-
 static int get_all(struct get *get, struct unikernel_image *ret, struct err *err)
 {
 	char have[DIGEST_TEXT_MAX];
-	int r = make_temporary(get, err);
+	int r = stage_open(get->config, &get->stage, err);
 
 	if (r == 0)
 		r = str_starts(get->url, "file:") ? copy_local(get, err) : download(get, err);
@@ -254,11 +183,11 @@ static int get_all(struct get *get, struct unikernel_image *ret, struct err *err
 	r = check_digest(get, have, err);
 	if (r < 0)
 		return r;
-	auto_free char *dir = path_join(get->config->store_dir, have + strlen("sha256:"));
+	auto_free char *dir = unikernel_dir(get->config, have);
 	if (!path_exists(dir)) {
 		r = unpack(get, err);
 		if (r == 0)
-			r = move_into_place(get, dir, err);
+			r = stage_keep(&get->stage, dir, err);
 		if (r < 0)
 			return r;
 	}
@@ -267,19 +196,9 @@ static int get_all(struct get *get, struct unikernel_image *ret, struct err *err
 	return 0;
 }
 
-/* The lock goes last, so that nobody else removes the same. */
 static void get_fini(struct get *get)
 {
-	struct err ignored;
-
-	if (get->tmp_dir)
-		path_remove(get->tmp_dir, &ignored);
-	if (get->fd >= 0) {
-		unlink(get->tmp_file);
-		close(get->fd);
-	}
-	free(get->tmp_file);
-	free(get->tmp_dir);
+	stage_close(&get->stage);
 	free(get->url);
 	free(get->pin);
 	digest_free(get->digest);
@@ -289,7 +208,7 @@ int image_unikernel_get(const struct image_config *config, const char *url,
 			const struct image_transfer *transfer, struct unikernel_image *ret,
 			struct err *err)
 {
-	struct get get = { .config = config, .transfer = transfer, .fd = -1 };
+	struct get get = { .config = config, .transfer = transfer, .stage = { .fd = -1 } };
 	int r = split_url(&get, url, err);
 
 	get.digest = digest_new();

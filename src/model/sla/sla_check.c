@@ -122,9 +122,9 @@ static int check_unikernel_code(const struct check *c)
 
 	code_split(c->spec->code, &urls);
 	for (size_t i = 0; i < urls.n; i++)
-		if (!code_is_archive(urls.items[i]))
-			return refuse(c, "code", CODE_ARCHIVE_EXPECTED, urls.items[i]);
-	if (urls.n == n_arch)
+		if (!code_is_archive(urls.items[i]) && !code_is_image(urls.items[i]))
+			return refuse(c, "code", CODE_UNIKERNEL_EXPECTED, urls.items[i]);
+	if (urls.n == n_arch || (urls.n == 1 && code_is_image(urls.items[0])))
 		return check_arch(c);
 	snprintf(expected, sizeof(expected), "one URL for each of the %zu entries of arch",
 		 c->spec->arch.n);
@@ -160,6 +160,10 @@ static int check_platform(struct check *c)
 
 	if (!s || (str_starts(s, "linux/") && s[strlen("linux/")]))
 		return 0;
+	if (spec_is_unikernel(c->spec))
+		return str_starts(s, "qemu/") && s[strlen("qemu/")]
+			       ? 0
+			       : refuse(c, "platform", "qemu/ARCH such as qemu/arm64", s);
 	return refuse(c, "platform", "linux/ARCH such as linux/arm64", s);
 }
 

@@ -99,17 +99,18 @@ static const struct field service_spec_fields[] = {
 		  "such as `runsc`"),
 	S(code, "code", F_STR, .max = CODE_LEN_MAX, .flags = F_REQUIRED, .synonyms = "image",
 	  .help = "container: fully qualified image reference, `oci:/PATH[:REF]` or "
-		  "`oci-archive:/PATH[:REF]`; unikernel: URLs of .tar.gz joined by commas, one for "
-		  "each of `arch`, each perhaps with `#sha256=HEX`"),
+		  "`oci-archive:/PATH[:REF]`; unikernel: an image of Unikraft's tools, named in "
+		  "the same ways, or URLs of .tar.gz joined by commas, one for each of `arch`, each "
+		  "perhaps with `#sha256=HEX`"),
 	S(pull, "pull", F_ENUM, .names = pull_names, .flags = F_OMIT_EMPTY,
 	  .help = "Holm: `missing` (default): what is on the node under this name is used; "
 		  "`always`: asked for anew at creation and at every change, never for a restart; "
 		  "`never`: only what is on the node"),
 	S(cmd, "cmd", F_STRV, .max = WORDS_MAX,
 	  .help = "container: instead of the image's entrypoint and command, or arguments of "
-		  "`entrypoint`; unikernel: arguments of the application"),
+		  "`entrypoint`; unikernel: arguments of the application, instead of the image's"),
 	S(environment, "environment", F_STRV, .max = WORDS_MAX, .synonyms = "env",
-	  .flags = F_OMIT_EMPTY, .help = "`NAME=VALUE` each"),
+	  .flags = F_OMIT_EMPTY, .help = "`NAME=VALUE` each, beside and instead of the image's"),
 	S(args, "args", F_STRV, .max = WORDS_MAX, .flags = F_OMIT_EMPTY, .help = "no effect"),
 	S(memory_mib, "memory", F_U32, .max = MEMORY_MIB_MAX, .help = "MiB, enforced; 0: no limit"),
 	S(vcpus, "vcpus", F_U32, .max = CORES_MAX, .synonyms = "vcpu",
@@ -133,7 +134,8 @@ static const struct field service_spec_fields[] = {
 	S(privileged, "privileged", F_BOOL, .flags = F_OMIT_EMPTY,
 	  .help = "container: all capabilities, all devices of the node and /dev/fuse, no filter of "
 		  "system calls, no hidden paths, /sys and control groups writable"),
-	S(platform, "platform", F_STR, TEXT, .help = "container: such as `linux/arm64`"),
+	S(platform, "platform", F_STR, TEXT,
+	  .help = "such as `linux/arm64`; unikernel from a registry: such as `qemu/arm64`, emulated where the node is another"),
 	S(arch, "arch", F_STRV, .max = ARCH_MAX, .flags = F_OMIT_EMPTY,
 	  .help = "unikernel: `amd64`, `arm64`, in the order of the URLs in `code`"),
 	S(addresses, "addresses", F_OBJECT, .table = &addresses_table, .flags = F_OMIT_EMPTY,

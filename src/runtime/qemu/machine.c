@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "loop/loop.h"
 #include "runtime/qemu/caps.h"
+#include "runtime/qemu/defaults.h"
 #include "runtime/qemu/end.h"
 #include "runtime/qemu/files.h"
 #include "runtime/qemu/instance.h"
@@ -34,6 +35,8 @@
 struct build {
 	struct qemu *qemu;
 	const struct runtime_spec *spec;
+	struct runtime_spec whole; /* the same, with what the image brings */
+	struct qemu_defaults defaults;
 	const struct runtime_ctx *ctx;
 	struct qemu_files files;
 	struct qemu_vm vm;
@@ -45,6 +48,7 @@ struct build {
 static void build_fini(struct build *b)
 {
 	qemu_files_fini(&b->files);
+	qemu_defaults_fini(&b->defaults);
 	strv_fini(&b->argv);
 	vm_dir_fini(&b->dir);
 	free(b->cgroup);
@@ -100,11 +104,27 @@ int machine_check(struct qemu *qemu, const char *image, struct err *err)
 	return r;
 }
 
+/* From here on the spec is what was asked and what the image brings. */
+static int complete_spec(struct build *b, struct err *err)
+{
+	int r = qemu_defaults_read(b->spec->image, &b->defaults, err);
+
+	if (r < 0)
+		return r;
+	qemu_defaults_merge(&b->defaults, b->spec->cmd, b->spec->env);
+	b->whole = *b->spec;
+	b->whole.cmd = &b->defaults.cmd;
+	b->whole.env = &b->defaults.env;
+	b->spec = &b->whole;
+	return 0;
+}
+
 static int examine(struct build *b, struct err *err)
 {
 	struct qemu_vm *vm = &b->vm;
 
-	if (examine_image(b->qemu, b->spec->image, &b->files, vm, err) < 0)
+	if (examine_image(b->qemu, b->spec->image, &b->files, vm, err) < 0 ||
+	    complete_spec(b, err) < 0)
 		return err->code;
 	vm->machine = qemu_machine_for(&vm->kernel, vm->accel);
 	vm->has_initrd = b->files.initrd != NULL;

@@ -11,6 +11,7 @@ struct inventory_op {
 	const struct image_config *config;
 	struct strv urls; /* of unikernels */
 	struct strv digests;
+	struct strv platforms;
 	uint32_t high_percent, low_percent;
 	struct inventory inventory;
 	inventory_fn done;
@@ -35,6 +36,7 @@ static void inventory_op_fini(struct op *op)
 	inventory_fini(&i->inventory);
 	strv_fini(&i->urls);
 	strv_fini(&i->digests);
+	strv_fini(&i->platforms);
 }
 
 /* Adds the file system of a folder unless it is known; 0 if it cannot be looked at. */
@@ -123,6 +125,8 @@ static int add_unikernels(struct inventory_op *op)
 			if (!str_eq(op->digests.items[k], list.items[i].digest))
 				continue;
 			add_unikernel(op, &list.items[i], op->urls.items[k], device);
+			STR_COPY(op->inventory.rows[op->inventory.n - 1].platform,
+				 op->platforms.items[k]);
 			n_names++;
 		}
 		if (!n_names)
@@ -166,8 +170,11 @@ void inventory_begin(struct worker *worker, inventory_fn done, void *arg)
 	i->n_slots = worker->config.n_runtimes;
 	memcpy(i->slots, worker->slots, sizeof(i->slots));
 	map_for_each(&worker->unikernels, k, e) {
+		const struct unikernel_image *image = e->value;
+
 		strv_add(&i->urls, e->key);
-		strv_add(&i->digests, ((const struct unikernel_image *)e->value)->digest);
+		strv_add(&i->digests, image->digest);
+		strv_add(&i->platforms, image->platform);
 	}
 	op_begin(worker, EXECUTOR_RUNTIME, &i->op);
 }

@@ -343,6 +343,13 @@ static struct runtime_slot *find_store(struct worker *worker)
 	return NULL;
 }
 
+/* An artifact of a registry is a unikernel if it is asked for as one. */
+static bool is_unikernel(const struct image_pull_request *request)
+{
+	return code_is_archive(request->ref) ||
+	       (request->platform && str_starts(request->platform, "qemu/"));
+}
+
 static int find_place(struct worker *worker, const struct image_pull_request *request,
 		      struct runtime_slot **ret, struct err *err)
 {
@@ -354,12 +361,12 @@ static int find_place(struct worker *worker, const struct image_pull_request *re
 			       ", or a unikernel: " CODE_ARCHIVE_EXPECTED,
 			       request->ref);
 	if (is_archive && request->platform)
-		return err_set(err, -EINVAL, "pull %.200s: unikernels have no --platform",
+		return err_set(err, -EINVAL, "pull %.200s: an archive has no --platform",
 			       request->ref);
-	*ret = is_archive ? worker_find_slot(worker, "unikernel") : find_store(worker);
+	*ret = is_unikernel(request) ? worker_find_slot(worker, "unikernel") : find_store(worker);
 	if (!*ret)
 		return err_set(err, -ENOTSUP, "pull %.200s: this node runs no %s", request->ref,
-			       is_archive ? "unikernels" : "containers");
+			       is_unikernel(request) ? "unikernels" : "containers");
 	return 0;
 }
 

@@ -2,6 +2,7 @@
  * for, instances and others. */
 #include <stdatomic.h>
 
+#include "model/code.h"
 #include "worker/private.h"
 
 #define PROGRESS_EVERY_MS 250
@@ -25,10 +26,12 @@ struct transfer_op {
 	char *platform;
 	char *wanted;    /* digest, or NULL */
 	char *known_dir; /* of a unikernel that was had before, or NULL */
+	char known_platform[64];
 	bool is_stored;
 	bool is_look; /* only a look whether it is here */
 	char *image;  /* result: name, or folder */
 	char digest[DIGEST_SIZE];
+	char got_platform[64]; /* of an artifact */
 	bool was_here;
 	_Atomic(const char *) phase;
 	atomic_uint_least64_t done_bytes;
@@ -87,6 +90,7 @@ void fetch_load_unikernel(struct worker *worker, const char *url, const char *bo
 	struct unikernel_image *image = NEW(struct unikernel_image);
 	image->dir = xstrdup(json_get_str(json, "dir"));
 	STR_COPY(image->digest, json_get_str(json, "digest"));
+	STR_COPY(image->platform, json_get_str(json, "platform"));
 	map_set(&worker->unikernels, url, image);
 	json_free(json);
 }
@@ -152,7 +156,11 @@ static int pull_unikernel(struct transfer_op *t)
 		.arg = t,
 		.cancel = &t->op.cancel,
 	};
-	int r = image_unikernel_get(t->images, t->ref, &transfer, &image, &t->op.err);
+	const struct image_request request = { .ref = t->ref, .platform = t->platform };
+	int r = code_is_image(t->ref)
+			? image_unikernel_get_artifact(t->images, &request, &transfer, &image,
+						       &t->op.err)
+			: image_unikernel_get(t->images, t->ref, &transfer, &image, &t->op.err);
 
 	if (r == 0 && t->slot->driver->check_image)
 		r = t->slot->driver->check_image(t->slot->state, image.dir, &t->op.err);
@@ -163,6 +171,7 @@ static int pull_unikernel(struct transfer_op *t)
 	t->was_here = str_eq(t->digest, image.digest);
 	t->image = xstrdup(image.dir);
 	STR_COPY(t->digest, image.digest);
+	STR_COPY(t->got_platform, image.platform);
 	unikernel_image_fini(&image);
 	return 0;
 }
@@ -205,9 +214,23 @@ static int look_container(struct transfer_op *t)
 	return r;
 }
 
+/* Whether what its name leads to is for the architecture that is wanted; an archive does not tell. */
+static bool is_of_platform(const struct transfer_op *t)
+{
+	char wanted[sizeof(t->known_platform)];
+
+	image_unikernel_platform(t->platform, wanted, sizeof(wanted));
+	return !t->known_platform[0] || str_eq(t->known_platform, wanted);
+}
+
+/* One that was had once is here, whatever its name leads to by now. */
 static int look_unikernel(struct transfer_op *t)
 {
-	if (t->known_dir && path_exists(t->known_dir)) {
+	if (!str_is_empty(t->wanted) && image_unikernel_find(t->images, t->wanted, &t->image)) {
+		STR_COPY(t->digest, t->wanted);
+		return 0;
+	}
+	if (t->known_dir && is_of_platform(t) && path_exists(t->known_dir)) {
 		t->image = xstrdup(t->known_dir);
 		return 0;
 	}
@@ -232,12 +255,14 @@ static void remember_unikernel(struct worker *worker, const struct transfer_op *
 
 	image->dir = xstrdup(t->image);
 	STR_COPY(image->digest, t->digest);
-	struct unikernel_image *old = map_set(&worker->unikernels, t->ref, image);
+	STR_COPY(image->platform, t->got_platform);
+	auto_free char *name = image_name_of(t->ref);
+	struct unikernel_image *old = map_set(&worker->unikernels, name, image);
 	if (old) {
 		unikernel_image_fini(old);
 		free(old);
 	}
-	records_save_unikernel(worker, t->ref, image);
+	records_save_unikernel(worker, name, image);
 }
 
 /* A waiter that is told may leave, join again, or make others leave. */
@@ -377,7 +402,8 @@ static void pull_begin(struct worker *worker, struct transfer *transfer, struct 
 static struct transfer *transfer_begin(struct worker *worker, const char *key,
 				       const struct fetch_want *want)
 {
-	const struct unikernel_image *known = map_find(&worker->unikernels, want->ref);
+	auto_free char *name = image_name_of(want->ref);
+	const struct unikernel_image *known = map_find(&worker->unikernels, name);
 	struct transfer *transfer = NEW(struct transfer);
 	struct transfer_op *t = transfer_op_new(worker, transfer, want);
 
@@ -387,6 +413,7 @@ static struct transfer *transfer_begin(struct worker *worker, const char *key,
 	if (known) {
 		t->known_dir = xstrdup(known->dir);
 		STR_COPY(t->digest, known->digest);
+		STR_COPY(t->known_platform, known->platform);
 	}
 	t->is_look = true;
 	t->op.run = look_run;

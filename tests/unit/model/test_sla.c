@@ -363,12 +363,13 @@ static void refuses_wrong_code(void **state)
 	refuses("{" NAME "'virtualization':'container','code':'nginx:latest'}",
 		"0].code: expected a fully qualified image reference such as "
 		"docker.io/library/nginx:latest, or oci:/PATH, got \"nginx:latest\"");
-	refuses(UNIKERNEL "'code':'docker.io/library/nginx:latest','arch':['amd64']}",
+	refuses(UNIKERNEL "'code':'nginx:latest','arch':['amd64']}",
 		"0].code: expected a URL http(s)://….tar.gz or file:/PATH, perhaps with "
-		"#sha256=HEX, got \"docker.io/library/nginx:latest\"");
+		"#sha256=HEX, or an image reference such as unikraft.org/nginx:1.25, got "
+		"\"nginx:latest\"");
 	refuses(UNIKERNEL "'code':'','arch':['amd64']}",
 		"0].code: expected a URL http(s)://….tar.gz or file:/PATH, perhaps with "
-		"#sha256=HEX, got \"\"");
+		"#sha256=HEX, or an image reference such as unikraft.org/nginx:1.25, got \"\"");
 	refuses(UNIKERNEL "'code':'file:/a','arch':['amd64','arm64']}",
 		"0].code: expected one URL for each of the 2 entries of arch, got \"file:/a\"");
 	refuses(UNIKERNEL "'code':'file:/a,file:/b','arch':['amd64']}",
@@ -382,6 +383,20 @@ static void refuses_wrong_code(void **state)
 	refuses(UNIKERNEL "'code':'file:/a,file:/b','arch':['arm64','arm64']}",
 		"0].arch: expected each architecture once, got \"arm64\"");
 	accepts(UNIKERNEL "'code':'file:/a'}");
+}
+
+/* One name serves every architecture, or each has its own. */
+static void takes_unikernels_of_registries(void **state)
+{
+	accepts(UNIKERNEL "'code':'unikraft.org/nginx:1.25'}");
+	accepts(UNIKERNEL "'code':'oci:/srv/images/web:v1','arch':['amd64','arm64']}");
+	accepts(UNIKERNEL "'code':'a.b/c:x,file:/b','arch':['amd64','arm64']}");
+	accepts(UNIKERNEL "'code':'a.b/c:x','platform':'qemu/arm64'}");
+	refuses(UNIKERNEL "'code':'a.b/c:x','platform':'fc/arm64'}",
+		"0].platform: expected qemu/ARCH such as qemu/arm64, got \"fc/arm64\"");
+	refuses(UNIKERNEL "'code':'a.b/c:x,a.b/c:y','arch':['amd64']}",
+		"0].code: expected one URL for each of the 1 entries of arch, got "
+		"\"a.b/c:x,a.b/c:y\"");
 }
 
 static void is_bounded(void **state)
@@ -474,6 +489,7 @@ int main(void)
 		cmocka_unit_test(refuses_wrong_ports),
 		cmocka_unit_test(refuses_wrong_addresses),
 		cmocka_unit_test(refuses_wrong_code),
+		cmocka_unit_test(takes_unikernels_of_registries),
 		cmocka_unit_test(is_bounded),
 		cmocka_unit_test(long_values_are_cut),
 		cmocka_unit_test(warns_of_what_nobody_does),

@@ -82,6 +82,10 @@ static void code_of_an_architecture(void **state)
 	auto_free char *arm = spec_code_for_arch(&spec, "arm64");
 	assert_string_equal(arm, "file:/b");
 	assert_null(spec_code_for_arch(&spec, "riscv64"));
+	spec.code = (char[]){ "unikraft.org/nginx:1.25" };
+	auto_free char *image = spec_code_for_arch(&spec, "arm64");
+	assert_string_equal(image, "unikraft.org/nginx:1.25");
+	assert_null(spec_code_for_arch(&spec, "riscv64"));
 }
 
 static void name_parts(void **state)
