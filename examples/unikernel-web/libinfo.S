@@ -11,27 +11,27 @@
 
 	/* u16 type, u32 length with these six bytes, a C string */
 	.macro record type, text
-	.word \type
-	.long 8f - 7f + 6
+	.2byte \type
+	.4byte 8f - 7f + 6
 7:	.asciz "\text"
 8:
 	.endm
 
 	/* u32 length with these six bytes, u16 layout, records */
 	.macro library name
-5:	.long 6f - 5b
-	.word LAYOUT
+5:	.4byte 6f - 5b
+	.2byte LAYOUT
 	record RECORD_NAME, "\name"
 6:
 	.endm
 
 	.section .uk_bootinfo, "a"
 	.balign 4
-	.long BOOTINFO_MAGIC
+	.4byte BOOTINFO_MAGIC
 
 	.section .uk_libinfo, "a"
-5:	.long 6f - 5b
-	.word LAYOUT
+5:	.4byte 6f - 5b
+	.2byte LAYOUT
 	record RECORD_FULL_VERSION, GUEST_VERSION
 6:
 #ifndef GUEST_NO_NETWORK

@@ -1,5 +1,6 @@
 /* The port of lwIP: a netif over virtio_net, time, and random numbers that are
  * good enough for ports and DNS ids, not for secrets. */
+#include "kernel/boot.h"
 #include "kernel/clock.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
@@ -85,12 +86,19 @@ static err_t init_netif(struct netif *netif)
 
 static bool find_device(const struct cmdline *cmdline, struct virtio_device *ret_dev)
 {
+	const struct boot_mmio *places;
+	size_t place_count = boot_mmio(&places);
+
 	for (size_t i = 0; i < cmdline->mmio_count; i++) {
 		const struct cmdline_mmio *mmio = &cmdline->mmio[i];
 
 		/* Only the first 4 GiB are mapped. */
 		if (mmio->base < UINT32_MAX - mmio->size &&
 		    virtio_mmio_find_net(mmio->base, mmio->irq, ret_dev))
+			return true;
+	}
+	for (size_t i = 0; i < place_count; i++) {
+		if (virtio_mmio_find_net(places[i].base, places[i].line, ret_dev))
 			return true;
 	}
 	return virtio_pci_find_net(ret_dev);

@@ -6,7 +6,8 @@ import threading
 import time
 
 import pytest
-from harness.guest import CLEAN, CRASHED, DEADLINE_S, KERNEL, MACHINES, Guest, free_port
+from harness import guest as boots
+from harness.guest import ARM64, DEADLINE_S, KERNEL, MACHINES, Guest, free_port
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -15,8 +16,10 @@ def kernel():
         pytest.skip(f"no guest kernel at {KERNEL}: run ./bootstrap build")
 
 
-@pytest.fixture(params=MACHINES)
+@pytest.fixture(params=[*MACHINES, *ARM64])
 def guest(request):
+    if request.param in ARM64 and not boots.kernel("arm64").exists():
+        pytest.skip(f"no {boots.kernel('arm64')}: it wants aarch64-linux-gnu-gcc at ./bootstrap build")
     guest = Guest(request.param, params='env.vars=[ "A=1" "B=x y" ]',
                   args='name=here "two words"')
     try:
@@ -55,16 +58,20 @@ def test_tells_who_it_is_and_ends_cleanly(guest):
                  "arg: two words", "env: A=1", "env: B=x y"):
         assert line in lines, page
     assert guest.get("/exit") == (200, "exiting\n")
-    assert guest.wait() == CLEAN
+    assert guest.wait() == guest.clean
     assert b"CRIT" not in guest.console
     assert b"\r\nListening on port 80" in guest.console
 
 
 def test_crashes_by_a_fault(guest):
     assert guest.get("/crash") == (200, "crashing\n")
-    assert guest.wait() == CRASHED
-    assert b"CRIT: crashing: exception 14 (page fault)" in guest.console
-    assert b"CRIT: rip " in guest.console
+    assert guest.wait() == guest.crashed
+    if guest.is_arm64:
+        assert b"CRIT: crashing: exception 4 (data abort)" in guest.console
+        assert b"CRIT: pc " in guest.console
+    else:
+        assert b"CRIT: crashing: exception 14 (page fault)" in guest.console
+        assert b"CRIT: rip " in guest.console
 
 
 def test_answers_what_is_wrong(guest):

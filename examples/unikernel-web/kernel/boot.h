@@ -12,5 +12,14 @@ struct boot_info {
 	size_t initrd_bytes;
 };
 
+/* A place where a virtio device may be. */
+struct boot_mmio {
+	uintptr_t base;
+	unsigned line; /* for irq_register() */
+};
+
+/* Those that the machine tells of by itself, beside those of the command line. */
+size_t boot_mmio(const struct boot_mmio **ret);
+
 /* Shared code begins here, on a stack and with paging. Does not return. */
 void kernel_main(const struct boot_info *info) __attribute__((noreturn));

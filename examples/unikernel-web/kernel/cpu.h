@@ -20,8 +20,8 @@ static inline void cpu_relax(void)
 }
 
 /* Orders stores before it for devices that read memory, and loads before it for
- * later ones. Processor and device see memory in order here, so that the compiler
- * is all there is to hold. */
+ * later ones. On x86 both see memory in order, so that the compiler is all there is
+ * to hold. */
 static inline void cpu_order(void)
 {
 	__asm__ volatile("" : : : "memory");
@@ -31,6 +31,31 @@ static inline void cpu_order(void)
 static inline void cpu_barrier(void)
 {
 	__asm__ volatile("mfence" : : : "memory");
+}
+
+#elif defined(__aarch64__)
+
+static inline uint64_t cpu_cycles(void)
+{
+	uint64_t count;
+
+	__asm__ volatile("isb; mrs %0, cntvct_el0" : "=r"(count) : : "memory");
+	return count;
+}
+
+static inline void cpu_relax(void)
+{
+	__asm__ volatile("yield");
+}
+
+static inline void cpu_order(void)
+{
+	__asm__ volatile("dmb sy" : : : "memory");
+}
+
+static inline void cpu_barrier(void)
+{
+	__asm__ volatile("dmb sy" : : : "memory");
 }
 
 #else

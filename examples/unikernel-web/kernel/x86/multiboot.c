@@ -40,6 +40,12 @@ static void take_modules(const struct multiboot_info *multiboot, struct boot_inf
 
 void multiboot_main(uint32_t magic, const struct multiboot_info *multiboot);
 
+size_t boot_mmio(const struct boot_mmio **ret)
+{
+	*ret = NULL;
+	return 0;
+}
+
 void multiboot_main(uint32_t magic, const struct multiboot_info *multiboot)
 {
 	struct boot_info info = { .cmdline = "" };
