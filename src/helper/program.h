@@ -15,16 +15,11 @@ struct program {
 };
 
 /* Forks it; it does not run its first instruction before program_release(), so that its pid can
- * be written down first. What hinders it after that it says on its standard error, and ends with
+ * be written down first, and ends if we do before that. What hinders it after that it says on its standard error, and ends with
  * PROGRAM_FAILED. */
 #define PROGRAM_FAILED 127
 int program_fork(const struct run_options *options, struct program *ret, int *ret_gate,
 		 struct err *err);
 void program_release(int take_gate);
-
-/* Puts it into its control group. The child calls this with 0 before it executes the program, the
- * parent with the child's number after it has released it; each acts on the hierarchies where that
- * takes no time. */
-int program_join(const struct run_options *options, pid_t pid, struct err *err);
 
 #endif

@@ -14,7 +14,8 @@
 
 #define PARTIAL_MS   500  /* a line without its end is written after this */
 #define LAST_WORD_MS 1000 /* for output still in the pipes once the program has ended */
-#define ID_MAX       65535
+#define CGROUP_ROOT  "/sys/fs/cgroup"
+#define ID_MAX       (UINT32_MAX - 1)
 
 static_assert(CONSOLE_TAIL_SIZE <= EXIT_TAIL_MAX, "a whole tail fits into the record");
 
@@ -56,10 +57,9 @@ static int parse_number(const char *word, struct run_options *o)
 		uint32_t *value;
 		uint32_t max;
 	} numbers[] = {
-		{ "uid", &o->uid, ID_MAX },
-		{ "gid", &o->gid, ID_MAX },
-		{ "group", &o->group, ID_MAX },
-		{ "timeout_ms", &o->timeout_ms, 3600 * 1000 },
+		{ "uid", &o->uid, ID_MAX },     { "gid", &o->gid, ID_MAX },
+		{ "group", &o->group, ID_MAX }, { "timeout_ms", &o->timeout_ms, 3600 * 1000 },
+		{ "jail", &o->is_jailed, 1 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
@@ -81,6 +81,14 @@ static int parse_word(const char *word, struct run_options *o)
 	}
 	if ((value = value_of(word, "log")))
 		return log_file_parse(value, &o->log_max, &o->log_path);
+	if ((value = value_of(word, "cgroup_root"))) {
+		o->cgroup_root = value;
+		return *value == '/' ? 0 : -EINVAL;
+	}
+	if ((value = value_of(word, "device"))) {
+		o->device = value;
+		return *value == '/' ? 0 : -EINVAL;
+	}
 	if ((value = value_of(word, "cgroup"))) {
 		o->cgroup = value;
 		return *value ? 0 : -EINVAL;
@@ -90,7 +98,7 @@ static int parse_word(const char *word, struct run_options *o)
 
 int run_options_parse(char **words, struct run_options *ret, struct err *err)
 {
-	struct run_options o = { 0 };
+	struct run_options o = { .cgroup_root = CGROUP_ROOT };
 
 	while (*words && !str_eq(*words, "--")) {
 		if (parse_word(*words, &o) < 0)
@@ -237,10 +245,6 @@ static int start(struct run *run, const struct run_options *options, struct err 
 		return err->code;
 	}
 	program_release(gate);
-	if (program_join(options, run->program.pid, err) < 0) {
-		kill(run->program.pid, SIGKILL);
-		return err->code;
-	}
 	for (int fd = PROGRAM_FDS_FROM; fd < PROGRAM_FDS_END; fd++)
 		close(fd);
 	if (options->timeout_ms)

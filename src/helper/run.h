@@ -4,7 +4,11 @@
  *   log=MAX:PATH    where standard output and error go, see log_file.h
  *   uid=N gid=N     the program runs as these; 0: as we do
  *   group=N         a supplementary group it keeps (the one of /dev/kvm)
- *   cgroup=PATH     the control group it joins
+ *   cgroup=PATH     the control group it joins, below
+ *   cgroup_root=DIR (/sys/fs/cgroup unless told)
+ *   jail=1          it gets namespaces of its own and sees no files but its folder, as /vm, and what it
+ *                   is made of (helper/jail.h)
+ *   device=PATH     a device that it may open there
  *   timeout_ms=N    it is killed then
  *
  * Descriptor 3 is a lock that tells that we live, and stays ours; the ones from 4 on are the
@@ -23,7 +27,10 @@ struct run_options {
 	uint32_t uid;
 	uint32_t gid;
 	uint32_t group;
-	const char *cgroup;
+	const char *cgroup; /* or NULL */
+	const char *cgroup_root;
+	const char *device; /* or NULL */
+	uint32_t is_jailed;
 	uint32_t timeout_ms;
 	char **argv; /* the program's */
 };

@@ -74,7 +74,7 @@ static int find_version(struct qemu_probe *probe, struct err *err)
 }
 
 /* Changes of the device are changes of circumstances: a module loaded later, a udev rule. */
-static char *cache_key(const struct qemu_probe *probe, uint32_t uid)
+static char *cache_key(const struct qemu_probe *probe, const struct qemu *qemu)
 {
 	char boot_id[BOOT_ID_SIZE];
 	struct stat st = { 0 };
@@ -82,8 +82,8 @@ static char *cache_key(const struct qemu_probe *probe, uint32_t uid)
 	proc_boot_id(boot_id);
 	if (stat("/dev/kvm", &st) < 0)
 		st = (struct stat){ 0 };
-	return xasprintf("%s qemu %s uid %u kvm %o %u", boot_id, probe->version, uid, st.st_mode,
-			 st.st_gid);
+	return xasprintf("%s qemu %s users %u jail %d kvm %o %u", boot_id, probe->version,
+			 qemu->n_users, qemu->can_jail, st.st_mode, st.st_gid);
 }
 
 static char *cache_path(const struct qemu *qemu)
@@ -186,7 +186,7 @@ static int run_guest(const struct qemu *qemu, enum qemu_accel accel, struct err 
 	struct proc_id helper;
 	struct err ignored;
 
-	if (path_remove(path, err) < 0 || vm_dir_make(path, &dir, err) < 0)
+	if (path_remove(path, err) < 0 || vm_dir_make(qemu, path, &dir, err) < 0)
 		return err->code;
 	int r = write_guest(&dir, err);
 	if (r == 0)
@@ -206,13 +206,13 @@ static bool is_kvm_closed(const struct qemu *qemu, struct qemu_probe *probe)
 {
 	struct stat st;
 
-	if (!qemu->uid || stat("/dev/kvm", &st) < 0 || (st.st_mode & 0006) == 0006 ||
+	if (!qemu->n_users || stat("/dev/kvm", &st) < 0 || (st.st_mode & 0006) == 0006 ||
 	    ((st.st_mode & 0060) == 0060 && st.st_gid))
 		return false;
 	snprintf(probe->reason[QEMU_ACCEL_KVM], sizeof(probe->reason[0]),
-		 "/dev/kvm (mode %03o, group %u) is open to root alone; qemu runs as user %u and "
-		 "needs a group for it",
-		 st.st_mode & 0777, st.st_gid, qemu->uid);
+		 "/dev/kvm (mode %03o, group %u) is open to root alone; qemu runs as a user of its "
+		 "own and needs a group for it",
+		 st.st_mode & 0777, st.st_gid);
 	return true;
 }
 
@@ -244,7 +244,7 @@ static int probe_locked(struct qemu *qemu, struct err *err)
 	if (r < 0)
 		return err_copy(err, &cause);
 	probe.has_qemu = true;
-	auto_free char *key = cache_key(&probe, qemu->uid);
+	auto_free char *key = cache_key(&probe, qemu);
 	if (!cache_load(qemu, key, &probe)) {
 		prove(qemu, &probe);
 		if (cache_save(qemu, key, &probe, err) < 0)

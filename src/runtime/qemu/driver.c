@@ -1,10 +1,13 @@
 /* The table: unikernels on QEMU. */
 #include <dirent.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
 
 #include "runtime/group_stats.h"
 #include "runtime/qemu/caps.h"
 #include "runtime/qemu/instance.h"
 #include "runtime/qemu/machine.h"
+#include "runtime/qemu/user.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 
@@ -30,7 +33,9 @@ static int driver_open(const struct runtime_config *config, void **ret, struct e
 	qemu->helper_path = xstrdup(config->helper_path);
 	qemu->cgroup_parent = xstrdup(config->cgroup_parent);
 	qemu->log_max_bytes = config->log_max_bytes;
-	qemu->uid = geteuid() == 0 ? QEMU_UID : 0;
+	qemu->first_user = QEMU_USERS_FIRST;
+	qemu->n_users = geteuid() == 0 ? QEMU_USERS_N : 0;
+	qemu->can_jail = geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN, 0, 0, 0) == 1;
 	pthread_mutex_init(&qemu->probe_lock, NULL);
 	if (cgroup_detect(CGROUP_ROOT, &qemu->cgroups, &ignored) < 0)
 		qemu->cgroups.layout = CGROUP_NONE;
@@ -50,6 +55,17 @@ static int driver_shutdown(void *state, struct err *err)
 	return 0;
 }
 
+/* Users of their own still keep machines apart from each other and from Holm. */
+static void describe_isolation(const struct qemu *qemu, struct runtime_info *info)
+{
+	if (!info->virtualization.n || qemu->can_jail)
+		return;
+	strv_add(&info->problems, qemu->n_users
+					  ? "unikernels: without CAP_SYS_ADMIN qemu has no "
+					    "namespaces of its own, only a user of its own"
+					  : "unikernels: not as root, qemu runs as our own user");
+}
+
 static int driver_probe(void *state, struct runtime_info *ret, struct err *err)
 {
 	struct qemu *qemu = state;
@@ -57,6 +73,7 @@ static int driver_probe(void *state, struct runtime_info *ret, struct err *err)
 	if (qemu_caps_probe(qemu, err) < 0)
 		return err->code;
 	qemu_caps_describe(&qemu->probe, ret);
+	describe_isolation(qemu, ret);
 	return 0;
 }
 

@@ -145,7 +145,7 @@ static int fill_folder(struct build *b, struct err *err)
 
 	if (qemu_file_link(b->files.kernel, kernel, err) < 0 ||
 	    (b->files.initrd && qemu_file_link(b->files.initrd, initrd, err) < 0) ||
-	    (b->files.tree && qemu_tree_copy(b->files.tree, files, b->qemu->uid,
+	    (b->files.tree && qemu_tree_copy(b->files.tree, files, b->dir.user,
 					     b->ctx ? b->ctx->cancel : NULL, err) < 0))
 		return err->code;
 	return 0;
@@ -264,7 +264,8 @@ static int run_steps(struct build *b, struct err *err)
 	auto_free char *path = instance_path(b->qemu, b->spec->instance_id);
 
 	tell(b, "preparing");
-	if (examine(b, err) < 0 || check_cancel(b, err) < 0 || vm_dir_make(path, &b->dir, err) < 0)
+	if (examine(b, err) < 0 || check_cancel(b, err) < 0 ||
+	    vm_dir_make(b->qemu, path, &b->dir, err) < 0)
 		return err->code;
 	int r = fill_folder(b, err);
 	if (r == 0)

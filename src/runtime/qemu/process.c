@@ -12,6 +12,7 @@
 
 #include "loop/child.h"
 #include "runtime/qemu/process.h"
+#include "runtime/qemu/user.h"
 
 #define PID_FILE_MAX 4096
 #define LOCK_STEP_MS 20
@@ -60,16 +61,20 @@ static int take(const char *path, int take_fd, unsigned timeout_ms, struct vm_di
 	return 0;
 }
 
-int vm_dir_make(const char *path, struct vm_dir *ret, struct err *err)
+int vm_dir_make(const struct qemu *qemu, const char *path, struct vm_dir *ret, struct err *err)
 {
 	auto_free char *vm = path_join(path, "vm");
+	auto_vm_dir struct vm_dir dir = { .lock = -1 };
 
-	if (dir_make(path, 0700, err) < 0 || dir_make(vm, 0755, err) < 0)
+	if (dir_make(path, 0700, err) < 0 || dir_make(vm, 0700, err) < 0)
 		return err->code;
-	if (chmod(vm, 0755) < 0)
-		return err_errno(err, "change mode of %s", vm);
 	int fd = open_lock(path, O_CREAT, err);
-	return fd < 0 ? fd : take(path, fd, GLANCE_MS, ret, err);
+	if (fd < 0 || take(path, fd, GLANCE_MS, &dir, err) < 0 ||
+	    qemu_user_give(qemu, path, &dir.user, err) < 0)
+		return err->code;
+	*ret = dir;
+	dir = (struct vm_dir){ .lock = -1 };
+	return 0;
 }
 
 int vm_dir_take(const char *path, unsigned timeout_ms, struct vm_dir *ret, struct err *err)
@@ -133,9 +138,13 @@ static void build_command(const struct vm_launch *l, struct strv *argv)
 	strv_add(argv, "run");
 	strv_addf(argv, "dir=%s", l->dir->path);
 	strv_addf(argv, "log=%llu:%s", (unsigned long long)l->qemu->log_max_bytes, l->log_path);
-	strv_addf(argv, "uid=%u", l->qemu->uid);
-	strv_addf(argv, "gid=%u", l->qemu->uid);
-	if (l->has_kvm && l->qemu->uid)
+	strv_addf(argv, "uid=%u", l->dir->user);
+	strv_addf(argv, "gid=%u", l->dir->user);
+	if (l->qemu->can_jail)
+		strv_add(argv, "jail=1");
+	if (l->has_kvm)
+		strv_add(argv, "device=/dev/kvm");
+	if (l->has_kvm && l->dir->user)
 		strv_addf(argv, "group=%u", kvm_group());
 	if (l->cgroup)
 		strv_addf(argv, "cgroup=%s", l->cgroup);

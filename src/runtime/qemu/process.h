@@ -11,13 +11,14 @@
  * or removes it, then the supervisor, which inherits the lock and keeps it as long as it lives. */
 struct vm_dir {
 	char *path;
-	char *vm; /* QEMU's working directory, below it */
-	int lock; /* -1: not taken */
+	char *vm;      /* QEMU's working directory, below it */
+	uint32_t user; /* QEMU's user and group; 0: as we run */
+	int lock;      /* -1: not taken */
 };
 
-/* Makes the folder and takes it; -EBUSY if it is taken. */
-int vm_dir_make(const char *path, struct vm_dir *ret, struct err *err);
-/* Takes an existing one within the time; -ENOENT, -EBUSY. */
+/* Makes the folder, takes it and gives it a user; -EBUSY if it is taken. `path` lies in qemu->dir. */
+int vm_dir_make(const struct qemu *qemu, const char *path, struct vm_dir *ret, struct err *err);
+/* Takes an existing one within the time, for its end; -ENOENT, -EBUSY. */
 int vm_dir_take(const char *path, unsigned timeout_ms, struct vm_dir *ret, struct err *err);
 /* True if somebody has it. */
 bool vm_dir_is_taken(const char *path);

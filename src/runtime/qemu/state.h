@@ -8,8 +8,6 @@
 #include "runtime/qemu/args.h"
 #include "runtime/runtime.h"
 
-#define QEMU_UID 65534 /* nobody: QEMU's own files need no owner */
-
 struct qemu_probe {
 	bool has_qemu;
 	bool works[QEMU_ACCEL_N];
@@ -23,7 +21,9 @@ struct qemu {
 	char *cgroup_parent;
 	uint64_t log_max_bytes;
 	struct cgroup_fs cgroups; /* layout CGROUP_NONE: no limits, no statistics */
-	uint32_t uid;             /* QEMU's user and group */
+	uint32_t first_user;      /* QEMU's users and groups, one per machine */
+	uint32_t n_users;         /* 0: it runs as we do */
+	bool can_jail;            /* it gets namespaces of its own */
 	pthread_mutex_t probe_lock;
 	bool is_probed;
 	struct qemu_probe probe;

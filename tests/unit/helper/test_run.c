@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/base.h"
+#include "base/cgroup.h"
 #include "base/exit_record.h"
 #include "base/proc.h"
 #include "helper/run.h"
@@ -44,7 +45,7 @@ static int teardown(void **state)
 }
 
 /* Starts it in a process of its own, as Holm does. */
-static void start(struct fixture *f, const char *script, const char *option)
+static void start_with(struct fixture *f, const char *script, const char *option, const char *other)
 {
 	f->helper = fork();
 	if (f->helper)
@@ -53,13 +54,19 @@ static void start(struct fixture *f, const char *script, const char *option)
 	auto_free char *log = xasprintf("log=100000:%s/log", f->dir);
 	char *words[] = { dir,
 			  log,
-			  (char *)(option ? option : "uid=0"),
+			  (char *)option,
+			  (char *)other,
 			  (char *)"--",
 			  (char *)"/bin/sh",
 			  (char *)"-c",
 			  (char *)script,
 			  NULL };
 	_exit(run_main(words));
+}
+
+static void start(struct fixture *f, const char *script, const char *option)
+{
+	start_with(f, script, option ? option : "uid=0", "gid=0");
 }
 
 static struct exit_record finish(struct fixture *f)
@@ -183,11 +190,76 @@ static void drops_privileges(void **state)
 		skip();
 	}
 	assert_int_equal(chmod(f->dir, 0711), 0);
-	start(f, "id -u; id -g; grep NoNewPrivs /proc/self/status; ulimit -c; ls /proc/self/fd",
+	start(f,
+	      "id -u; id -g; grep NoNewPrivs /proc/self/status; grep CapBnd /proc/self/status; ulimit -c; ls /proc/self/fd",
 	      "uid=65534");
 	struct exit_record record = finish(f);
-	assert_true(str_starts(record.output, "65534\n0\nNoNewPrivs:\t1\n0\n0\n1\n2\n"));
+	assert_true(str_starts(record.output,
+			       "65534\n0\nNoNewPrivs:\t1\nCapBnd:\t0000000000000000\n"
+			       "0\n0\n1\n2\n"));
 	exit_record_fini(&record);
+}
+
+/* By what a shell can do by itself: there is no other program to be seen. */
+static void sees_nothing_of_the_machine(void **state)
+{
+	struct fixture *f = *state;
+
+	if (geteuid() != 0) {
+		print_message("not root: no namespaces\n");
+		skip();
+	}
+	auto_free char *file = xasprintf("%s/vm/kernel", f->dir);
+	struct err err;
+	assert_int_equal(file_write_atomic(file, "", 0, 0644, &err), 0);
+	auto_free char *script = xasprintf(
+		"echo $$ /proc/[0-9]*; echo *; pwd;"
+		"for p in /etc/shadow /etc/passwd /tmp /usr/bin/id /sys /dev/kvm %s; do"
+		"  [ -e $p ] && echo sees $p; done;"
+		"for p in /x /dev/x /usr/lib/x /etc/x /proc/x; do (: >$p) && echo wrote $p; done;"
+		": >/dev/null && [ -c /dev/urandom ] && echo devices;"
+		"while read -r k v; do case $k in Cap*|NoNew*) echo $k $v;; esac; done"
+		" </proc/self/status;"
+		"read -r adjust </proc/self/oom_score_adj; echo $adjust",
+		f->dir);
+	start(f, script, "jail=1");
+	struct exit_record record = finish(f);
+	assert_true(str_starts(record.output, "1 /proc/1\nkernel\n/vm\ndevices\n"));
+	assert_true(str_ends(record.output, "\nNoNewPrivs: 1\n250\n"));
+	assert_null(strstr(record.output, "sees"));
+	assert_null(strstr(record.output, "wrote"));
+	exit_record_fini(&record);
+	assert_true(path_exists(file));
+	auto_free char *vm = path_join(f->dir, "vm");
+	assert_int_equal(path_remove(vm, &err), 0); /* nothing is mounted on it here */
+}
+
+/* The group is version 2 wherever that is mounted; elsewhere the child joins by itself. */
+static void is_born_into_its_group(void **state)
+{
+	static const char *const roots[] = { "/sys/fs/cgroup/unified", "/sys/fs/cgroup" };
+	static const struct cgroup_limits none = { 0 };
+	struct fixture *f = *state;
+	struct cgroup_fs fs = { .layout = CGROUP_NONE };
+	const char *name = strrchr(f->dir, '/') + 1;
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_LEN(roots) && fs.layout != CGROUP_V2; i++)
+		if (cgroup_detect(roots[i], &fs, &err) < 0)
+			fs.layout = CGROUP_NONE;
+	if (geteuid() != 0 || fs.layout != CGROUP_V2) {
+		print_message("no control groups of version 2, or not root\n");
+		skip();
+	}
+	assert_int_equal(cgroup_make(&fs, name, &none, &err), 0);
+	auto_free char *root = xasprintf("cgroup_root=%s", fs.root);
+	auto_free char *group = xasprintf("cgroup=%s", name);
+	start_with(f, "while read -r l; do echo $l; done </proc/self/cgroup", root, group);
+	struct exit_record record = finish(f);
+	auto_free char *line = xasprintf("0::/%s\n", name);
+	assert_non_null(strstr(record.output, line));
+	exit_record_fini(&record);
+	assert_int_equal(cgroup_remove(&fs, name, &err), 0);
 }
 
 static struct proc_id wait_for_vm(struct fixture *f)
@@ -254,6 +326,8 @@ int main(void)
 		TEST(tells_why_it_cannot_start),
 		TEST(drops_privileges),
 		TEST(goes_on_without_its_supervisor),
+		TEST(sees_nothing_of_the_machine),
+		TEST(is_born_into_its_group),
 		cmocka_unit_test(refuses_bad_words),
 	};
 

@@ -441,8 +441,12 @@ static void copies_the_files(void **state)
 	assert_int_equal(file_read(copied, 100, &text, NULL, &err), 0);
 	assert_string_equal(text, "x=1\n");
 	assert_int_equal(stat(copied, &st), 0);
+	uid_t user = st.st_uid;
+	auto_free char *vm = xasprintf("%s/qemu/" ID "/vm", f->dir);
+	assert_int_equal(stat(vm, &st), 0);
+	assert_int_equal(st.st_gid, user);
 	if (geteuid() == 0)
-		assert_int_equal(st.st_uid, 65534);
+		assert_in_range(user, 0x70000000, 0x77ffffff);
 }
 
 static void a_link_in_the_files_is_refused(void **state)
