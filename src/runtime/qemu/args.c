@@ -27,9 +27,23 @@ enum qemu_machine qemu_machine_for(const struct qemu_kernel *kernel, enum qemu_a
 	return QEMU_MACHINE_MICROVM;
 }
 
-const char *qemu_program(const struct qemu_kernel *kernel)
+static const struct {
+	const char *arch;
+	const char *program;
+} architectures[] = {
+	{ "amd64", "qemu-system-x86_64" },
+	{ "arm64", "qemu-system-aarch64" },
+};
+static_assert(ARRAY_LEN(architectures) == QEMU_KERNEL_N, "one per kind of kernel");
+
+const char *qemu_arch(enum qemu_kernel_kind kind)
 {
-	return kernel->kind == QEMU_KERNEL_ARM64 ? "qemu-system-aarch64" : "qemu-system-x86_64";
+	return architectures[kind].arch;
+}
+
+const char *qemu_program(enum qemu_kernel_kind kind)
+{
+	return architectures[kind].program;
 }
 
 static void add(struct strv *args, const char *option, const char *value)
@@ -49,7 +63,7 @@ static const char *cpu_arg(const struct qemu_vm *vm)
 static void add_machine(struct strv *args, const struct runtime_spec *spec,
 			const struct qemu_vm *vm)
 {
-	strv_add(args, qemu_program(&vm->kernel));
+	strv_add(args, qemu_program(vm->kernel.kind));
 	strv_add(args, "-name");
 	strv_addf(args, "guest=%s,debug-threads=on", spec->instance_id);
 	add(args, "-machine", machine_args[vm->machine]);
@@ -114,9 +128,19 @@ static void add_exit_devices(struct strv *args)
 	add(args, "-action", "panic=none");
 }
 
+/* `virt` has both; its guests find either by the device tree. */
+static bool uses_mmio(const struct qemu_vm *vm)
+{
+	const struct qemu_kernel *k = &vm->kernel;
+
+	return vm->machine == QEMU_MACHINE_MICROVM ||
+	       (vm->machine == QEMU_MACHINE_VIRT && k->has_libs &&
+		(k->libs & QEMU_LIB_VIRTIO_MMIO) && !(k->libs & QEMU_LIB_VIRTIO_PCI));
+}
+
 static const char *device_name(const struct qemu_vm *vm, const char *pci, const char *mmio)
 {
-	return vm->machine == QEMU_MACHINE_MICROVM ? mmio : pci;
+	return uses_mmio(vm) ? mmio : pci;
 }
 
 static void put_mmio_bus(struct json_out *out, const struct qemu_vm *vm, unsigned bus)
@@ -161,7 +185,7 @@ static void add_net(struct strv *args, const struct runtime_spec *spec, const st
 	json_out_str(&device, "netdev", "net0");
 	json_out_str(&device, "mac", spec->net.mac);
 	put_mmio_bus(&device, vm, 0);
-	if (vm->machine != QEMU_MACHINE_MICROVM)
+	if (!uses_mmio(vm))
 		json_out_str(&device, "romfile", "");
 	take_json(args, "-device", &device);
 }

@@ -40,8 +40,9 @@ struct qemu_vm {
  * shown yet that microvm's interrupts arrive. */
 enum qemu_machine qemu_machine_for(const struct qemu_kernel *kernel, enum qemu_accel accel);
 
-/* "qemu-system-x86_64" */
-const char *qemu_program(const struct qemu_kernel *kernel);
+/* "amd64", "qemu-system-x86_64" */
+const char *qemu_arch(enum qemu_kernel_kind kind);
+const char *qemu_program(enum qemu_kernel_kind kind);
 
 /* -EINVAL with the reason for what cannot be passed to a guest; -ENOTSUP for what this kernel
  * cannot do. */

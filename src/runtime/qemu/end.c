@@ -1,11 +1,12 @@
 /* Exit codes by the table in Unikraft's and QEMU's behaviour: 83 is written by a guest that powers
  * off, 85 by one that crashes (also in its boot), 0 is QEMU told to end or a guest without that
- * device, everything else is QEMU's own. */
+ * device, everything else is QEMU's own. On arm64 every end of a guest is 0. */
 #include <signal.h>
 
 #include "runtime/qemu/end.h"
 
-#define LINE_KEPT 160 /* bytes of a line in a reason */
+#define LINE_KEPT  160 /* bytes of a line in a reason */
+#define LINES_TOLD 2   /* of a console, where nothing else tells how it ended */
 
 /* Words of a cause, and of the lines around one that tell nothing. */
 static const char *const causes[] = {
@@ -14,6 +15,8 @@ static const char *const causes[] = {
 	"Cannot",    "ailed",     "fault",          "FAULT"
 };
 static const char *const levels[] = { "CRIT:", "ERR:" };
+/* What only a guest that goes down prints. */
+static const char *const deaths[] = { "CRIT:", "Assertion failure", "Init function at" };
 
 static bool has_any(const char *line, const char *const *words, size_t n)
 {
@@ -107,11 +110,39 @@ static void classify_signal(const struct exit_record *record, const struct qemu_
 	set_reason(status, what, is_own ? line : NULL);
 }
 
+/* The last lines of a console, the last one at the end; NULL if there are none. */
+static char *last_lines(const char *console)
+{
+	auto_strv struct strv lines = { 0 };
+	auto_strv struct strv last = { 0 };
+
+	strv_split(&lines, console, "\r\n");
+	for (size_t i = lines.n > LINES_TOLD ? lines.n - LINES_TOLD : 0; i < lines.n; i++)
+		strv_take(&last, tidy(lines.items[i]));
+	return last.n ? strv_join(&last, " | ") : NULL;
+}
+
+/* Only its own words can tell what happened. */
+static void classify_mute(const struct exit_record *record, struct runtime_status *status)
+{
+	bool has_crashed = has_any(record->output, deaths, ARRAY_LEN(deaths));
+	auto_free char *words = has_crashed ? qemu_crash_cause(record->output)
+					    : last_lines(record->output);
+
+	set(status, has_crashed ? RUNTIME_END_CRASH : RUNTIME_END_CLEAN, 0, "");
+	set_reason(status, has_crashed ? "ended, by its console in a crash" : "ended", words);
+}
+
 /* QEMU ends with 0 on SIGTERM too, and says so. */
-static void classify_zero(const struct exit_record *record, struct runtime_status *status)
+static void classify_zero(const struct exit_record *record, const struct qemu_end_facts *facts,
+			  struct runtime_status *status)
 {
 	const char *mark = strstr(record->errors, "terminating on signal");
 
+	if (!mark && facts->is_mute) {
+		classify_mute(record, status);
+		return;
+	}
 	if (!mark) {
 		set(status, RUNTIME_END_CLEAN, 0, "powered off");
 		return;
@@ -121,7 +152,8 @@ static void classify_zero(const struct exit_record *record, struct runtime_statu
 	set_reason(status, "ended from outside", line);
 }
 
-static void classify_code(const struct exit_record *record, struct runtime_status *status)
+static void classify_code(const struct exit_record *record, const struct qemu_end_facts *facts,
+			  struct runtime_status *status)
 {
 	auto_free char *cause = NULL;
 	char what[64];
@@ -136,7 +168,7 @@ static void classify_code(const struct exit_record *record, struct runtime_statu
 		set_reason(status, "crashed (guest exit 85)", cause);
 		return;
 	case QEMU_EXIT_STOPPED:
-		classify_zero(record, status);
+		classify_zero(record, facts, status);
 		return;
 	default:
 		cause = qemu_last_line(record->errors);
@@ -156,5 +188,5 @@ void qemu_end_classify(const struct exit_record *record, const struct qemu_end_f
 	else if (record->signal)
 		classify_signal(record, facts, status);
 	else
-		classify_code(record, status);
+		classify_code(record, facts, status);
 }

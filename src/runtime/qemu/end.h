@@ -11,6 +11,7 @@ enum { QEMU_EXIT_STOPPED = 0, QEMU_EXIT_CLEAN = 83, QEMU_EXIT_CRASH = 85 };
 struct qemu_end_facts {
 	bool was_stopped;       /* by us */
 	bool was_out_of_memory; /* its control group counted a kill */
+	bool is_mute;           /* a machine that powers off in one way, whatever happened: arm64 */
 };
 
 /* Fills end, exit_code and detail. */

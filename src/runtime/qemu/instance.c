@@ -13,6 +13,7 @@ static const struct field record_fields[] = {
 	FIELD(struct qemu_record, incarnation, "incarnation", F_U32),
 	FIELD(struct qemu_record, generation, "generation", F_U32),
 	FIELD(struct qemu_record, accel, "accel", F_STR),
+	FIELD(struct qemu_record, arch, "arch", F_STR),
 	FIELD(struct qemu_record, cgroup, "cgroup", F_STR),
 };
 FIELD_TABLE(qemu_record_table, struct qemu_record, "record", record_fields);
@@ -77,7 +78,11 @@ static bool fill_end(const struct qemu *qemu, const char *path, const struct qem
 
 	if (vm_exit_read(path, &exit, &err) < 0)
 		return false;
-	const struct qemu_end_facts facts = { is_marked(path), was_out_of_memory(qemu, record) };
+	const struct qemu_end_facts facts = {
+		.was_stopped = is_marked(path),
+		.was_out_of_memory = was_out_of_memory(qemu, record),
+		.is_mute = record->arch && str_eq(record->arch, qemu_arch(QEMU_KERNEL_ARM64)),
+	};
 	status->phase = RUNTIME_ENDED;
 	qemu_end_classify(&exit, &facts, status);
 	exit_record_fini(&exit);

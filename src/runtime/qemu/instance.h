@@ -14,6 +14,7 @@ struct qemu_record {
 	uint32_t incarnation;
 	uint32_t generation;
 	char *accel;
+	char *arch;   /* of the guest: amd64, arm64; NULL: amd64 */
 	char *cgroup; /* NULL: none */
 };
 extern const struct field_table qemu_record_table;

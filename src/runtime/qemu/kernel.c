@@ -9,6 +9,9 @@
 #define ARM64_MAGIC_AT   0x38 /* "ARM\x64" in the header of an Image */
 #define SECTIONS_MAX     4096
 #define RECORD_HEADER    6 /* u32 length, u16 layout; or u16 type, u32 length */
+#define LAYOUT           1 /* of the records, in all versions so far */
+#define LIBRARY_MAX      65536
+#define LIBRARIES_MIN    3
 #define RECORD_NAME      1
 #define RECORD_VERSION   7
 
@@ -120,31 +123,72 @@ static void take_libinfo(struct qemu_kernel *k, struct bytes b)
 	}
 }
 
-static const Elf32_Shdr *section_at(struct bytes b, const Elf32_Ehdr *e, size_t i, Elf32_Shdr *ret)
-{
-	const uint8_t *p = part(b, (size_t)e->e_shoff + i * sizeof(*ret), sizeof(*ret));
+/* Of either class of ELF. */
+struct section {
+	uint32_t name;
+	uint64_t offset;
+	uint64_t size;
+};
 
-	return p ? memcpy(ret, p, sizeof(*ret)) : NULL;
+struct sections {
+	uint64_t offset;
+	size_t count;
+	size_t names;
+	bool is_64;
+};
+
+static bool section_at(struct bytes b, const struct sections *in, size_t i, struct section *ret)
+{
+	size_t size = in->is_64 ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr);
+	const uint8_t *p = in->offset <= b.len ? part(b, in->offset + i * size, size) : NULL;
+	Elf64_Shdr s64;
+	Elf32_Shdr s32;
+
+	if (p && in->is_64) {
+		memcpy(&s64, p, sizeof(s64));
+		*ret = (struct section){ s64.sh_name, s64.sh_offset, s64.sh_size };
+	} else if (p) {
+		memcpy(&s32, p, sizeof(s32));
+		*ret = (struct section){ s32.sh_name, s32.sh_offset, s32.sh_size };
+	}
+	return p;
+}
+
+/* The header must be there whole. */
+static struct sections read_sections(struct bytes b)
+{
+	Elf64_Ehdr e64;
+	Elf32_Ehdr e32;
+
+	if (b.data[EI_CLASS] == ELFCLASS64) {
+		memcpy(&e64, b.data, sizeof(e64));
+		return (struct sections){ e64.e_shoff,
+					  e64.e_shentsize == sizeof(Elf64_Shdr) ? e64.e_shnum : 0,
+					  e64.e_shstrndx, true };
+	}
+	memcpy(&e32, b.data, sizeof(e32));
+	return (struct sections){ e32.e_shoff,
+				  e32.e_shentsize == sizeof(Elf32_Shdr) ? e32.e_shnum : 0,
+				  e32.e_shstrndx, false };
 }
 
 /* The section's bytes, empty if there is none of that name. */
 static struct bytes find_section(struct bytes b, const char *name)
 {
-	Elf32_Ehdr e;
-	Elf32_Shdr names;
-	Elf32_Shdr s;
+	struct sections in = read_sections(b);
+	size_t size = strlen(name) + 1;
+	struct section names;
+	struct section s;
 
-	memcpy(&e, b.data, sizeof(e));
-	if (e.e_shentsize != sizeof(s) || e.e_shnum > SECTIONS_MAX ||
-	    !section_at(b, &e, e.e_shstrndx, &names))
+	if (in.count > SECTIONS_MAX || !section_at(b, &in, in.names, &names) ||
+	    names.offset > b.len)
 		return (struct bytes){ 0 };
-	for (size_t i = 0; i < e.e_shnum && section_at(b, &e, i, &s); i++) {
-		size_t size = strlen(name) + 1;
-		const uint8_t *p = part(b, (size_t)names.sh_offset + s.sh_name, size);
-		const uint8_t *body = part(b, s.sh_offset, s.sh_size);
+	for (size_t i = 0; i < in.count && section_at(b, &in, i, &s); i++) {
+		const uint8_t *p = part(b, names.offset + s.name, size);
+		const uint8_t *body = part(b, s.offset, s.size);
 
 		if (p && body && memcmp(p, name, size) == 0)
-			return (struct bytes){ body, s.sh_size };
+			return (struct bytes){ body, s.size };
 	}
 	return (struct bytes){ 0 };
 }
@@ -157,29 +201,7 @@ static bool has_tag(struct bytes b)
 	       memmem(b.data, b.len, "fs1", sizeof("fs1"));
 }
 
-static int parse_elf(struct bytes b, struct qemu_kernel *ret, struct err *err)
-{
-	struct qemu_kernel k = { .kind = QEMU_KERNEL_X86 };
-
-	if (b.data[EI_CLASS] == ELFCLASS64)
-		return err_set(err, -ENOEXEC,
-			       "kernel is a 64-bit ELF file (for Firecracker, or the debug file); "
-			       "QEMU needs the 32-bit multiboot one of the qemu platform");
-	if (!part(b, 0, sizeof(Elf32_Ehdr)) || b.data[EI_CLASS] != ELFCLASS32 ||
-	    b.data[EI_DATA] != ELFDATA2LSB || u16_at(b.data + EI_NIDENT + 2) != EM_386)
-		return err_set(err, -ENOEXEC, "kernel is an ELF file of another architecture");
-	if (!has_multiboot(b))
-		return err_set(err, -ENOEXEC,
-			       "kernel has no multiboot header: it is an ordinary program or was "
-			       "built for another platform");
-	take_libinfo(&k, find_section(b, ".uk_libinfo"));
-	k.names_tag = has_tag(b);
-	*ret = k;
-	return 0;
-}
-
-/* An Image records nothing in a findable place; its banner has the version: "Unikraft Calypso
- * 0.17.0~sha". */
+/* "Unikraft Calypso 0.17.0~sha" is in every kernel. */
 static uint32_t find_banner(struct bytes b)
 {
 	static const char mark[] = "Unikraft ";
@@ -203,23 +225,124 @@ static uint32_t find_banner(struct bytes b)
 	return 0;
 }
 
+/* Every program of an arm64 Linux is an ELF file of this form, so it must say that it is more. */
+static int parse_arm64_elf(struct bytes b, struct qemu_kernel *ret, struct err *err)
+{
+	struct qemu_kernel k = { .kind = QEMU_KERNEL_ARM64 };
+
+	take_libinfo(&k, find_section(b, ".uk_libinfo"));
+	if (!k.version)
+		k.version = find_banner(b);
+	if (!k.has_libs && !k.version)
+		return err_set(err, -ENOEXEC,
+			       "kernel is an arm64 ELF file without Unikraft's records: it is an "
+			       "ordinary program");
+	k.names_tag = has_tag(b);
+	*ret = k;
+	return 0;
+}
+
+static int parse_elf(struct bytes b, struct qemu_kernel *ret, struct err *err)
+{
+	struct qemu_kernel k = { .kind = QEMU_KERNEL_X86 };
+
+	if (part(b, 0, sizeof(Elf64_Ehdr)) && b.data[EI_CLASS] == ELFCLASS64 &&
+	    b.data[EI_DATA] == ELFDATA2LSB && u16_at(b.data + EI_NIDENT + 2) == EM_AARCH64)
+		return parse_arm64_elf(b, ret, err);
+	if (b.data[EI_CLASS] == ELFCLASS64)
+		return err_set(err, -ENOEXEC,
+			       "kernel is a 64-bit ELF file (for Firecracker, or the debug file); "
+			       "QEMU needs the 32-bit multiboot one of the qemu platform");
+	if (!part(b, 0, sizeof(Elf32_Ehdr)) || b.data[EI_CLASS] != ELFCLASS32 ||
+	    b.data[EI_DATA] != ELFDATA2LSB || u16_at(b.data + EI_NIDENT + 2) != EM_386)
+		return err_set(err, -ENOEXEC, "kernel is an ELF file of another architecture");
+	if (!has_multiboot(b))
+		return err_set(err, -ENOEXEC,
+			       "kernel has no multiboot header: it is an ordinary program or was "
+			       "built for another platform");
+	take_libinfo(&k, find_section(b, ".uk_libinfo"));
+	k.names_tag = has_tag(b);
+	*ret = k;
+	return 0;
+}
+
+/* How long the library is that begins here, 0 if none does. Its end may be padding. */
+static size_t library_len(struct bytes b)
+{
+	const uint8_t *p = part(b, 0, RECORD_HEADER);
+	size_t len = p ? u32_at(p) : 0;
+
+	if (len < 2 * RECORD_HEADER || len > LIBRARY_MAX || len > b.len || u16_at(p + 4) != LAYOUT)
+		return 0;
+	for (size_t at = RECORD_HEADER; at + RECORD_HEADER <= len;) {
+		size_t record = u32_at(b.data + at + 2);
+
+		if (record < RECORD_HEADER || record > len - at)
+			return 0;
+		at += record;
+	}
+	return len;
+}
+
+/* All from here on that are libraries. */
+static struct bytes libraries_at(struct bytes b, size_t *ret_count)
+{
+	struct bytes rest = b;
+
+	*ret_count = 0;
+	for (size_t len; (len = library_len(rest)); ++*ret_count)
+		rest = (struct bytes){ rest.data + len, rest.len - len };
+	return (struct bytes){ b.data, b.len - rest.len };
+}
+
+/* An Image has no table of sections, but the records are in it. They are known by several in
+ * a row, each of the layout in use and beginning with its name. */
+static struct bytes find_records(struct bytes b)
+{
+	static const uint8_t mark[] = { LAYOUT, 0, RECORD_NAME, 0 };
+
+	for (size_t at = sizeof(uint32_t); at < b.len;) {
+		const uint8_t *p = memmem(b.data + at, b.len - at, mark, sizeof(mark));
+		size_t count;
+
+		if (!p)
+			break;
+		at = (size_t)(p - b.data);
+		struct bytes found = libraries_at((struct bytes){ p - sizeof(uint32_t),
+								  b.len - at + sizeof(uint32_t) },
+						  &count);
+		if (count >= LIBRARIES_MIN)
+			return found;
+		at++;
+	}
+	return (struct bytes){ 0 };
+}
+
+static int parse_image(struct bytes b, struct qemu_kernel *ret)
+{
+	struct qemu_kernel k = { .kind = QEMU_KERNEL_ARM64 };
+
+	take_libinfo(&k, find_records(b));
+	if (!k.version)
+		k.version = find_banner(b);
+	k.names_tag = has_tag(b);
+	*ret = k;
+	return 0;
+}
+
 int qemu_kernel_parse(const void *data, size_t len, struct qemu_kernel *ret, struct err *err)
 {
 	struct bytes b = { data, len };
 
 	if (part(b, 0, EI_NIDENT + 4) && memcmp(data, ELFMAG, SELFMAG) == 0)
 		return parse_elf(b, ret, err);
-	if (part(b, ARM64_MAGIC_AT, 8) && memcmp(b.data + ARM64_MAGIC_AT, "ARM\x64", 4) == 0) {
-		*ret = (struct qemu_kernel){ .kind = QEMU_KERNEL_ARM64,
-					     .version = find_banner(b),
-					     .names_tag = has_tag(b) };
-		return 0;
-	}
+	if (part(b, ARM64_MAGIC_AT, 8) && memcmp(b.data + ARM64_MAGIC_AT, "ARM\x64", 4) == 0)
+		return parse_image(b, ret);
 	if (part(b, 0, 2) && memcmp(data, "\x1f\x8b", 2) == 0)
 		return err_set(err, -ENOEXEC, "kernel is compressed with gzip");
 	return err_set(err, -ENOEXEC,
-		       "kernel is no kernel: neither an ELF multiboot file nor an "
-		       "arm64 Image (%zu bytes)",
+		       "kernel is no kernel: neither an ELF multiboot file nor one "
+		       "for arm64, ELF or Image (%zu bytes)",
 		       len);
 }
 

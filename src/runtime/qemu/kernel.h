@@ -6,7 +6,7 @@
 
 enum qemu_kernel_kind {
 	QEMU_KERNEL_X86,   /* ELF32 with a multiboot header around 64-bit code */
-	QEMU_KERNEL_ARM64, /* Linux arm64 Image */
+	QEMU_KERNEL_ARM64, /* Linux arm64 Image, or ELF64 */
 	QEMU_KERNEL_N
 };
 
@@ -32,7 +32,7 @@ struct qemu_kernel {
 };
 
 /* -ENOEXEC with the reason for whatever cannot be booted. Unikraft's own records (`.uk_libinfo`)
- * are read where they exist; a multiboot kernel without them is fine. */
+ * are read where they exist; a multiboot kernel or an Image without them is fine. */
 int qemu_kernel_parse(const void *data, size_t len, struct qemu_kernel *ret, struct err *err);
 
 /* False only if the kernel says which libraries it has and this is not among them. */

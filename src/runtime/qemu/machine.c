@@ -187,6 +187,7 @@ static int write_record(const struct build *b, struct err *err)
 		.incarnation = b->spec->incarnation,
 		.generation = b->spec->generation,
 		.accel = (char *)accels[b->vm.accel],
+		.arch = (char *)qemu_arch(b->vm.kernel.kind),
 		.cgroup = b->cgroup,
 	};
 	return instance_write(b->dir.path, &record, err);

@@ -197,6 +197,35 @@ static void on_arm64(void **state)
 	check(&f, "arm64");
 }
 
+/* A kernel that drives no PCI; the command line is the same, since `virt` tells of its devices. */
+static void on_arm64_without_pci(void **state)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	f.vm.kernel = (struct qemu_kernel){ .kind = QEMU_KERNEL_ARM64,
+					    .version = QEMU_KERNEL_VERSION(0, 17, 0),
+					    .has_libs = true,
+					    .libs = QEMU_LIB_VIRTIO_MMIO | QEMU_LIB_9PFS };
+	f.vm.machine = qemu_machine_for(&f.vm.kernel, f.vm.accel);
+	f.vm.has_files = true;
+	strv_add(&f.cmd, "-p");
+	strv_add(&f.env, "A=b c");
+	check(&f, "arm64_mmio");
+}
+
+static void on_arm64_with_initrd(void **state)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	f.vm.kernel.kind = QEMU_KERNEL_ARM64;
+	f.vm.machine = qemu_machine_for(&f.vm.kernel, QEMU_ACCEL_KVM);
+	f.vm.accel = QEMU_ACCEL_KVM;
+	f.vm.has_initrd = true;
+	check(&f, "arm64_kvm");
+}
+
 static void with_seed(void **state)
 {
 	struct fixture f;
@@ -349,6 +378,8 @@ int main(void)
 		cmocka_unit_test(on_microvm),
 		cmocka_unit_test(machines),
 		cmocka_unit_test(on_arm64),
+		cmocka_unit_test(on_arm64_without_pci),
+		cmocka_unit_test(on_arm64_with_initrd),
 		cmocka_unit_test(with_seed),
 		cmocka_unit_test(initrd_of_old_versions),
 		cmocka_unit_test(refuses_words),

@@ -19,6 +19,24 @@ struct end_case {
 	const char *detail;
 };
 
+static void check(const struct end_case *cases, size_t n, bool is_mute)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct end_case *c = &cases[i];
+		const struct exit_record record = { .code = c->code,
+						    .signal = c->signal,
+						    .errors = (char *)c->errors,
+						    .output = (char *)c->output };
+		const struct qemu_end_facts facts = { c->was_stopped, c->was_out_of_memory,
+						      is_mute };
+		struct runtime_status status = { 0 };
+
+		qemu_end_classify(&record, &facts, &status);
+		assert_string_equal(status.detail, c->detail);
+		assert_int_equal(status.end, c->end);
+	}
+}
+
 static void tells_ends_apart(void **state)
 {
 	static const struct end_case cases[] = {
@@ -42,19 +60,30 @@ static void tells_ends_apart(void **state)
 		  "qemu ended by signal 6 (Aborted): Assertion `x' failed." },
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		const struct end_case *c = &cases[i];
-		const struct exit_record record = { .code = c->code,
-						    .signal = c->signal,
-						    .errors = (char *)c->errors,
-						    .output = (char *)c->output };
-		const struct qemu_end_facts facts = { c->was_stopped, c->was_out_of_memory };
-		struct runtime_status status = { 0 };
+	check(cases, ARRAY_LEN(cases), false);
+}
 
-		qemu_end_classify(&record, &facts, &status);
-		assert_string_equal(status.detail, c->detail);
-		assert_int_equal(status.end, c->end);
-	}
+/* A machine that powers off in one way: what its console said is all there is. */
+static void tells_ends_apart_by_words(void **state)
+{
+	static const struct end_case cases[] = {
+		{ 0, 0, false, false, "", "", RUNTIME_END_CLEAN, "ended" },
+		{ 0, 0, false, false, "", "one\r\n\r\n two\r\nfailed to think\r\n",
+		  RUNTIME_END_CLEAN, "ended: two | failed to think" },
+		{ 0, 0, false, false, "", "CRIT: crashing: exception 4\nCRIT: x00 0\n",
+		  RUNTIME_END_CRASH,
+		  "ended, by its console in a crash: CRIT: crashing: exception 4" },
+		{ 0, 0, false, false, "",
+		  "[ 0.1] ERR:  [libukboot] <boot.c @  385> Init function at 0x1 returned error -1\n",
+		  RUNTIME_END_CRASH,
+		  "ended, by its console in a crash: Init function at 0x1 returned error -1" },
+		{ 0, 0, true, false, "", "CRIT: x\n", RUNTIME_END_STOPPED, "stopped" },
+		{ 0, 0, false, false, "qemu: terminating on signal 15 from pid 1 (init)\n", "",
+		  RUNTIME_END_CRASH,
+		  "ended from outside: terminating on signal 15 from pid 1 (init)" },
+	};
+
+	check(cases, ARRAY_LEN(cases), true);
 }
 
 /* As Unikraft 0.17 prints them. */
@@ -95,6 +124,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_ends_apart),
+		cmocka_unit_test(tells_ends_apart_by_words),
 		cmocka_unit_test(finds_the_cause),
 	};
 

@@ -199,10 +199,84 @@ static void recognises_arm64(void **state)
 	assert_int_equal(k.version, 17000);
 }
 
-/* Whatever is cut off or changed: an answer, and no read outside. */
-static void survives_damage(void **state)
+/* The same records without a table that leads to them. */
+static void become_arm64_image(struct image *i)
 {
-	auto_free struct image *i = image_new("0.17.0");
+	memset(i->data, 0, LIBINFO_AT);
+	memcpy(i->data, "MZ", 2);
+	memcpy(i->data + 0x38, "ARM\x64", 4);
+}
+
+static void finds_records_in_an_arm64_image(void **state)
+{
+	auto_free struct image *i = image_new("0.16.1");
+	struct qemu_kernel k;
+	struct err err;
+
+	become_arm64_image(i);
+	i->len += 64; /* what follows is no library */
+	assert_int_equal(parse(i->data, i->len, &k, &err), 0);
+	assert_int_equal(k.kind, QEMU_KERNEL_ARM64);
+	assert_int_equal(k.version, 16001);
+	assert_true(k.has_libs);
+	assert_int_equal(k.libs, QEMU_LIB_VIRTIO_PCI | QEMU_LIB_9PFS);
+}
+
+/* Bytes like those of a record or two can be in any program. */
+static void takes_no_two_libraries_for_records(void **state)
+{
+	auto_free struct image *i = NEW(struct image);
+	struct qemu_kernel k;
+	struct err err;
+
+	put_library(i, "libkvmplat", NULL);
+	put_library(i, "lib9pfs", "0.17.0");
+	finish(i);
+	become_arm64_image(i);
+	assert_int_equal(parse(i->data, i->len, &k, &err), 0);
+	assert_false(k.has_libs);
+	assert_int_equal(k.version, 0);
+}
+
+static void become_arm64_elf(struct image *i)
+{
+	const Elf64_Ehdr e = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, 1 },
+			       .e_type = ET_EXEC,
+			       .e_machine = EM_AARCH64,
+			       .e_shoff = SECTIONS_AT,
+			       .e_shentsize = sizeof(Elf64_Shdr),
+			       .e_shnum = N_SECTIONS,
+			       .e_shstrndx = 1 };
+	const Elf64_Shdr sections[N_SECTIONS] = {
+		{ 0 },
+		{ .sh_name = NAME_SHSTRTAB, .sh_offset = NAMES_AT, .sh_size = sizeof(NAMES) },
+		{ .sh_name = NAME_LIBINFO, .sh_offset = LIBINFO_AT, .sh_size = i->libinfo_len },
+	};
+
+	memset(i->data, 0, NAMES_AT);
+	memcpy(i->data, &e, sizeof(e));
+	memcpy(i->data + SECTIONS_AT, sections, sizeof(sections));
+}
+
+static void recognises_arm64_elf(void **state)
+{
+	auto_free struct image *i = image_new("0.17.0~eaf6fda1-custom");
+	struct qemu_kernel k;
+	struct err err;
+
+	become_arm64_elf(i);
+	assert_int_equal(parse(i->data, i->len, &k, &err), 0);
+	assert_int_equal(k.kind, QEMU_KERNEL_ARM64);
+	assert_int_equal(k.version, 17000);
+	assert_int_equal(k.libs, QEMU_LIB_VIRTIO_PCI | QEMU_LIB_9PFS);
+	memset(i->data + LIBINFO_AT, 0, i->libinfo_len);
+	refuse(i, "ordinary program");
+	i->data[offsetof(Elf64_Ehdr, e_machine)] = EM_X86_64;
+	refuse(i, "Firecracker");
+}
+
+static void damage(struct image *i)
+{
 	struct qemu_kernel k;
 	struct err err;
 
@@ -219,6 +293,18 @@ static void survives_damage(void **state)
 	}
 }
 
+/* Whatever is cut off or changed: an answer, and no read outside. */
+static void survives_damage(void **state)
+{
+	auto_free struct image *i = image_new("0.17.0");
+
+	damage(i);
+	become_arm64_elf(i);
+	damage(i);
+	become_arm64_image(i);
+	damage(i);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +314,9 @@ int main(void)
 		cmocka_unit_test(sees_a_table_of_its_own),
 		cmocka_unit_test(refuses_with_a_reason),
 		cmocka_unit_test(recognises_arm64),
+		cmocka_unit_test(finds_records_in_an_arm64_image),
+		cmocka_unit_test(takes_no_two_libraries_for_records),
+		cmocka_unit_test(recognises_arm64_elf),
 		cmocka_unit_test(survives_damage),
 	};
 
