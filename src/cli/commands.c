@@ -189,9 +189,9 @@ static const struct cli_command commands[] = {
 		.details =
 			"A service with \"tty\" has a terminal, which becomes this one: ctrl-p ctrl-q leaves it. To\n"
 			"one with \"stdin\" goes what comes here, and the end of that is the end of its input for\n"
-			"good; leaving without an end (ctrl-c, say) keeps it open for the next one. All others,\n"
-			"unikernels too, show their output only. The instance goes on in any case; if it ends,\n"
-			"its exit code is this command's.\n",
+			"good; leaving without an end (ctrl-c, say) keeps it open for the next one. A unikernel's\n"
+			"serial console is a terminal, too. All others show their output only. The instance\n"
+			"goes on in any case; if it ends, its exit code is this command's.\n",
 		.options = attach_options,
 		.n_options = ARRAY_LEN(attach_options),
 		.min_args = 1,
@@ -232,7 +232,7 @@ static const struct cli_command commands[] = {
 		.details =
 			"The command's exit code is this one's: 127 if there is no such command, 126 if it\n"
 			"cannot be executed. If this is interrupted, the command ends, too. A unikernel has\n"
-			"no commands.\n",
+			"no commands, but a console: holm attach.\n",
 		.options = exec_options,
 		.n_options = ARRAY_LEN(exec_options),
 		.min_args = 2,

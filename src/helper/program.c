@@ -116,12 +116,15 @@ static int drop_privileges(const struct run_options *options, struct err *err)
 	return 0;
 }
 
-/* Standard input is empty; output and errors go to the supervisor. */
-static int connect_streams(int output, int errors, struct err *err)
+/* Standard input is a pipe with a name, which has no end since the program holds both; output and
+ * errors go to the supervisor. */
+static int connect_streams(const struct run_options *options, int output, int errors,
+			   struct err *err)
 {
-	auto_close int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	auto_free char *path = path_join(options->dir, PROGRAM_INPUT);
+	auto_close int input = open(path, O_RDWR | O_CLOEXEC);
 
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
+	if (input < 0 || dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
 	    dup2(errors, STDERR_FILENO) < 0)
 		return err_errno(err, "connect streams");
 	return 0;
@@ -163,7 +166,7 @@ static _Noreturn void child_main(const struct run_options *options, const struct
 {
 	char *program = NULL;
 	struct err err;
-	int r = connect_streams(birth->output[1], birth->errors[1], &err);
+	int r = connect_streams(options, birth->output[1], birth->errors[1], &err);
 
 	if (!wait_for_gate(birth->gate[0]))
 		_exit(PROGRAM_FAILED);

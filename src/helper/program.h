@@ -14,6 +14,9 @@ struct program {
 	int errors;
 };
 
+/* In the instance's folder: the pipe that is its standard input. */
+#define PROGRAM_INPUT "in"
+
 /* Forks it; it does not run its first instruction before program_release(), so that its pid can
  * be written down first, and ends if we do before that. What hinders it after that it says on its standard error, and ends with
  * PROGRAM_FAILED. */

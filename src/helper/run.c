@@ -2,11 +2,15 @@
  * machine's shutdown reaches the program itself, and then us through it. */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/exit_record.h"
 #include "base/proc.h"
+#include "base/socket.h"
+#include "helper/audience.h"
 #include "helper/console.h"
 #include "helper/log_file.h"
 #include "helper/program.h"
@@ -19,13 +23,14 @@
 
 static_assert(CONSOLE_TAIL_SIZE <= EXIT_TAIL_MAX, "a whole tail fits into the record");
 
-enum { WATCH_END = LOG_STREAM_N, WATCH_N };
+enum { WATCH_END = LOG_STREAM_N, WATCH_AUDIENCE, WATCH_N = WATCH_AUDIENCE + AUDIENCE_FDS };
 
 struct run {
 	const char *dir;
 	struct log_file *log;
 	bool has_spoken;
-	struct pollfd fds[WATCH_N]; /* streams by number, then the end */
+	struct pollfd fds[WATCH_N]; /* streams by number, then the end, then those who are attached */
+	struct audience audience;
 	struct program program;
 	struct console_filter filter;
 	struct console_tail tails[LOG_STREAM_N];
@@ -143,6 +148,8 @@ static void read_stream(struct run *run, enum log_stream stream)
 
 	if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
 		run->fds[stream].fd = -1;
+	if (len)
+		audience_tell(&run->audience, stream, run->chunk, len);
 	if (stream == LOG_STREAM_OUT)
 		len = console_filter(&run->filter, run->chunk, len);
 	if (!len)
@@ -205,7 +212,7 @@ static void supervise(struct run *run)
 
 		if (n == 0 && log_file_has_partial(run->log))
 			log_file_flush_partial(run->log);
-		for (int i = 0; n > 0 && i < WATCH_N; i++) {
+		for (int i = 0; n > 0 && i < WATCH_AUDIENCE; i++) {
 			if (run->fds[i].fd < 0 || !run->fds[i].revents)
 				continue;
 			if (i == WATCH_END)
@@ -213,6 +220,8 @@ static void supervise(struct run *run)
 			else
 				read_stream(run, (enum log_stream)i);
 		}
+		if (n > 0)
+			audience_look(&run->audience);
 		if (run->deadline_ms && clock_monotonic_ms() >= run->deadline_ms &&
 		    !on_deadline(run))
 			return;
@@ -231,6 +240,21 @@ static void occupy_descriptors(void)
 		TAKE_FD(null);
 }
 
+/* Both ways to the program for those who attach, see run.h. */
+static int open_doors(struct run *run, const struct run_options *options, struct err *err)
+{
+	auto_free char *input = path_join(options->dir, PROGRAM_INPUT);
+	int listener;
+
+	if (mkfifo(input, 0600) < 0 && errno != EEXIST)
+		return err_errno(err, "create %s", input);
+	listener = socket_listen(options->dir, RUN_SOCKET, SOCK_SEQPACKET, err);
+	if (listener < 0)
+		return listener;
+	audience_init(&run->audience, &run->fds[WATCH_AUDIENCE], listener);
+	return 0;
+}
+
 /* The program's descriptors are closed here once it has them: its end of a connection has to end
  * with it. */
 static int start(struct run *run, const struct run_options *options, struct err *err)
@@ -238,6 +262,7 @@ static int start(struct run *run, const struct run_options *options, struct err 
 	int gate;
 
 	if (write_pid(options, "helper.pid", getpid(), err) < 0 ||
+	    open_doors(run, options, err) < 0 ||
 	    program_fork(options, &run->program, &gate, err) < 0)
 		return err->code;
 	if (write_pid(options, "vm.pid", run->program.pid, err) < 0) {

@@ -14,11 +14,15 @@
  * Descriptor 3 is a lock that tells that we live, and stays ours; the ones from 4 on are the
  * program's. In DIR it leaves `helper.pid` and `vm.pid` (base/proc.h) as soon as these run,
  * `spoken` with the first byte of standard output that is text, and `exit` (exit_record.h) as its last
- * act. If it is killed the program goes on, without a log. */
+ * act. What is written to the FIFO `in` is the program's input, which has no end; who connects to the
+ * socket `attach` gets its output as it is (audience.h). If it is killed the program goes on, without
+ * a log. */
 #ifndef HOLM_HELPER_RUN_H
 #define HOLM_HELPER_RUN_H
 
 #include "base/base.h"
+
+#define RUN_SOCKET "attach"
 
 struct run_options {
 	const char *dir;

@@ -78,7 +78,7 @@ int runtime_exec_run(const struct runtime_driver *driver, void *state,
 	struct run run = { .pidfd = -1, .result = &result };
 	struct err ignored;
 
-	if (!driver->exec)
+	if (!driver->exec || !driver->exec->begin)
 		return err_set(err, -ENOTSUP, "commands cannot be run in what %s runs",
 			       driver->name);
 	run.end_ms = clock_monotonic_ms() + exec->timeout_ms;

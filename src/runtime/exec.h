@@ -46,6 +46,7 @@ struct runtime_attachment {
 };
 #define RUNTIME_PACKET_MAX ((size_t)16 << 10) /* and the byte before it */
 
+/* Who runs programs that have no commands (unikernels) has attach() and resize() alone. */
 struct runtime_exec_ops {
 	/* Non-blocking descriptors, the caller's; any number may be attached. -ENOTSUP if it has neither
 	 * terminal nor input, -ESRCH. close_input and resize of id "" are about the first process. */

@@ -219,7 +219,7 @@ struct runtime_driver {
 		    struct err *err);
 	int (*stats)(void *state, const char *instance_id, struct runtime_stats *ret,
 		     struct err *err);
-	const struct runtime_exec_ops *exec; /* NULL: nothing can be run in what it runs */
+	const struct runtime_exec_ops *exec; /* NULL: nothing can be run in what it runs; see there */
 };
 
 extern const struct runtime_driver containerd_driver, qemu_driver;

@@ -1,13 +1,9 @@
 """`holm attach`: terminals and input of containers, over restarts of what is around them."""
-import fcntl
 import os
-import pty
 import select
 import signal
-import struct
 import subprocess
 import termios
-import time
 
 import pytest
 
@@ -15,51 +11,9 @@ from harness import leftovers
 from harness.deadline import PATIENCE_S, until
 from harness.descriptor import service
 from harness.host import FAILED, HOLM, OK
+from harness.terminal import Terminal
 
 SHELL = ["/bin/sh", "-c"]
-
-
-class Terminal:
-    """A terminal of our own with `holm attach` on it."""
-
-    def __init__(self, host, name, *options):
-        self.main, self.other = pty.openpty()
-        self.size(24, 80)
-        self.before = termios.tcgetattr(self.other)
-        self.seen = b""
-        words = host.ns.command(HOLM, "--data-dir", host.data_dir, "attach", *options, name)
-        self.process = subprocess.Popen(words, stdin=self.other, stdout=self.other,
-                                        stderr=self.other, start_new_session=True)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        os.close(self.main)
-        os.close(self.other)
-
-    def size(self, rows, columns):
-        fcntl.ioctl(self.main, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def type(self, text):
-        os.write(self.main, text)
-
-    def wait(self, text):
-        """Until this has come; what comes behind it counts for the next one."""
-        end = time.monotonic() + PATIENCE_S
-        while text not in self.seen:
-            assert time.monotonic() < end, self.seen
-            if select.select([self.main], [], [], 1)[0]:
-                self.seen += os.read(self.main, 4096)
-        self.seen = self.seen.split(text, 1)[1]
-
-    def leave(self):
-        self.type(b"\x10\x11")
-        self.wait(b"detached")
-        assert self.process.wait(PATIENCE_S) == OK
-        assert termios.tcgetattr(self.other) == self.before
 
 
 def deploy_shell(host, images, runtime="container", **fields):
@@ -215,13 +169,3 @@ def test_others_show_their_output(host, images):
 def test_a_unikernel_has_no_terminal(host, images):
     done = host.apply(service("box", "unikernel", images.unikernel, tty=True))
     assert done.returncode == FAILED and "tty" in done.stderr, done.stderr
-
-
-def test_a_unikernel_shows_its_console(host, images):
-    host.deploy(service("web", "unikernel", images.unikernel))
-    process = attach(host, "web.0")
-    time.sleep(0.5)  # what was printed before is not shown: it boots once more
-    host.holm("restart", "web.0", "--wait")
-    assert read_until(process.stdout, b"Listening on port 80")
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=PATIENCE_S)

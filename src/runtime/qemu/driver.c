@@ -5,6 +5,7 @@
 
 #include "runtime/group_stats.h"
 #include "runtime/qemu/caps.h"
+#include "runtime/qemu/console.h"
 #include "runtime/qemu/instance.h"
 #include "runtime/qemu/machine.h"
 #include "runtime/qemu/user.h"
@@ -225,4 +226,5 @@ const struct runtime_driver qemu_driver = {
 	.stop = driver_stop,
 	.list = driver_list,
 	.stats = driver_stats,
+	.exec = &qemu_console_ops,
 };

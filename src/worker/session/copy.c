@@ -270,7 +270,7 @@ static int prepare(struct copy *c, const struct json *request, struct err *err)
 		return err_set(
 			err, -EBUSY,
 			"the instance does not run: its files can be reached only while it does");
-	if (!inst->slot->driver->exec)
+	if (!inst->slot->driver->exec || !inst->slot->driver->exec->open_root)
 		return err_set(
 			err, -ENOTSUP,
 			"a unikernel's files are in its own memory and cannot be reached from "

@@ -495,10 +495,11 @@ static const struct winst *find_instance(struct exec *x, struct err *err)
 		err_set(err, -EBUSY, "the instance does not run");
 		return NULL;
 	}
-	if (!inst->slot->driver->exec) {
+	if (!inst->slot->driver->exec || !inst->slot->driver->exec->begin) {
 		err_set(err, -ENOTSUP,
 			"no command can be run inside a unikernel, which is one program without a "
-			"shell: `holm attach` shows its console");
+			"shell: `holm attach` connects to its console, `holm logs` shows what it "
+			"has printed");
 		return NULL;
 	}
 	return inst;

@@ -148,6 +148,15 @@ class Images:
         return f"file://{path}"
 
     @property
+    def bare(self):
+        """The guest of the driver's own tests (tests/unit/runtime/qemu/guest.S): it does what its
+        argument says, and needs 2 MiB and no network."""
+        kernel = BUILD / "tests" / "unit" / "runtime" / "qemu" / "guest.elf"
+        if not kernel.exists():
+            pytest.skip(f"no {kernel}: run ./bootstrap build")
+        return self._archive("bare.tar.gz", {"kernel": kernel.read_bytes()})
+
+    @property
     def unikernel_path(self):
         return pathlib.Path(self.unikernel.removeprefix("file://"))
 

@@ -2,59 +2,20 @@
  * FIFOs it is. */
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
+#include "base/socket.h"
 #include "loop/child.h"
 #include "runtime/containerd/exec/attach.h"
 #include "runtime/containerd/exec/exec.h"
 #include "runtime/containerd/exec/fifo.h"
 
-#define NOTE        "logger" /* who it is */
-#define SOCKET      "attach"
-#define CLIENTS_MAX 8
+#define NOTE   "logger" /* who it is */
+#define SOCKET "attach"
 
 bool stdio_is_wanted(const struct runtime_spec *spec)
 {
 	return spec->log_path && spec->container &&
 	       (spec->container->has_terminal || spec->container->has_input);
-}
-
-/* A path of any length, by its folder. */
-static int socket_address(int dir, struct sockaddr_un *ret)
-{
-	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	return snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/thread-self/fd/%d/" SOCKET,
-			dir);
-}
-
-static int open_socket(const char *dir, int *ret_dir, struct sockaddr_un *ret_address,
-		       struct err *err)
-{
-	auto_close int at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	auto_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (at < 0 || fd < 0)
-		return err_errno(err, "open the socket in %s", dir);
-	socket_address(at, ret_address);
-	*ret_dir = TAKE_FD(at);
-	return TAKE_FD(fd);
-}
-
-static int listen_in(const char *dir, struct err *err)
-{
-	struct sockaddr_un address;
-	auto_close int at = -1;
-	auto_close int fd = open_socket(dir, &at, &address, err);
-
-	if (fd < 0)
-		return fd;
-	unlinkat(at, SOCKET, 0);
-	if (fchmod(fd, 0600) < 0 ||
-	    bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    listen(fd, CLIENTS_MAX) < 0)
-		return err_errno(err, "listen in %s", dir);
-	return TAKE_FD(fd);
 }
 
 /* One to be started. */
@@ -73,7 +34,7 @@ static int spawn(const struct driver *driver, const struct logger *logger, const
 	auto_free char *to = xstrdup(logger->target);
 	auto_free char *note = path_join(logger->dir, NOTE);
 	char *argv[] = { driver->helper, word, to, attach, logger->is_again ? again : NULL, NULL };
-	auto_close int listener = listen_in(logger->dir, err);
+	auto_close int listener = socket_listen(logger->dir, SOCKET, SOCK_SEQPACKET, err);
 	char text[PROC_ID_TEXT_MAX];
 	struct proc_id proc;
 
@@ -178,19 +139,6 @@ int stdio_tend(const struct driver *driver, const char *instance_id, const char 
 	return r < 0 ? r : 1;
 }
 
-static int connect_to(const char *dir, struct err *err)
-{
-	struct sockaddr_un address;
-	auto_close int at = -1;
-	auto_close int fd = open_socket(dir, &at, &address, err);
-
-	if (fd < 0)
-		return fd;
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		return err_errno(err, "attach to it");
-	return TAKE_FD(fd);
-}
-
 int stdio_attach(void *state, const char *instance_id, struct runtime_attachment *ret,
 		 struct err *err)
 {
@@ -208,9 +156,9 @@ int stdio_attach(void *state, const char *instance_id, struct runtime_attachment
 		return err_set(err, -ESRCH, "it does not run");
 	if (!path_exists(note))
 		return err_set(err, -ENOTSUP, "it has neither a terminal nor standard input");
-	int output = connect_to(dir, err);
+	int output = socket_connect(dir, SOCKET, SOCK_SEQPACKET, err);
 	if (output < 0)
-		return output;
+		return err_wrap(err, "attach to it");
 	/* Without a reader its end has been told: no input any more. */
 	*ret = (struct runtime_attachment){ .is_terminal = !path_exists(errors),
 					    .in = open(in, O_WRONLY | O_NONBLOCK | O_CLOEXEC),

@@ -1,6 +1,6 @@
 /* A guest for the driver's tests. It prints its command line and does what the last word of that
  * says: exit, crash, off (power off through ACPI's port), flood (print without end), hello (print it
- * and stay), spin (use the processor), mute (print nothing and stay); anything else keeps it running. It records a version and libraries, as Unikraft's kernels do. */
+ * and stay), spin (use the processor), mute (print nothing and stay), keys (print what is typed, until a q ends it); anything else keeps it running. It records a version and libraries, as Unikraft's kernels do. */
 #define MAGIC	   0x1BADB002
 #define COM1	   0x3F8
 #define EXIT_PORT  0x501
@@ -51,6 +51,8 @@ _start:
 	je flood
 	cmpb $'s', %al
 	je spin
+	cmpb $'k', %al
+	je keys
 	cmpb $'h', %al
 	jne 1f
 	movl $hello, %esi
@@ -79,6 +81,21 @@ off:
 	jmp stay
 spin:
 	jmp spin
+keys:
+	movl $running, %esi
+	call print
+1:	movw $(COM1 + 5), %dx
+	inb %dx, %al
+	testb $1, %al
+	jz 1b
+	movw $COM1, %dx
+	inb %dx, %al
+	movb %al, key
+	movl $key, %esi
+	call print
+	cmpb $'q', key
+	je exit
+	jmp 1b
 flood:
 	movl $noise, %esi
 	call print
@@ -134,6 +151,8 @@ trap:
 	library "libukcpio"
 
 	.bss
+key:
+	.skip 4
 	.skip 4096
 stack_end:
 	.section .note.GNU-stack, "", @progbits

@@ -1,8 +1,10 @@
 /* The driver with the real QEMU and a small guest. */
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -256,6 +258,105 @@ static void tells_who_is_silent(void **state)
 	assert_int_equal(proc_kill(&s.watch, SIGKILL, &err), 0);
 	assert_int_equal(proc_wait(&s.watch, WAIT_MS, &err), 0);
 	assert_false(look(f).is_silent);
+}
+
+static struct runtime_attachment attach(struct fixture *f)
+{
+	struct runtime_attachment ends = { 0 };
+	struct err err = { 0 };
+
+	if (d->exec->attach(f->state, ID, &ends, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_true(ends.is_terminal);
+	return ends;
+}
+
+static void read_console(const struct runtime_attachment *ends, const char *part)
+{
+	char seen[4096] = "";
+	size_t len = 0;
+
+	while (!strstr(seen, part)) {
+		struct pollfd output = { .fd = ends->output, .events = POLLIN };
+		char packet[1024];
+
+		assert_int_equal(poll(&output, 1, WAIT_MS), 1);
+		ssize_t n = recv(ends->output, packet, sizeof(packet), 0);
+		assert_true(n > 1 && packet[0] == 0);
+		assert_true(len + (size_t)n < sizeof(seen));
+		memcpy(seen + len, packet + 1, (size_t)n - 1);
+		len += (size_t)n - 1;
+		seen[len] = '\0';
+	}
+}
+
+static void close_ends(const struct runtime_attachment *ends)
+{
+	close(ends->in);
+	close(ends->output);
+}
+
+static void its_console_is_a_terminal(void **state)
+{
+	struct fixture *f = *state;
+	struct runtime_status s = start(f, "keys");
+
+	wait_for_text(f, "stdout F running\n");
+	struct runtime_attachment ends = attach(f);
+	assert_int_equal(write(ends.in, "abc\r", 4), 4);
+	read_console(&ends, "abc\r");
+	/* Who comes and goes ends nothing, and two see the same. */
+	struct runtime_attachment other = attach(f);
+	close_ends(&ends);
+	ends = attach(f);
+	assert_int_equal(write(other.in, "def", 3), 3);
+	read_console(&ends, "def");
+	read_console(&other, "def");
+	assert_int_equal(look(f).phase, RUNTIME_RUNNING);
+	assert_int_equal(write(ends.in, "q", 1), 1);
+	assert_int_equal(wait_for_end(f, &s).end, RUNTIME_END_CLEAN);
+	read_console(&ends, "q");
+	char byte;
+	assert_int_equal(recv(ends.output, &byte, 1, 0), 0);
+	close_ends(&ends);
+	close_ends(&other);
+	auto_free char *text = log_text(f);
+	assert_non_null(strstr(text, "abcdefq"));
+}
+
+static void nobody_is_attached_without_a_supervisor(void **state)
+{
+	struct fixture *f = *state;
+	struct runtime_status s = start(f, "run");
+	struct runtime_attachment ends;
+	struct err err;
+
+	assert_int_equal(proc_kill(&s.watch, SIGKILL, &err), 0);
+	assert_int_equal(proc_wait(&s.watch, WAIT_MS, &err), 0);
+	assert_int_equal(d->exec->attach(f->state, ID, &ends, &err), -ESRCH);
+	assert_true(str_starts(err.msg, "its supervisor has ended"));
+	stop(f);
+	assert_int_equal(d->exec->attach(f->state, ID, &ends, &err), -ENOENT);
+	assert_null(d->exec->begin);
+}
+
+/* A machine that is stopped answers no QMP, and a full pipe holds up nobody. */
+static void one_that_hangs_is_ended(void **state)
+{
+	struct fixture *f = *state;
+	struct runtime_status s = start(f, "run");
+	struct err err;
+
+	assert_int_equal(proc_kill(&s.proc, SIGSTOP, &err), 0);
+	struct runtime_attachment ends = attach(f);
+	char typed[65536] = { 0 };
+	while (write(ends.in, typed, sizeof(typed)) > 0)
+		;
+	assert_int_equal(errno, EAGAIN);
+	close_ends(&ends);
+	assert_int_equal(look(f).phase, RUNTIME_RUNNING);
+	assert_int_equal(stop(f).end, RUNTIME_END_STOPPED);
+	assert_false(proc_is_alive(&s.proc));
 }
 
 static void starting_again_changes_nothing(void **state)
@@ -512,6 +613,9 @@ int main(void)
 		TEST(proves_what_it_announces),
 		TEST(runs_and_stops),
 		TEST(tells_who_is_silent),
+		TEST(its_console_is_a_terminal),
+		TEST(nobody_is_attached_without_a_supervisor),
+		TEST(one_that_hangs_is_ended),
 		TEST(starting_again_changes_nothing),
 		TEST(tells_a_clean_end),
 		TEST(tells_a_crash_with_its_cause),
