@@ -215,6 +215,11 @@ static bool set_parameter(struct cmdline *c, const struct parameter *p, char *va
 		return set_net(c, p, value);
 	if (has_name(p, "virtio_mmio.device") || has_name(p, "libvirtio_mmio.device"))
 		return c->variant->has_mmio ? parse_mmio(value, c) : true;
+	if (has_name(p, "vfs.fstab") && c->variant->has_files) {
+		if (c->fstab_count == CMDLINE_FSTAB)
+			return false;
+		c->fstab[c->fstab_count++] = value;
+	}
 	if (has_name(p, "env.vars")) {
 		if (c->env_count == CMDLINE_ENV)
 			return false;

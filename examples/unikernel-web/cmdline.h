@@ -17,6 +17,7 @@ enum {
 	CMDLINE_SIZE = 4096, /* longest line, with its NUL */
 	CMDLINE_WORDS = 60,  /* what is beyond stays in the last word */
 	CMDLINE_ENV = 16,
+	CMDLINE_FSTAB = 16,
 	CMDLINE_DNS = 2,
 	CMDLINE_MMIO = 8,
 };
@@ -44,6 +45,8 @@ struct cmdline {
 	size_t mmio_count;
 	const char *env[CMDLINE_ENV]; /* env.vars=[ "A=1" ] */
 	size_t env_count;
+	char *fstab[CMDLINE_FSTAB]; /* vfs.fstab=[ "DEV:PATH:DRIVER[:FLAGS[:OPTS[:UKOPTS]]]" ] */
+	size_t fstab_count;
 	const char *args[CMDLINE_WORDS]; /* the application's, without the path */
 	size_t arg_count;
 };

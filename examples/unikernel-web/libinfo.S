@@ -43,6 +43,14 @@
 #ifndef GUEST_NO_MMIO
 	library "libvirtio_mmio"
 #endif
+#ifndef GUEST_NO_FILES
+	library "libvfscore"
+	library "libramfs"
+	library "libukcpio"
+	library "lib9pfs"
+	library "libuk9p"
+	library "libvirtio_9p"
+#endif
 	library "libposix_environ"
 
 	.section .note.GNU-stack, "", @progbits

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmdline.h"
+#include "files.h"
 #include "kernel/boot.h"
 #include "kernel/clock.h"
 #include "kernel/console.h"
@@ -18,6 +19,7 @@
 struct guest {
 	char line[CMDLINE_SIZE];
 	struct cmdline cmdline;
+	struct files files;
 	struct network network;
 	struct http_server server;
 	struct pages pages;
@@ -87,6 +89,7 @@ static void configure(struct guest *guest)
 	guest->pages = (struct pages){
 		.cmdline = c,
 		.server = &guest->server,
+		.fs = &guest->files.fs,
 		.memory = &guest->memory,
 		.name = c->net.host ? c->net.host : "unikernel-web",
 	};
@@ -126,6 +129,8 @@ void kernel_main(const struct boot_info *info)
 	clock_init();
 	read_cmdline(&guest, info->cmdline);
 	configure(&guest);
+	if (guest_variant.has_files && files_init(&guest.files, info, &guest.cmdline))
+		give_up("boot: init function returned error -1: no file systems");
 	if (guest_variant.has_network)
 		serve(&guest);
 	else

@@ -1,6 +1,5 @@
 /* The port of lwIP: a netif over virtio_net, time, and random numbers that are
  * good enough for ports and DNS ids, not for secrets. */
-#include "kernel/boot.h"
 #include "kernel/clock.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
@@ -84,26 +83,6 @@ static err_t init_netif(struct netif *netif)
 	return ERR_OK;
 }
 
-static bool find_device(const struct cmdline *cmdline, struct virtio_device *ret_dev)
-{
-	const struct boot_mmio *places;
-	size_t place_count = boot_mmio(&places);
-
-	for (size_t i = 0; i < cmdline->mmio_count; i++) {
-		const struct cmdline_mmio *mmio = &cmdline->mmio[i];
-
-		/* Only the first 4 GiB are mapped. */
-		if (mmio->base < UINT32_MAX - mmio->size &&
-		    virtio_mmio_find_net(mmio->base, mmio->irq, ret_dev))
-			return true;
-	}
-	for (size_t i = 0; i < place_count; i++) {
-		if (virtio_mmio_find_net(places[i].base, places[i].line, ret_dev))
-			return true;
-	}
-	return virtio_pci_find_net(ret_dev);
-}
-
 static ip4_addr_t address_of(uint32_t host_order)
 {
 	return (ip4_addr_t){ .addr = lwip_htonl(host_order) };
@@ -132,7 +111,7 @@ int network_init(struct network *network, const struct cmdline *cmdline)
 	struct virtio_device dev;
 
 	lwip_init();
-	if (!find_device(cmdline, &dev)) {
+	if (!virtio_find(cmdline, VIRTIO_ID_NET, 0, &dev)) {
 		console_printf("ERR: find network card: no virtio device on PCI or MMIO\n");
 		return -1;
 	}

@@ -47,6 +47,8 @@ def test_records_follow_the_variant():
     assert set(everything) - set(records("no-mmio")) == {"libvirtio_mmio"}
     assert (set(everything) - set(records("no-net")) ==
             {"liblwip", "libuknetdev", "libvirtio_net"})
+    assert (set(everything) - set(records("no-files")) ==
+            {"libvfscore", "libramfs", "libukcpio", "lib9pfs", "libuk9p", "libvirtio_9p"})
 
 
 @pytest.mark.parametrize("machine", ["pc", "microvm"])

@@ -20,6 +20,7 @@ enum virtio_status {
 
 enum {
 	VIRTIO_ID_NET = 1,
+	VIRTIO_ID_9P = 9,
 };
 
 struct virtio_device;
@@ -43,11 +44,18 @@ struct virtio_device {
 	bool is_modern; /* virtio 1.0 or later; else the interface before it */
 };
 
-/* The first network card on PCI bus 0; false when there is none. */
-bool virtio_pci_find_net(struct virtio_device *ret_dev);
+/* Whether PCI device `slot` of the root bus is of kind `id`, with its legacy interface. */
+bool virtio_pci_at(unsigned slot, unsigned id, struct virtio_device *ret_dev);
 
-/* Whether a network card's registers are at `base`. */
-bool virtio_mmio_find_net(uintptr_t base, unsigned irq, struct virtio_device *ret_dev);
+/* Whether the registers of a device of kind `id` are at `base`. */
+bool virtio_mmio_at(uintptr_t base, unsigned irq, unsigned id, struct virtio_device *ret_dev);
+
+struct cmdline;
+
+/* Number `index`, from 0, of the devices of kind `id`: first those at the command line's
+ * windows, then the machine's, then those on PCI. */
+bool virtio_find(const struct cmdline *cmdline, unsigned id, unsigned index,
+		 struct virtio_device *ret_dev);
 
 /* Resets the device and settles on the wanted features that it offers. Returns
  * false when the device refuses. */

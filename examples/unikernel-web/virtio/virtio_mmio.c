@@ -120,11 +120,11 @@ static const struct virtio_transport transport_mmio = {
 	.config_read = mmio_config_read,
 };
 
-bool virtio_mmio_find_net(uintptr_t base, unsigned irq, struct virtio_device *ret_dev)
+bool virtio_mmio_at(uintptr_t base, unsigned irq, unsigned id, struct virtio_device *ret_dev)
 {
 	struct virtio_device dev = { .transport = &transport_mmio, .base = base, .irq = irq };
 
-	if (*reg(&dev, REG_MAGIC) != MMIO_MAGIC || *reg(&dev, REG_DEVICE_ID) != VIRTIO_ID_NET)
+	if (*reg(&dev, REG_MAGIC) != MMIO_MAGIC || *reg(&dev, REG_DEVICE_ID) != id)
 		return false;
 	dev.is_modern = *reg(&dev, REG_VERSION) >= 2;
 	*ret_dev = dev;

@@ -1,5 +1,5 @@
 /* virtio over PCI by the legacy interface: registers in an I/O BAR, interrupts
- * on the INTx line. QEMU offers it for every virtio-net-pci on the root bus. */
+ * on the INTx line. QEMU offers it for every card and share on the root bus. */
 #include <stddef.h>
 
 #include "kernel/pci.h"
@@ -11,6 +11,7 @@ enum {
 	PCI_BAR0 = 0x10,
 	PCI_COMMAND_IO_MASTER = 0x5,
 	ID_VIRTIO_NET_LEGACY = 0x10001AF4,
+	ID_VIRTIO_9P_LEGACY = 0x10091AF4,
 	REG_DEVICE_FEATURES = 0x00,
 	REG_DRIVER_FEATURES = 0x04,
 	REG_QUEUE_PFN = 0x08,
@@ -88,24 +89,27 @@ static const struct virtio_transport transport_pci = {
 	.config_read = pci_config_read,
 };
 
-bool virtio_pci_find_net(struct virtio_device *ret_dev)
+/* Legacy devices have ids of their own (virtio 1.1, section 4.1.2.1). */
+static uint32_t pci_id_of(unsigned id)
 {
-	for (unsigned device = 0; device < PCI_DEVICES; device++) {
-		uint32_t bar;
+	return id == VIRTIO_ID_9P ? ID_VIRTIO_9P_LEGACY : ID_VIRTIO_NET_LEGACY;
+}
 
-		if (pci_read(device, PCI_ID) != ID_VIRTIO_NET_LEGACY)
-			continue;
-		bar = pci_read(device, PCI_BAR0);
-		if (!(bar & 1) || !(bar & ~3U))
-			continue; /* no I/O ports: a modern-only device */
-		pci_write(device, PCI_COMMAND,
-			  (pci_read(device, PCI_COMMAND) & 0xFFFF) | PCI_COMMAND_IO_MASTER);
-		*ret_dev = (struct virtio_device){
-			.transport = &transport_pci,
-			.base = bar & ~3U,
-			.irq = pci_line(device),
-		};
-		return true;
-	}
-	return false;
+bool virtio_pci_at(unsigned slot, unsigned id, struct virtio_device *ret_dev)
+{
+	uint32_t bar;
+
+	if (pci_read(slot, PCI_ID) != pci_id_of(id))
+		return false;
+	bar = pci_read(slot, PCI_BAR0);
+	if (!(bar & 1) || !(bar & ~3U))
+		return false; /* no I/O ports: a modern-only device */
+	pci_write(slot, PCI_COMMAND,
+		  (pci_read(slot, PCI_COMMAND) & 0xFFFF) | PCI_COMMAND_IO_MASTER);
+	*ret_dev = (struct virtio_device){
+		.transport = &transport_pci,
+		.base = bar & ~3U,
+		.irq = pci_line(slot),
+	};
+	return true;
 }

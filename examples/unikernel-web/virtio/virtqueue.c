@@ -6,6 +6,7 @@
 #include "virtio/virtqueue.h"
 
 enum {
+	DESC_GOES_ON = 1,
 	DESC_DEVICE_WRITES = 2,
 	AVAIL_NO_INTERRUPT = 1,
 	USED_NO_NOTIFY = 1,
@@ -32,6 +33,12 @@ void virtqueue_describe(struct virtqueue *vq, uint16_t id, const void *data, uin
 		.length = length,
 		.flags = device_writes ? DESC_DEVICE_WRITES : 0,
 	};
+}
+
+void virtqueue_chain(struct virtqueue *vq, uint16_t id, uint16_t next)
+{
+	vq->desc[id].flags |= DESC_GOES_ON;
+	vq->desc[id].next = next;
 }
 
 void virtqueue_submit(struct virtqueue *vq, uint16_t id)

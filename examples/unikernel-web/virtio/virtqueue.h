@@ -1,5 +1,5 @@
 /* One split virtqueue (virtio 1.1, section 2.6) whose buffers are single
- * descriptors. The rings are laid out as legacy devices demand, which modern
+ * descriptors or short chains. The rings are laid out as legacy devices demand, which modern
  * ones accept too. */
 #pragma once
 
@@ -53,6 +53,9 @@ void virtqueue_init(struct virtqueue *vq, uint16_t size);
 /* Describes buffer `id`, once per buffer or whenever its length changes. */
 void virtqueue_describe(struct virtqueue *vq, uint16_t id, const void *data, uint32_t length,
 			bool device_writes);
+
+/* Makes the buffer of descriptor `id` go on in that of descriptor `next`. */
+void virtqueue_chain(struct virtqueue *vq, uint16_t id, uint16_t next);
 
 /* Makes buffer `id` available to the device. */
 void virtqueue_submit(struct virtqueue *vq, uint16_t id);

@@ -10,6 +10,7 @@
 #include "lwip/stats.h"
 #include "lwip/timeouts.h"
 #include "web/fetch.h"
+#include "web/file_pages.h"
 #include "web/load.h"
 #include "web/pages.h"
 
@@ -45,6 +46,9 @@ static void show_info(void *arg, struct http_conn *conn, const struct http_reque
 	text_add(&t, "heap_bytes: %u\n", lwip_stats.mem.used);
 	text_add(&t, "memory_left_kib: %zu\n", memory_left(pages->memory) / 1024);
 	text_add(&t, "allocated_mib: %u\n", pages->allocated_mib);
+	for (size_t i = 0; i < pages->fs->count; i++)
+		text_add(&t, "mount: %s %s %s\n", pages->fs->mounts[i].device,
+			 pages->fs->mounts[i].path, pages->fs->mounts[i].driver->name);
 	for (size_t i = 0; i < c->arg_count; i++)
 		text_add(&t, "arg: %s\n", c->args[i]);
 	for (size_t i = 0; i < c->env_count; i++)
@@ -185,10 +189,20 @@ static void show_crash(void *arg, struct http_conn *conn, const struct http_requ
 }
 
 static const struct route routes[] = {
-	{ "/", show_info },       { "/health", show_health },       { "/get", relay },
-	{ "/env", show_env },     { "/exit", show_exit },           { "/crash", show_crash },
-	{ "/hang", show_hang },   { "/burn", load_burn },           { "/alloc", load_alloc },
-	{ "/flood", load_flood }, { "/flood-net", load_flood_net },
+	{ "/", show_info },
+	{ "/health", show_health },
+	{ "/get", relay },
+	{ "/env", show_env },
+	{ "/exit", show_exit },
+	{ "/crash", show_crash },
+	{ "/hang", show_hang },
+	{ "/burn", load_burn },
+	{ "/alloc", load_alloc },
+	{ "/flood", load_flood },
+	{ "/flood-net", load_flood_net },
+	{ "/file", file_show },
+	{ "/write", file_write },
+	{ "/ls", file_list },
 };
 
 void pages_handle(void *arg, struct http_conn *conn, const struct http_request *request)

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "cmdline.h"
+#include "fs/fs.h"
 #include "memory.h"
 #include "web/http_server.h"
 
 struct pages {
 	const struct cmdline *cmdline;
 	const struct http_server *server;
+	const struct fs *fs;
 	struct memory *memory;
 	uint32_t allocated_mib; /* by /alloc */
 	const char *name;
