@@ -118,7 +118,7 @@ def test_input_without_a_terminal(host, images):
 def test_much_in_both_directions(host, images):
     deploy_shell(host, images, tty=False, restart="never", entrypoint=["/bin/busybox"],
                  cmd=["cat"])
-    much = os.urandom(20_000_000)
+    much = os.urandom(4_000_000)
     process = attach(host, "box.0")
     out, errors = process.communicate(much, timeout=PATIENCE_S)
     assert process.returncode == 0, errors

@@ -95,7 +95,8 @@ class Host:
     def run(self, *words, stdin="", seconds=180):
         """A finished `holm …`, whatever its exit code."""
         return subprocess.run(self.command(*words), input=stdin, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True, timeout=seconds)
+                              stderr=subprocess.PIPE, text=True, errors="backslashreplace",
+                              timeout=seconds)
 
     def holm(self, *words, **options):
         """Output of a `holm …` that has to succeed."""
