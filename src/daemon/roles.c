@@ -196,6 +196,8 @@ static int start_worker(struct roles *roles, struct err *err)
 		.cgroup_parent = roles->cgroup_parent,
 		.runtimes_path = roles->runtimes_path,
 		.log_max_bytes = LOG_MAX_BYTES,
+		.first_user = o->first_user,
+		.n_users = o->n_users,
 	};
 	const struct resources capacity = { roles->host.memory_mib,
 					    1000 * (uint64_t)roles->host.cpus, roles->host.pids,

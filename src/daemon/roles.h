@@ -15,9 +15,10 @@ struct roles_options {
 	const char *node_name;  /* NULL: the host's name */
 	const char *namespace_pool;
 	const char *service_pool;
-	struct strv insecure;    /* registries spoken to by plain HTTP */
-	const char *volume_root; /* host paths below it may be mounted; NULL: none */
-	struct strv csi;         /* storage drivers, "NAME=/PATH/OF/SOCKET" */
+	uint32_t first_user, n_users; /* of unikernels' QEMUs */
+	struct strv insecure;         /* registries spoken to by plain HTTP */
+	const char *volume_root;      /* host paths below it may be mounted; NULL: none */
+	struct strv csi;              /* storage drivers, "NAME=/PATH/OF/SOCKET" */
 	/* Percent of a disk from which unused images are pruned (0: never), and down to which. */
 	uint32_t image_gc_high, image_gc_low;
 	struct resource_settings resources;
@@ -30,6 +31,8 @@ struct roles_options {
 
 #define ROLES_NAMESPACE_POOL "10.18.0.0-10.29.255.255"
 #define ROLES_SERVICE_POOL   "10.30.0.0/16"
+/* Numbers that neither distributions nor systemd (UIDS-GIDS.md) nor subuid(5) give to anybody. */
+#define ROLES_UNIKERNEL_USERS "1879048192-2013265919"
 
 /* Runs until SIGTERM, SIGINT (everything stays running) or until all is down. */
 int roles_run(const struct roles_options *options, struct err *err);

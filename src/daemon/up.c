@@ -13,6 +13,7 @@
 
 #define IMAGE_GC_HIGH   85
 #define IMAGE_GC_LOW    80
+#define USERS_LEAST     65536 /* below are people, services and nobody */
 #define READY_WITHIN_MS 90000
 #define GONE_WITHIN_MS  10000
 #define LOG_KEPT_MAX    (4 << 20)
@@ -36,6 +37,9 @@ static const struct cli_option up_options[] = {
 	{ "namespace-pool", 0, "FIRST-LAST",
 	  "addresses of instances (default " ROLES_NAMESPACE_POOL ")" },
 	{ "service-pool", 0, "CIDR", "addresses of services (default " ROLES_SERVICE_POOL ")" },
+	{ "unikernel-users", 0, "FIRST-LAST",
+	  "numbers of users that each unikernel's QEMU gets one of to itself "
+	  "(default " ROLES_UNIKERNEL_USERS ")" },
 	{ "image-gc-high", 0, "PERCENT",
 	  "of a disk: from here on unused images are pruned (default 85, 0: never)" },
 	{ "image-gc-low", 0, "PERCENT", "down to here (default 80)" },
@@ -108,9 +112,10 @@ static void add_option(struct strv *argv, const struct cli_call *call, const cha
 static void build_argv(struct strv *argv, const struct cli_call *call, const char *data_dir)
 {
 	static const char *const passed[] = {
-		"image-root",    "insecure-registry", "node-name",   "namespace-pool",
-		"service-pool",  "log-level",         "volume-root", "csi",
-		"image-gc-high", "image-gc-low",      "overcommit",  "reserve"
+		"image-root",     "insecure-registry", "node-name",   "namespace-pool",
+		"service-pool",   "log-level",         "volume-root", "csi",
+		"image-gc-high",  "image-gc-low",      "overcommit",  "reserve",
+		"unikernel-users"
 	};
 
 	/* So that its command line tells what it is. */
@@ -193,6 +198,29 @@ static int parse_marks(const struct cli_call *call, struct roles_options *option
 	return CLI_OK;
 }
 
+static const char *value_or(const struct cli_call *call, const char *name, const char *otherwise)
+{
+	const char *value = cli_value(call, name);
+
+	return value ? value : otherwise;
+}
+
+static int parse_users(const struct cli_call *call, struct roles_options *options)
+{
+	const char *text = value_or(call, "unikernel-users", ROLES_UNIKERNEL_USERS);
+	const char *dash = strchr(text, '-');
+	auto_free char *first = xstrndup(text, dash ? (size_t)(dash - text) : 0);
+	uint32_t last;
+
+	if (!dash || parse_u32(first, USERS_LEAST, UINT32_MAX - 2, &options->first_user) < 0 ||
+	    parse_u32(dash + 1, options->first_user, UINT32_MAX - 2, &last) < 0)
+		return cli_error(call, CLI_USAGE,
+				 "--unikernel-users %s: expected FIRST-LAST, both from %u up", text,
+				 USERS_LEAST);
+	options->n_users = last - options->first_user + 1;
+	return CLI_OK;
+}
+
 static int set_log_level(const struct cli_call *call)
 {
 	const char *name = cli_value(call, "log-level");
@@ -205,13 +233,6 @@ static int set_log_level(const struct cli_call *call)
 				 "--log-level %s: expected error, warning, info or debug", name);
 	log_set_level(level);
 	return 0;
-}
-
-static const char *value_or(const struct cli_call *call, const char *name, const char *otherwise)
-{
-	const char *value = cli_value(call, name);
-
-	return value ? value : otherwise;
 }
 
 static int parse_resources(const struct cli_call *call, struct resource_settings *ret)
@@ -243,6 +264,8 @@ static int run(const struct cli_call *call, int notify_fd)
 	struct err err;
 
 	int code = parse_marks(call, &options);
+	if (code == CLI_OK)
+		code = parse_users(call, &options);
 	if (code == CLI_OK)
 		code = parse_api(call, &address, &options.api_port);
 	if (code == CLI_OK)

@@ -24,6 +24,8 @@ struct runtime_config {
 	const char *cgroup_parent; /* "holm-1a2b3c4d" below each cgroup root */
 	const char *runtimes_path; /* file that names further OCI runtimes, NULL or absent: none */
 	uint64_t log_max_bytes;    /* per instance, over all its log files */
+	uint32_t first_user; /* virtual machines: users that each gets one of, if we are root */
+	uint32_t n_users;
 	/* NULL: the system's containerd if it answers and we have none of our own, else "own": one that
 	 * we start; any other value is the socket of the one to use. */
 	const char *containerd_address;

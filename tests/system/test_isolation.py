@@ -7,6 +7,8 @@ import pytest
 
 from harness import inside
 from harness.descriptor import service
+from harness.host import OK, USAGE
+from test_limits import controller_dir
 
 NAMESPACES = ("mnt", "pid", "ipc", "net")
 USERS = range(0x70000000, 0x78000000)
@@ -72,8 +74,12 @@ def test_descriptors(pair):
             assert fd in (0, 5) or re.match("pipe:|socket:|anon_inode:", name), (fd, name)
 
 
-def test_control_group(host, pair):
+def test_control_group(pair):
+    """Joined, and with a limit of the guest's memory and what QEMU itself was measured to need."""
     for view in pair:
+        group = controller_dir(view["pid"], "memory")
+        file = next(f for f in (group / "memory.limit_in_bytes", group / "memory.max") if f.exists())
+        assert int(file.read_text()) == (32 + 96) << 20
         assert all(view["id"] in line for line in facts(view["pid"], "cgroup").splitlines()
                    if re.search(":(memory|cpu|cpuacct|pids|cpu,cpuacct):", line))
         assert view["id"] in facts(view["pid"], "cgroup")
@@ -138,3 +144,20 @@ def test_nothing_of_others_by_its_user_alone(host, pair):
 
     found = inside.look(one["pid"], user(one["pid"]), attempt, kinds=())
     assert found == {"opened": [], "signalled": [one["pid"]]}
+
+
+def test_users_by_configuration(idle_host, images):
+    """From a small range, each has another one; when it is used up, no more start, and that is told."""
+    for words in ("5", "70000-", "70000-69999", "0-10", "65534-70000"):
+        done = idle_host.run(*idle_host.up_words(), "--unikernel-users", words, seconds=20)
+        assert done.returncode == USAGE and "--unikernel-users" in done.stderr, done.stderr
+    # Two: the node tries QEMU with one of them before any instance is there.
+    idle_host.up("--unikernel-users", "777000-777001")
+    idle_host.deploy(service("web", "unikernel", images.unikernel, replicas=2))
+    users = {user(view["pid"]) for view in idle_host.instances()}
+    assert users == {777000, 777001}
+    done = idle_host.apply(service("more", "unikernel", images.unikernel), name="late", seconds=5)
+    assert done.returncode != OK
+    assert "none of the 2 users from 777000 is free" in idle_host.instance("more")["reason"]
+    idle_host.holm("delete", "app", "shop.prod", "--wait")
+    assert user(idle_host.wait_running("more")["pid"]) in users

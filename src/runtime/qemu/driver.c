@@ -8,7 +8,6 @@
 #include "runtime/qemu/console.h"
 #include "runtime/qemu/instance.h"
 #include "runtime/qemu/machine.h"
-#include "runtime/qemu/user.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 
@@ -34,8 +33,8 @@ static int driver_open(const struct runtime_config *config, void **ret, struct e
 	qemu->helper_path = xstrdup(config->helper_path);
 	qemu->cgroup_parent = xstrdup(config->cgroup_parent);
 	qemu->log_max_bytes = config->log_max_bytes;
-	qemu->first_user = QEMU_USERS_FIRST;
-	qemu->n_users = geteuid() == 0 ? QEMU_USERS_N : 0;
+	qemu->first_user = config->first_user;
+	qemu->n_users = geteuid() == 0 ? config->n_users : 0;
 	qemu->can_jail = geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN, 0, 0, 0) == 1;
 	pthread_mutex_init(&qemu->probe_lock, NULL);
 	if (cgroup_detect(CGROUP_ROOT, &qemu->cgroups, &ignored) < 0)
@@ -61,10 +60,9 @@ static void describe_isolation(const struct qemu *qemu, struct runtime_info *inf
 {
 	if (!info->virtualization.n || qemu->can_jail)
 		return;
-	strv_add(&info->problems, qemu->n_users
-					  ? "unikernels: without CAP_SYS_ADMIN qemu has no "
-					    "namespaces of its own, only a user of its own"
-					  : "unikernels: not as root, qemu runs as our own user");
+	strv_add(&info->problems, qemu->n_users ? "unikernels: without CAP_SYS_ADMIN qemu has no "
+						  "namespaces of its own, only a user of its own"
+						: "unikernels: qemu runs as our own user");
 }
 
 static int driver_probe(void *state, struct runtime_info *ret, struct err *err)

@@ -5,10 +5,6 @@
 
 #include "runtime/qemu/state.h"
 
-/* Numbers that neither distributions nor systemd (UIDS-GIDS.md) nor subuid(5) give to anybody. */
-#define QEMU_USERS_FIRST 0x70000000u
-#define QEMU_USERS_N     0x08000000u
-
 /* Gives the folder PATH/vm, which is root's alone until then, a user that no other folder beside PATH
  * has and no process of this machine is; safe on several threads. -EUSERS. When Holm is not root there is
  * no choice: 0. */

@@ -39,6 +39,8 @@ static void open_driver(struct fixture *f)
 		.helper_path = f->helper,
 		.cgroup_parent = f->cgroup,
 		.log_max_bytes = 65536,
+		.first_user = 0x70000000,
+		.n_users = 0x08000000,
 	};
 	struct err err = { 0 };
 
