@@ -2,6 +2,7 @@
 import os
 import pathlib
 import re
+import stat
 
 import pytest
 
@@ -64,10 +65,11 @@ def test_namespaces(pair):
 
 
 def test_descriptors(pair):
-    """Standard streams, QMP's socket, the tap, and what QEMU makes by itself; no file, no folder."""
+    """The console's input and output, QMP's socket, the tap, and what QEMU makes by itself; no file, no
+    folder."""
     for view in pair:
         fds = {int(p.name): os.readlink(p) for p in pathlib.Path(f"/proc/{view['pid']}/fd").iterdir()}
-        assert fds[0] == "/dev/null"
+        assert stat.S_ISFIFO(os.stat(f"/proc/{view['pid']}/fd/0").st_mode)
         assert fds[1].startswith("pipe:") and fds[2].startswith("pipe:")
         assert fds[4].startswith("socket:") and fds[5] == "/dev/net/tun"
         for fd, name in fds.items():

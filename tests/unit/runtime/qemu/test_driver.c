@@ -1,9 +1,11 @@
 /* The driver with the real QEMU and a small guest. */
+#include <linux/capability.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -607,6 +609,51 @@ static void half_a_start_is_no_instance(void **state)
 	assert_int_equal(start(f, "run").phase, RUNTIME_RUNNING);
 }
 
+static bool is_own_namespace(const struct runtime_status *s, const char *kind)
+{
+	auto_free char *theirs = xasprintf("/proc/%d/ns/%s", s->proc.pid, kind);
+	auto_free char *ours = xasprintf("/proc/self/ns/%s", kind);
+	struct stat a, b;
+
+	assert_int_equal(stat(theirs, &a), 0);
+	assert_int_equal(stat(ours, &b), 0);
+	return a.st_ino != b.st_ino;
+}
+
+/* The last test: what it gives up is gone for good. */
+static void without_the_right_to_mount_a_user_is_left(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *folder = xasprintf("%s/qemu/" ID "/vm", f->dir);
+	struct runtime_info info = { 0 };
+	struct stat st;
+	struct err err;
+
+	if (geteuid() != 0 || prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN, 0, 0, 0) != 1) {
+		print_message("not root, or without CAP_SYS_ADMIN\n");
+		skip();
+	}
+	struct runtime_status s = start(f, "run");
+	assert_true(is_own_namespace(&s, "mnt"));
+	assert_int_equal(d->stop(f->state, ID, NULL, NULL, &err), 0);
+	assert_int_equal(prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0), 0);
+	d->close(f->state);
+	open_driver(f);
+	assert_int_equal(d->probe(f->state, &info, &err), 0);
+	auto_free char *problems = strv_join(&info.problems, "; ");
+	assert_non_null(strstr(problems, "without CAP_SYS_ADMIN"));
+	runtime_info_fini(&info);
+	s = start(f, "run");
+	assert_false(is_own_namespace(&s, "mnt"));
+	auto_free char *process = xasprintf("/proc/%d", s.proc.pid);
+	assert_int_equal(stat(process, &st), 0);
+	uid_t user = st.st_uid;
+	assert_in_range(user, 0x70000000, 0x77ffffff);
+	assert_int_equal(stat(folder, &st), 0);
+	assert_int_equal(st.st_gid, user);
+	assert_int_equal(st.st_mode & 0777, 0750);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -632,6 +679,7 @@ int main(void)
 		TEST(a_link_in_the_files_is_refused),
 		TEST(an_earlier_boot_is_over),
 		TEST(half_a_start_is_no_instance),
+		TEST(without_the_right_to_mount_a_user_is_left),
 	};
 
 	return cmocka_run_group_tests_name("runtime/qemu/driver", tests, NULL, NULL);
