@@ -166,14 +166,13 @@ static bool parse_netdev_ip(char *value, struct cmdline_net *net)
 	return is_good;
 }
 
-/* SIZE@BASE:IRQ */
+/* SIZE@BASE:IRQ. Hosts that do not know how a kernel was built give each device under both
+ * names; it is one. */
 static bool parse_mmio(const char *p, struct cmdline *c)
 {
 	struct cmdline_mmio mmio;
 	uint64_t irq;
 
-	if (c->mmio_count == CMDLINE_MMIO)
-		return false;
 	if (!cmdline_parse_number(&p, &mmio.size) || *p++ != '@')
 		return false;
 	if (!cmdline_parse_number(&p, &mmio.base) || *p++ != ':')
@@ -181,6 +180,12 @@ static bool parse_mmio(const char *p, struct cmdline *c)
 	if (!cmdline_parse_number(&p, &irq) || irq > 255)
 		return false;
 	mmio.irq = (unsigned)irq;
+	for (size_t i = 0; i < c->mmio_count; i++) {
+		if (c->mmio[i].base == mmio.base)
+			return true;
+	}
+	if (c->mmio_count == CMDLINE_MMIO)
+		return false;
 	c->mmio[c->mmio_count++] = mmio;
 	return true;
 }

@@ -43,11 +43,13 @@ def share(machine, tag, path, number=1, readonly="off"):
     fsdev = ["-fsdev", f"local,id=f{number},path={path},security_model=none,readonly={readonly}"]
     if machine.startswith("virt-mmio"):
         return [*fsdev, "-device", f"virtio-9p-device,fsdev=f{number},mount_tag={tag}"], ""
+    # Told under both names, as Holm does.
+    window = f"512@{0xfeb00000 + 0x200 * number:#x}:{5 + number}"
     if not machine.startswith("microvm"):
         return [*fsdev, "-device", f"virtio-9p-pci,fsdev=f{number},mount_tag={tag}"], ""
     return ([*fsdev, "-device",
              f"virtio-9p-device,fsdev=f{number},mount_tag={tag},bus=virtio-mmio-bus.{number}"],
-            f"virtio_mmio.device=512@{0xfeb00000 + 0x200 * number:#x}:{5 + number} ")
+            f"virtio_mmio.device={window} libvirtio_mmio.device={window} ")
 
 
 @contextlib.contextmanager

@@ -147,6 +147,24 @@ class Images:
             shutil.copy2(ARCHIVE, path)
         return f"file://{path}"
 
+    def unikernel_of(self, kind):
+        """Another archive of the example unikernel: with files, or of a variant."""
+        made = ARCHIVE.with_name(f"unikernel-web-{kind}.tar.gz")
+        if not made.exists():
+            pytest.skip(f"no guest archive at {made}: run ./bootstrap build")
+        path = self._archives / made.name
+        if not path.exists():
+            shutil.copy2(made, path)
+        return f"file://{path}"
+
+    def unikernel_with(self, kind, members):
+        """An archive of the kernel of `kind` and of more members, name → bytes."""
+        path = pathlib.Path(self.unikernel_of(kind).removeprefix("file://"))
+        with tarfile.open(path) as tar:
+            kernel = tar.extractfile("kernel").read()
+        name = "-".join(sorted(member.split("/")[0] for member in members))
+        return self._archive(f"{kind}-{name}.tar.gz", {"kernel": kernel, **members})
+
     @property
     def bare(self):
         """The guest of the driver's own tests (tests/unit/runtime/qemu/guest.S): it does what its

@@ -129,6 +129,17 @@ static void finds_mmio_devices_under_both_names(void **state)
 	assert_int_equal(f->c.mmio[1].irq, 6);
 }
 
+static void takes_a_device_told_twice_as_one(void **state)
+{
+	struct fixture *f = *state;
+
+	parse(f, "/k a virtio_mmio.device=512@0xfeb00000:5 libvirtio_mmio.device=512@0xfeb00000:5 "
+		 "virtio_mmio.device=512@0xfeb00200:6 libvirtio_mmio.device=512@0xfeb00200:6 --");
+	assert_int_equal(f->bad, 0);
+	assert_int_equal(f->c.mmio_count, 2);
+	assert_int_equal(f->c.mmio[1].base, 0xFEB00200);
+}
+
 static void reads_lists_in_all_their_forms(void **state)
 {
 	struct fixture *f = *state;
@@ -254,6 +265,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(counts_values_that_are_no_values, setup, teardown),
 		cmocka_unit_test_setup_teardown(finds_mmio_devices_under_both_names, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(takes_a_device_told_twice_as_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(reads_lists_in_all_their_forms, setup, teardown),
 		cmocka_unit_test_setup_teardown(counts_variables_beyond_the_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(groups_quoted_words, setup, teardown),
