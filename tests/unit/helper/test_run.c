@@ -12,6 +12,7 @@
 #include "base/cgroup.h"
 #include "base/exit_record.h"
 #include "base/proc.h"
+#include "helper/program.h"
 #include "helper/run.h"
 
 #define WAIT_MS 10000
@@ -262,6 +263,38 @@ static void is_born_into_its_group(void **state)
 	assert_int_equal(cgroup_remove(&fs, name, &err), 0);
 }
 
+/* As when the supervisor is killed before it has written down the program's number: nobody would know of
+ * it. */
+static void what_nobody_wrote_down_never_runs(void **state)
+{
+	struct fixture *f = *state;
+	char *argv[] = { (char *)"/bin/sh", (char *)"-c", (char *)": > it-ran", NULL };
+	const struct run_options options = { .dir = f->dir, .argv = argv };
+	auto_free char *input = path_join(f->dir, PROGRAM_INPUT);
+	auto_free char *mark = path_join(f->dir, "vm/it-ran");
+	struct program program;
+	struct err err;
+	int status;
+
+	assert_int_equal(mkfifo(input, 0600), 0);
+	for (int is_written = 0; is_written < 2; is_written++) {
+		int gate;
+
+		assert_int_equal(program_fork(&options, &program, &gate, &err), 0);
+		if (is_written)
+			program_release(gate);
+		else
+			close(gate);
+		assert_int_equal(waitpid(program.pid, &status, 0), program.pid);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), is_written ? 0 : PROGRAM_FAILED);
+		assert_int_equal(path_exists(mark), is_written);
+		close(program.pidfd);
+		close(program.output);
+		close(program.errors);
+	}
+}
+
 static struct proc_id wait_for_vm(struct fixture *f)
 {
 	auto_free char *path = path_join(f->dir, "vm.pid");
@@ -328,6 +361,7 @@ int main(void)
 		TEST(goes_on_without_its_supervisor),
 		TEST(sees_nothing_of_the_machine),
 		TEST(is_born_into_its_group),
+		TEST(what_nobody_wrote_down_never_runs),
 		cmocka_unit_test(refuses_bad_words),
 	};
 
