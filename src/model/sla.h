@@ -18,6 +18,9 @@
 /* When a registry is asked for an image. */
 enum sla_pull { SLA_PULL_MISSING, SLA_PULL_ALWAYS, SLA_PULL_NEVER, SLA_PULL_N };
 
+/* How an instance of a unikernel comes to run. */
+enum sla_start { SLA_START_COLD, SLA_START_SNAPSHOT, SLA_START_N };
+
 struct sla_addresses {
 	char *rr_ip;
 	char *rr_ip_v6;
@@ -111,6 +114,7 @@ struct service_spec {
 	uint32_t grace_s;         /* Holm: seconds from stop signal to kill; 0: 10 */
 	enum sla_restart restart; /* Holm: meaningful if has_restart; see spec_restart() */
 	bool has_restart;
+	enum sla_start start; /* Holm */
 	struct sla_container container;
 	struct sla_probe startup, readiness, liveness; /* Holm */
 	uint32_t boot_timeout_s; /* Holm: of a unikernel, 0: BOOT_TIMEOUT_DEFAULT_S */
@@ -149,6 +153,11 @@ int sla_parse(const char *text, size_t len, struct sla *ret, struct strv *warnin
 void sla_fini(struct sla *sla);
 
 bool spec_is_unikernel(const struct service_spec *spec);
+/* A unikernel that starts from a saved state. */
+bool spec_is_from_snapshot(const struct service_spec *spec);
+/* The TCP port that tells when it has started: of its readiness or startup probe, else the first one
+ * that it maps; 0: none. */
+uint16_t spec_ready_port(const struct service_spec *spec);
 /* Thousandths of a core that are its limit, 0: none. */
 uint32_t spec_cpu_millis(const struct service_spec *spec);
 /* What makes running instances be replaced differs (replicas, say, does not). */

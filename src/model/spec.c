@@ -17,6 +17,34 @@ bool spec_is_unikernel(const struct service_spec *spec)
 	return str_eq(spec->virtualization, "unikernel");
 }
 
+bool spec_is_from_snapshot(const struct service_spec *spec)
+{
+	return spec_is_unikernel(spec) && spec->start == SLA_START_SNAPSHOT;
+}
+
+static uint16_t probe_port(const struct sla_probe *probe)
+{
+	return (uint16_t)(probe->http.port ? probe->http.port : probe->tcp.port);
+}
+
+uint16_t spec_ready_port(const struct service_spec *spec)
+{
+	struct port_mapping ports[PORTS_MAX];
+	struct err ignored;
+	size_t n = 0;
+
+	if (probe_port(&spec->readiness))
+		return probe_port(&spec->readiness);
+	if (probe_port(&spec->startup))
+		return probe_port(&spec->startup);
+	if (ports_parse(spec->port, ports, &n, &ignored) < 0)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (!ports[i].is_udp)
+			return ports[i].guest;
+	return 0;
+}
+
 enum sla_restart spec_restart(const struct service_spec *spec)
 {
 	if (spec->has_restart)

@@ -172,21 +172,34 @@ int overlay_plan_init(struct overlay_plan *plan, const struct overlay_config *co
 	return 0;
 }
 
+static void describe_inside(uint32_t ip, uint32_t gateway, struct overlay_link *link)
+{
+	uint8_t mac[6];
+
+	overlay_mac(ip, mac);
+	snprintf(link->mac, sizeof(link->mac), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
+		 mac[2], mac[3], mac[4], mac[5]);
+	format_ipv4(ip, link->ip);
+	format_ipv4(gateway, link->gateway);
+	STR_COPY(link->dns, link->gateway);
+}
+
 void overlay_link_describe(const struct overlay_plan *plan, const struct overlay_link_spec *spec,
 			   struct overlay_link *ret)
 {
 	struct overlay_link link = { .prefix = OVERLAY_BLOCK_PREFIX, .mtu = OVERLAY_MTU };
-	uint8_t mac[6];
 
 	overlay_ifname(plan, spec->ip, link.ifname);
-	if (!spec->is_tap)
+	if (!spec->is_tap || spec->is_inner)
 		snprintf(link.netns_path, sizeof(link.netns_path), "%s%s", plan->netns_prefix,
 			 spec->instance_id);
-	overlay_mac(spec->ip, mac);
-	snprintf(link.mac, sizeof(link.mac), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
-		 mac[2], mac[3], mac[4], mac[5]);
-	format_ipv4(spec->ip, link.ip);
-	format_ipv4(overlay_gateway(spec->ip), link.gateway);
-	STR_COPY(link.dns, link.gateway);
+	if (spec->is_tap)
+		STR_COPY(link.tap, spec->is_inner ? OVERLAY_INNER_TAP : link.ifname);
+	if (spec->is_inner) {
+		link.prefix = OVERLAY_INNER_PREFIX;
+		describe_inside(OVERLAY_INNER_IP, OVERLAY_INNER_GATEWAY, &link);
+	} else {
+		describe_inside(spec->ip, overlay_gateway(spec->ip), &link);
+	}
 	*ret = link;
 }

@@ -22,17 +22,19 @@ struct overlay_config {
 /* How an instance is plugged in. */
 struct overlay_link_spec {
 	char instance_id[ID_SIZE];
-	bool is_tap;      /* unikernel; else a network namespace with eth0 */
+	bool is_tap;   /* unikernel; else a network namespace with eth0 */
+	bool is_inner; /* the tap is in such a namespace, and the guest's address the same in all */
 	uint32_t tap_uid; /* who may open the tap */
 	uint32_t ip;      /* namespace address, host byte order, from one of the node's blocks */
 	pid_t pid;        /* in the network namespace already, should its name be lost; 0: none */
 };
 
 struct overlay_link {
-	char ifname[16]; /* the host's end: veth or tap */
-	char netns_path[128];
-	char mac[18]; /* of the guest, from the address: stable over restarts */
-	char ip[16];
+	char ifname[16];      /* the host's end: veth or tap */
+	char tap[16];         /* "": none */
+	char netns_path[128]; /* "": a tap of the host */
+	char mac[18];         /* of the guest, from the address: stable over restarts */
+	char ip[16];          /* as the instance itself has it */
 	char gateway[16];
 	char dns[16];
 	unsigned prefix;

@@ -48,6 +48,16 @@ bool overlay_ifname_is_ours(const struct overlay_plan *plan, const char *ifname)
 void overlay_link_describe(const struct overlay_plan *plan, const struct overlay_link_spec *spec,
 			   struct overlay_link *ret);
 
+/* What every guest behind a namespace has: addresses that no network leads to (RFC 7335), since they
+ * are in the states that guests are started from. */
+#define OVERLAY_INNER_TAP     "tap0"
+#define OVERLAY_INNER_GATEWAY 0xc0000001u /* 192.0.0.1 */
+#define OVERLAY_INNER_IP      0xc0000002u
+#define OVERLAY_INNER_PREFIX  29
+/* Commands for the namespace: the guest's address is the instance's outside, one to one, and what it
+ * sends to its gateway reaches the bridge and the name server there. */
+int nft_text_inner(struct buf *out, uint32_t ip);
+
 /* What nftables has to know, sorted by kind and key. */
 enum nft_kind {
 	NFT_CALLER,   /* namespace address → the instance's own service address */

@@ -41,11 +41,12 @@ struct runtime_ctx {
 
 /* Where an instance is plugged in, as the overlay made it. */
 struct runtime_net {
-	const char *netns_path; /* containers: namespace with eth0 ready; else NULL */
-	const char *tap;        /* unikernels: persistent tap on the bridge, up; else NULL */
-	const char *mac;        /* "02:…", for the guest's end of the tap */
-	const char *ip;         /* "10.18.0.2" */
-	unsigned prefix;        /* 26 */
+	/* Containers: namespace with eth0 ready; unikernels: where the tap is; NULL: the host's. */
+	const char *netns_path;
+	const char *tap; /* unikernels: persistent tap, up; else NULL */
+	const char *mac; /* "02:…", for the guest's end of the tap */
+	const char *ip;  /* "10.18.0.2" */
+	unsigned prefix; /* 26 */
 	const char *gateway;
 	const char *dns;
 	const char *search; /* domains, separated by spaces, or NULL */
@@ -81,6 +82,11 @@ struct runtime_spec {
 	uint32_t generation;  /* the same */
 	const char *log_path; /* current log file, in CRI format; older ones beside it */
 	struct runtime_net net;
+	/* Unikernels: from a saved state, if this node has one of the same image and configuration, else
+	 * booted and its state saved as soon as it answers on the port. Wants a tap in a network
+	 * namespace, where every copy has the same address. */
+	bool is_from_snapshot;
+	uint16_t ready_port; /* TCP */
 };
 
 enum runtime_phase { RUNTIME_STARTING, RUNTIME_RUNNING, RUNTIME_ENDED };

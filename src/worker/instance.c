@@ -215,7 +215,8 @@ static struct reconcile_facts facts_of(const struct winst *inst)
 
 static bool is_same_kind(const struct msg_deploy *a, const struct msg_deploy *b)
 {
-	return spec_is_unikernel(&a->spec) == spec_is_unikernel(&b->spec);
+	return spec_is_unikernel(&a->spec) == spec_is_unikernel(&b->spec) &&
+	       spec_is_from_snapshot(&a->spec) == spec_is_from_snapshot(&b->spec);
 }
 
 /* It is to run, whatever its past. */

@@ -143,6 +143,8 @@ static void fill_spec(struct run_op *r, struct winst *inst)
 		.incarnation = inst->record.incarnation,
 		.generation = r->deploy.generation,
 		.log_path = r->log_path,
+		.is_from_snapshot = spec_is_from_snapshot(spec),
+		.ready_port = spec_ready_port(spec),
 		.net = { .ip = r->link.ip,
 			 .prefix = r->link.prefix,
 			 .gateway = r->link.gateway,
@@ -152,10 +154,10 @@ static void fill_spec(struct run_op *r, struct winst *inst)
 			 .mtu = r->link.mtu,
 			 .hostname = r->name },
 	};
-	if (r->slot->driver->caps & RUNTIME_CAP_NETNS)
+	if (r->link.netns_path[0])
 		r->spec.net.netns_path = r->link.netns_path;
-	else
-		r->spec.net.tap = r->link.ifname;
+	if (r->link.tap[0])
+		r->spec.net.tap = r->link.tap;
 }
 
 /* Copies, since the instance may get others meanwhile. */

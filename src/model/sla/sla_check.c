@@ -285,6 +285,28 @@ static int check_restart(struct check *c)
 		      sla_restart_names[RESTART_ALWAYS]);
 }
 
+static int check_start(struct check *c)
+{
+	const struct service_spec *spec = c->spec;
+
+	if (spec->start != SLA_START_SNAPSHOT)
+		return 0;
+	if (!spec_is_unikernel(spec))
+		return refuse(c, "start", "cold, since only unikernels start from a saved state",
+			      "snapshot");
+	if (spec->n_volumes)
+		return refuse(c, "start",
+			      "cold, since a guest that has mounted volumes cannot be saved",
+			      "snapshot");
+	if (!spec_ready_port(spec))
+		return refuse(
+			c, "start",
+			"cold, or a readiness probe or port of TCP beside it, which tells when "
+			"it has started",
+			"snapshot");
+	return 0;
+}
+
 static int check_probes(struct check *c)
 {
 	for (int kind = 0; kind < SLA_PROBE_N; kind++) {
@@ -375,7 +397,8 @@ static int check_service(struct check *c)
 		check_service_name, check_runtime,     check_code,    check_environment,
 		check_platform,     check_ports,       check_rr_ip,   check_rr_ip_v6,
 		check_volumes,      check_constraints, check_restart, check_container,
-		check_tmpfs,        check_values,      check_probes,  warn_of_unused,
+		check_tmpfs,        check_values,      check_probes,  check_start,
+		warn_of_unused,
 	};
 	int r = 0;
 

@@ -1,10 +1,15 @@
-/* Links of instances: a network namespace with eth0 for a container, a tap for a unikernel. The
- * instance's id is the alias of the host's end. */
+/* Links of instances: a network namespace with eth0 for a container, a tap for a unikernel, or
+ * both, the tap inside. The instance's id is the alias of the host's end. */
 #include <dirent.h>
 
 #include "overlay/linux/linux.h"
 
 #define LOOPBACK_INDEX 1 /* of lo, in every namespace */
+
+static bool has_netns(const struct overlay_link_spec *spec)
+{
+	return !spec->is_tap || spec->is_inner;
+}
 
 static char *netns_path_of(const struct overlay *ov, const char *instance_id)
 {
@@ -163,15 +168,19 @@ static int make_netns(struct overlay *ov, const struct overlay_link_spec *spec, 
 	};
 
 	overlay_mac(spec->ip, mac);
-	int r = spec->pid && !netns_exists(path) ? netns_name(path, spec->pid, err)
-						 : netns_make(path, err);
+	int r = spec->is_inner ? 0 : inner_leave(path, err);
+	if (r == 0)
+		r = spec->pid && !netns_exists(path) ? netns_name(path, spec->pid, err)
+						     : netns_make(path, err);
 	if (r == 0)
 		r = disable_ipv6(path, err);
 	if (r == 0)
 		r = netlink_open(path, &inside, err);
 	if (r == 0)
 		r = make_veth(ov, &veth, inside, err);
-	return r < 0 ? r : configure_inside(inside, spec->ip, mac, err);
+	if (r == 0)
+		r = configure_inside(inside, spec->ip, mac, err);
+	return r == 0 && spec->is_inner ? inner_make(spec, path, err) : r;
 }
 
 /* Otherwise the first packet of an instance gets lost, and with it five seconds if it asked for a
@@ -181,7 +190,7 @@ static int await_carrier(const struct overlay *ov, const struct overlay_link_spe
 {
 	auto_free char *netns = netns_path_of(ov, spec->instance_id);
 
-	if (spec->is_tap)
+	if (!has_netns(spec))
 		return 0;
 	int r = netlink_link_await(NULL, ifname, CARRY_TIMEOUT_MS, err);
 	return r < 0 ? r : netlink_link_await(netns, "eth0", CARRY_TIMEOUT_MS, err);
@@ -199,8 +208,8 @@ int link_attach(struct overlay *ov, const struct overlay_link_spec *spec, struct
 	overlay_ifname(&ov->plan, spec->ip, ifname);
 	int r = remove_stale(ov, spec, ifname, err);
 	if (r == 0)
-		r = spec->is_tap ? make_tap(ov, spec, ifname, err)
-				 : make_netns(ov, spec, ifname, err);
+		r = has_netns(spec) ? make_netns(ov, spec, ifname, err)
+				    : make_tap(ov, spec, ifname, err);
 	if (r == 0)
 		r = plug(ov, ifname, spec->instance_id, err);
 	if (r == 0)

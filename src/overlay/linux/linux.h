@@ -39,6 +39,11 @@ int link_detach(struct overlay *ov, const struct overlay_leaver *leavers, size_t
 		struct err *err);
 int link_list(struct overlay *ov, struct strv *ret, struct err *err);
 
+/* inner.c: what a namespace with eth0 has beside for a guest. inner_leave removes a namespace that has
+ * it, for one whose instance is a container now. */
+int inner_make(const struct overlay_link_spec *spec, const char *netns, struct err *err);
+int inner_leave(const char *netns, struct err *err);
+
 /* rules.c: the nftables table. */
 int rules_load_if_absent(struct overlay *ov, struct err *err);
 int rules_publish(struct overlay *ov, const struct overlay_table *table, struct err *err);

@@ -46,6 +46,11 @@ const char *qemu_program(enum qemu_kernel_kind kind)
 	return architectures[kind].program;
 }
 
+int qemu_state_fd(const struct qemu_vm *vm)
+{
+	return vm->has_vhost ? QEMU_FD_VHOST + 1 : QEMU_FD_TAP + 1;
+}
+
 static void add(struct strv *args, const char *option, const char *value)
 {
 	strv_add(args, option);
@@ -246,6 +251,10 @@ int qemu_args_build(const struct runtime_spec *spec, const struct qemu_vm *vm, s
 	if (vm->has_initrd)
 		add(&args, "-initrd", "initrd");
 	add(&args, "-append", line);
+	if (vm->is_restored) {
+		strv_add(&args, "-incoming");
+		strv_addf(&args, "fd:%d", qemu_state_fd(vm));
+	}
 	*ret = args;
 	args = (struct strv){ 0 };
 	return 0;

@@ -32,6 +32,7 @@ struct qemu_vm {
 	bool has_files;
 	bool has_tap; /* QEMU_FD_TAP is open */
 	bool has_vhost;
+	bool is_restored; /* from the state in qemu_state_fd() instead of booting */
 	uint32_t seed[QEMU_SEED_WORDS];
 };
 
@@ -39,6 +40,9 @@ struct qemu_vm {
  * gets pc before 0.14, which cannot be told where its devices are, and under KVM, where nothing has
  * shown yet that microvm's interrupts arrive. */
 enum qemu_machine qemu_machine_for(const struct qemu_kernel *kernel, enum qemu_accel accel);
+
+/* Where a state to restore is: behind the tap, or behind vhost's descriptor. */
+int qemu_state_fd(const struct qemu_vm *vm);
 
 /* "amd64", "qemu-system-x86_64" */
 const char *qemu_arch(enum qemu_kernel_kind kind);

@@ -8,6 +8,7 @@
 #include "runtime/qemu/console.h"
 #include "runtime/qemu/instance.h"
 #include "runtime/qemu/machine.h"
+#include "runtime/qemu/snapshot.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 
@@ -18,6 +19,7 @@ static void driver_close(void *state)
 	if (!qemu)
 		return;
 	pthread_mutex_destroy(&qemu->probe_lock);
+	pthread_mutex_destroy(&qemu->snapshot_lock);
 	free(qemu->dir);
 	free(qemu->helper_path);
 	free(qemu->cgroup_parent);
@@ -37,6 +39,7 @@ static int driver_open(const struct runtime_config *config, void **ret, struct e
 	qemu->n_users = geteuid() == 0 ? config->n_users : 0;
 	qemu->can_jail = geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN, 0, 0, 0) == 1;
 	pthread_mutex_init(&qemu->probe_lock, NULL);
+	pthread_mutex_init(&qemu->snapshot_lock, NULL);
 	if (cgroup_detect(CGROUP_ROOT, &qemu->cgroups, &ignored) < 0)
 		qemu->cgroups.layout = CGROUP_NONE;
 	/* Supervisors have a working directory of their own. */
@@ -46,6 +49,7 @@ static int driver_open(const struct runtime_config *config, void **ret, struct e
 		driver_close(qemu);
 		return err->code;
 	}
+	snapshot_prune(qemu);
 	*ret = qemu;
 	return 0;
 }

@@ -53,6 +53,13 @@ int instance_mark_stopping(const char *path, struct err *err)
 	return file_replace(file, "", err);
 }
 
+int instance_mark_spoken(const char *path, struct err *err)
+{
+	auto_free char *file = path_join(path, "spoken");
+
+	return file_replace(file, "", err);
+}
+
 static bool is_marked(const char *path)
 {
 	auto_free char *file = path_join(path, "stopping");

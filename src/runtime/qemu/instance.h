@@ -28,6 +28,10 @@ int instance_write(const char *path, const struct qemu_record *record, struct er
 /* Marks it as being stopped by us, which tells that from an end of its own. */
 int instance_mark_stopping(const char *path, struct err *err);
 
+/* Marks its console as one that has printed: of a guest that was started from a saved state, which has
+ * no reason to. */
+int instance_mark_spoken(const char *path, struct err *err);
+
 /* What became of it; -ENOENT if there is no such instance. A folder without a record is a start
  * that never came to its end: STARTING while somebody has it, else nothing (-ENOENT). */
 int instance_status(const struct qemu *qemu, const char *id, struct runtime_status *ret,

@@ -15,11 +15,14 @@
 #include "runtime/qemu/instance.h"
 #include "runtime/qemu/machine.h"
 #include "runtime/qemu/process.h"
+#include "runtime/qemu/snapshot.h"
 #include "wire/qmp/qmp.h"
 
 #define KERNEL_MAX     ((off_t)1 << 30)
 #define READY_MS       10000 /* from launch to QMP's greeting */
 #define ANSWER_MS      5000
+#define LOAD_MS        5000 /* of a saved state */
+#define EVENT_MS       5
 #define QUIT_MS        3000
 #define KILL_MS        5000
 #define REMOVE_MS      10000
@@ -44,7 +47,11 @@ struct build {
 	struct qemu_vm vm;
 	struct strv argv;
 	struct vm_dir dir;
-	char *cgroup; /* NULL: none */
+	char *cgroup;   /* NULL: none */
+	bool is_cold;   /* whatever the spec says */
+	bool is_halted; /* by a save that went wrong */
+	char key[SNAPSHOT_KEY_SIZE];
+	int state; /* what it is restored from, or -1 */
 };
 
 static void build_fini(struct build *b)
@@ -54,6 +61,8 @@ static void build_fini(struct build *b)
 	strv_fini(&b->argv);
 	vm_dir_fini(&b->dir);
 	free(b->cgroup);
+	if (b->state >= 0)
+		close(b->state);
 }
 
 static int check_cancel(const struct build *b, struct err *err)
@@ -121,6 +130,26 @@ static int complete_spec(struct build *b, struct err *err)
 	return 0;
 }
 
+/* By the arguments of a boot without random numbers, which are no part of the key. */
+static int find_state(struct build *b, struct err *err)
+{
+	auto_strv struct strv argv = { 0 };
+	struct err why;
+
+	if (snapshot_check(b->spec, &b->vm, err) < 0 ||
+	    qemu_args_build(b->spec, &b->vm, &argv, err) < 0)
+		return err->code;
+	snapshot_key(b->qemu, b->spec, &argv, b->key);
+	if (b->is_cold)
+		return 0;
+	b->state = snapshot_open(b->qemu, b->key, &why);
+	b->vm.is_restored = b->state >= 0;
+	if (b->state < 0 && b->state != -ENOENT)
+		log_warning("instance %s: saved state %.12s: %s: it is made anew",
+			    b->spec->instance_id, b->key, why.msg);
+	return 0;
+}
+
 static int examine(struct build *b, struct err *err)
 {
 	struct qemu_vm *vm = &b->vm;
@@ -134,6 +163,8 @@ static int examine(struct build *b, struct err *err)
 	vm->has_tap = b->spec->net.tap != NULL;
 	vm->has_vhost = vm->has_tap && vm->accel == QEMU_ACCEL_KVM &&
 			access("/dev/vhost-net", R_OK | W_OK) == 0;
+	if (b->spec->is_from_snapshot && find_state(b, err) < 0)
+		return err->code;
 	if (getrandom(vm->seed, sizeof(vm->seed), 0) != (ssize_t)sizeof(vm->seed))
 		return err_errno(err, "get random numbers");
 	return qemu_args_build(b->spec, vm, &b->argv, err);
@@ -220,6 +251,27 @@ static int explain_end(const struct build *b, const struct proc_id *helper, stru
 					  : "the supervisor ended without a word");
 }
 
+/* A restored guest runs when all of its state is loaded. Of that an event tells, unless it came
+ * with the answer before. */
+static int wait_until_loaded(struct qmp *qmp, char state[QMP_STATUS_SIZE], struct err *err)
+{
+	uint64_t end_ms = clock_monotonic_ms() + LOAD_MS;
+
+	while (str_eq(state, "inmigrate")) {
+		auto_free char *data = NULL;
+
+		if (clock_monotonic_ms() >= end_ms)
+			return err_set(err, -ETIMEDOUT, "its state was not loaded within %d ms",
+				       LOAD_MS);
+		int r = qmp_await_event(qmp, "RESUME", EVENT_MS, &data, err);
+		if (r < 0 && r != -ETIMEDOUT)
+			return r;
+		if (qmp_query_status(qmp, ANSWER_MS, state, err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
 static int wait_until_running(const struct build *b, const struct proc_id *helper, struct err *err)
 {
 	auto_(qmp_close) struct qmp *qmp = NULL;
@@ -228,6 +280,8 @@ static int wait_until_running(const struct build *b, const struct proc_id *helpe
 
 	if (r == 0)
 		r = qmp_query_status(qmp, ANSWER_MS, state, err);
+	if (r == 0 && b->vm.is_restored)
+		r = wait_until_loaded(qmp, state, err);
 	if (r == -ECONNRESET)
 		return explain_end(b, helper, err);
 	if (r < 0)
@@ -248,6 +302,29 @@ static int make_log_folder(const char *log_path, struct err *err)
 	return dir_make(dir, 0755, err);
 }
 
+/* Not to be saved is no failure of the start, unless the guest was halted for it. */
+static int save_state(struct build *b, const struct proc_id *helper, struct err *err)
+{
+	const struct snapshot_source source = {
+		.spec = b->spec,
+		.cancel = b->ctx ? b->ctx->cancel : NULL,
+		.helper = helper,
+		.path = b->dir.path,
+		.key = b->key,
+	};
+
+	tell(b, "saving its state");
+	int r = snapshot_save(b->qemu, &source, err);
+	b->is_halted = r == -EIO;
+	if (r == -EIO || r == -ECANCELED)
+		return err_wrap(err, "save its state");
+	if (r < 0 && r != -EALREADY)
+		log_warning("instance %s: save its state: %s", b->spec->instance_id, err->msg);
+	if (r == 0)
+		snapshot_prune(b->qemu);
+	return 0;
+}
+
 static int launch(struct build *b, struct err *err)
 {
 	struct proc_id helper;
@@ -257,6 +334,9 @@ static int launch(struct build *b, struct err *err)
 		.argv = &b->argv,
 		.log_path = b->spec->log_path,
 		.tap = b->spec->net.tap,
+		.netns = b->spec->net.netns_path,
+		.has_state = b->vm.is_restored,
+		.state = b->state,
 		.has_vhost = b->vm.has_vhost,
 		.has_kvm = b->vm.accel == QEMU_ACCEL_KVM,
 		.cgroup = b->cgroup,
@@ -265,7 +345,12 @@ static int launch(struct build *b, struct err *err)
 	tell(b, "starting");
 	if (make_log_folder(b->spec->log_path, err) < 0 || vm_launch(&launch, &helper, err) < 0)
 		return err->code;
-	return wait_until_running(b, &helper, err);
+	if (wait_until_running(b, &helper, err) < 0 ||
+	    (b->vm.is_restored && instance_mark_spoken(b->dir.path, err) < 0))
+		return err->code;
+	return b->spec->is_from_snapshot && !b->is_cold && !b->vm.is_restored
+		       ? save_state(b, &helper, err)
+		       : 0;
 }
 
 static int run_steps(struct build *b, struct err *err)
@@ -299,10 +384,30 @@ static int run_steps(struct build *b, struct err *err)
 int machine_start(struct qemu *qemu, const struct runtime_spec *spec, const struct runtime_ctx *ctx,
 		  struct err *err)
 {
-	struct build b = { .qemu = qemu, .spec = spec, .ctx = ctx, .dir = { .lock = -1 } };
+	struct build b = { .qemu = qemu,
+			   .spec = spec,
+			   .ctx = ctx,
+			   .dir = { .lock = -1 },
+			   .state = -1 };
 	int r = run_steps(&b, err);
+	bool is_again = r < 0 && r != -ECANCELED && (b.vm.is_restored || b.is_halted);
+	bool is_cold = b.is_halted;
 
+	if (is_again) {
+		log_warning("instance %s: %s: started cold", spec->instance_id, err->msg);
+		snapshot_drop(qemu, b.key);
+	}
 	build_fini(&b);
+	if (is_again) {
+		b = (struct build){ .qemu = qemu,
+				    .spec = spec,
+				    .ctx = ctx,
+				    .dir = { .lock = -1 },
+				    .state = -1,
+				    .is_cold = is_cold };
+		r = run_steps(&b, err);
+		build_fini(&b);
+	}
 	return r < 0 ? err_wrap(err, "start unikernel") : 0;
 }
 

@@ -13,6 +13,7 @@
 #include "loop/child.h"
 #include "runtime/qemu/process.h"
 #include "runtime/qemu/user.h"
+#include "wire/netlink/netlink.h"
 
 #define PID_FILE_MAX 4096
 #define LOCK_STEP_MS 20
@@ -122,6 +123,20 @@ static int open_tap(const char *name, struct err *err)
 	return TAKE_FD(fd);
 }
 
+/* A tap is found in the namespace of the thread that asks. */
+static int open_tap_of(const struct vm_launch *l, struct err *err)
+{
+	int home;
+
+	if (!l->netns)
+		return open_tap(l->tap, err);
+	if (netns_enter(l->netns, &home, err) < 0)
+		return err->code;
+	int fd = open_tap(l->tap, err);
+	netns_leave(home);
+	return fd;
+}
+
 /* Group of /dev/kvm if that lets its members in; 0: none needed or none helps. */
 static unsigned kvm_group(void)
 {
@@ -155,7 +170,7 @@ static void build_command(const struct vm_launch *l, struct strv *argv)
 		strv_add(argv, l->argv->items[i]);
 }
 
-/* The order of keep_fds is that of the descriptors from 3: lock, QMP, tap, vhost. */
+/* The order of keep_fds is that of the descriptors from 3: lock, QMP, tap, vhost, state. */
 int vm_launch(const struct vm_launch *l, struct proc_id *ret_helper, struct err *err)
 {
 	auto_strv struct strv argv = { 0 };
@@ -168,7 +183,7 @@ int vm_launch(const struct vm_launch *l, struct proc_id *ret_helper, struct err 
 	if (qmp < 0)
 		return err->code;
 	if (l->tap) {
-		tap = open_tap(l->tap, err);
+		tap = open_tap_of(l, err);
 		if (tap < 0)
 			return err->code;
 		n++;
@@ -179,7 +194,9 @@ int vm_launch(const struct vm_launch *l, struct proc_id *ret_helper, struct err 
 			return err_errno(err, "open /dev/vhost-net");
 		n++;
 	}
-	const int fds[] = { l->dir->lock, qmp, tap, vhost };
+	int fds[] = { l->dir->lock, qmp, tap, vhost, -1 };
+	if (l->has_state)
+		fds[n++] = l->state;
 	build_command(l, &argv);
 	auto_free char *own_output = path_join(l->dir->path, "supervisor.log");
 	const struct child_spec spec = {
@@ -188,6 +205,7 @@ int vm_launch(const struct vm_launch *l, struct proc_id *ret_helper, struct err 
 		.keep_fds = fds,
 		.n_keep_fds = n,
 		.is_detached = true,
+		.join_netns = l->netns,
 	};
 	return child_spawn(&spec, ret_helper, err);
 }

@@ -30,8 +30,11 @@ struct vm_launch {
 	const struct vm_dir *dir;
 	const struct strv *argv; /* qemu_args_build() */
 	const char *log_path;
-	const char *tap; /* NULL: no network */
+	const char *tap;   /* NULL: no network */
+	const char *netns; /* path of the tap's network namespace, QEMU's too; NULL: ours */
 	bool has_vhost;
+	bool has_state;
+	int state;           /* what it is restored from; the caller's */
 	bool has_kvm;        /* keep the group of /dev/kvm */
 	const char *cgroup;  /* or NULL */
 	unsigned timeout_ms; /* 0: no time limit */

@@ -27,6 +27,7 @@ struct qemu {
 	pthread_mutex_t probe_lock;
 	bool is_probed;
 	struct qemu_probe probe;
+	pthread_mutex_t snapshot_lock; /* files below snapshots/ */
 };
 
 #endif

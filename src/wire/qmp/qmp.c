@@ -123,6 +123,71 @@ int qmp_execute(struct qmp *qmp, const struct qmp_command *command, char **ret, 
 	return read_answer(qmp, command->name, end_ms, ret, err);
 }
 
+/* The descriptor goes with the first byte. */
+static int send_with_fd(struct qmp *qmp, const char *text, int fd, uint64_t end_ms, struct err *err)
+{
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { 0 };
+	struct iovec first = { .iov_base = (char *)text, .iov_len = 1 };
+	struct msghdr message = {
+		.msg_iov = &first,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space),
+	};
+	struct cmsghdr *part = CMSG_FIRSTHDR(&message);
+
+	part->cmsg_level = SOL_SOCKET;
+	part->cmsg_type = SCM_RIGHTS;
+	part->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(part), &fd, sizeof(fd));
+	if (wait_for(qmp, POLLOUT, end_ms, err) < 0)
+		return err->code;
+	if (sendmsg(qmp->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
+		return err_set(err, -ECONNRESET, "write to qemu: %s", strerror(errno));
+	return write_all(qmp, text + 1, strlen(text + 1), end_ms, err);
+}
+
+int qmp_give_fd(struct qmp *qmp, const char *name, int fd, unsigned timeout_ms, struct err *err)
+{
+	uint64_t end_ms = clock_monotonic_ms() + timeout_ms;
+	auto_json_out struct json_out out;
+	auto_free char *text = NULL;
+
+	json_out_init(&out, COMMAND_MAX);
+	json_out_object(&out, NULL);
+	json_out_str(&out, "execute", "getfd");
+	json_out_object(&out, "arguments");
+	json_out_str(&out, "fdname", name);
+	json_out_object_end(&out);
+	json_out_object_end(&out);
+	if (json_out_finish(&out, &text, err) < 0 || send_with_fd(qmp, text, fd, end_ms, err) < 0 ||
+	    write_all(qmp, "\n", 1, end_ms, err) < 0)
+		return err->code;
+	return read_answer(qmp, "getfd", end_ms, NULL, err);
+}
+
+int qmp_await_event(struct qmp *qmp, const char *event, unsigned timeout_ms, char **ret_data,
+		    struct err *err)
+{
+	uint64_t end_ms = clock_monotonic_ms() + timeout_ms;
+
+	for (int i = 0; i < SKIP_MAX; i++) {
+		auto_(json_free) struct json *message = NULL;
+
+		if (read_message(qmp, end_ms, &message, err) < 0)
+			return err->code;
+		if (!str_eq(json_get_str(message, "event"), event))
+			continue;
+		const struct json *data = json_get(message, "data");
+		*ret_data = data ? json_format(data) : xstrdup("{}");
+		return 0;
+	}
+	return err_set(err, -EPROTO, "read from qemu: no event %s", event);
+}
+
 int qmp_query_status(struct qmp *qmp, unsigned timeout_ms, char ret[QMP_STATUS_SIZE],
 		     struct err *err)
 {

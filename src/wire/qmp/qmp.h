@@ -28,6 +28,14 @@ struct qmp_command {
  * may be NULL. QEMU's own refusal is -EREMOTEIO with its description. */
 int qmp_execute(struct qmp *qmp, const struct qmp_command *command, char **ret, struct err *err);
 
+/* Hands over a descriptor, which commands then know by this name ("fd:NAME"). */
+int qmp_give_fd(struct qmp *qmp, const char *name, int fd, unsigned timeout_ms, struct err *err);
+
+/* Waits for the next event of this name, its "data" as text for the caller to free, "{}" if it has
+ * none. One that came before an answer was read has been skipped with it. */
+int qmp_await_event(struct qmp *qmp, const char *event, unsigned timeout_ms, char **ret_data,
+		    struct err *err);
+
 /* "running", "paused", "guest-panicked", … */
 #define QMP_STATUS_SIZE 32
 int qmp_query_status(struct qmp *qmp, unsigned timeout_ms, char ret[QMP_STATUS_SIZE],

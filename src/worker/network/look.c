@@ -63,6 +63,7 @@ static void add_spec(struct look_op *l, const struct winst *inst)
 	*spec = (struct overlay_link_spec){
 		.is_tap = !(inst->slot->driver->caps & RUNTIME_CAP_NETNS),
 	};
+	spec->is_inner = spec->is_tap && spec_is_from_snapshot(&inst->current.spec);
 	STR_COPY(spec->instance_id, inst->id);
 	parse_ipv4(inst->record.namespace_ip, &spec->ip);
 }

@@ -195,6 +195,16 @@ static void attach_with_ip_first(struct winst *inst)
 	winst_fail(inst, &err);
 }
 
+/* QEMU itself has a namespace of its own with nothing in it: its supervisor is where the tap is. */
+static pid_t pid_inside(const struct winst *inst, const struct overlay_link_spec *spec)
+{
+	const struct runtime_status *status = &inst->status;
+
+	if (!spec->is_inner)
+		return status->proc.pid;
+	return status->watch.pid != status->proc.pid ? status->watch.pid : 0;
+}
+
 void network_attach(struct winst *inst)
 {
 	const struct runtime_slot *slot = worker_find_slot(inst->worker,
@@ -208,8 +218,9 @@ void network_attach(struct winst *inst)
 	inst->may_have_link = true;
 	STR_COPY(n->spec.instance_id, inst->id);
 	n->spec.is_tap = slot && !(slot->driver->caps & RUNTIME_CAP_NETNS);
+	n->spec.is_inner = n->spec.is_tap && spec_is_from_snapshot(&inst->current.spec);
 	n->spec.tap_uid = slot ? slot->info.guest_uid : 0;
-	n->spec.pid = inst->run == RUN_ALIVE ? inst->status.proc.pid : 0;
+	n->spec.pid = inst->run == RUN_ALIVE ? pid_inside(inst, &n->spec) : 0;
 	parse_ipv4(inst->record.namespace_ip, &n->spec.ip);
 	op_begin(inst->worker, EXECUTOR_NETWORK, &n->op);
 }

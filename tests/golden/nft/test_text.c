@@ -116,6 +116,15 @@ static void loads_an_empty_table(void **state)
 	check_load("load_empty", &nothing);
 }
 
+static void translates_for_a_guest_of_fixed_address(void **state)
+{
+	auto_buf struct buf text;
+
+	buf_init(&text, OVERLAY_TEXT_MAX);
+	assert_int_equal(nft_text_inner(&text, NS(66)), 0);
+	compare("inner", text.data);
+}
+
 static void loads_services_and_ports(void **state)
 {
 	struct shop s;
@@ -208,6 +217,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(loads_an_empty_table),
+		cmocka_unit_test(translates_for_a_guest_of_fixed_address),
 		cmocka_unit_test(loads_services_and_ports),
 		cmocka_unit_test(equal_tables_need_no_change),
 		cmocka_unit_test(a_draining_backend_leaves_maps_but_may_call),

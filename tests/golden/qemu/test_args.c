@@ -187,6 +187,18 @@ static void machines(void **state)
 	assert_int_equal(qemu_machine_for(&unknown, QEMU_ACCEL_TCG), QEMU_MACHINE_PC);
 }
 
+static void from_a_state(void **state)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	f.vm.machine = QEMU_MACHINE_MICROVM;
+	f.vm.is_restored = true;
+	check(&f, "restored");
+	f.vm.has_vhost = true;
+	assert_int_equal(qemu_state_fd(&f.vm), QEMU_FD_VHOST + 1);
+}
+
 static void on_arm64(void **state)
 {
 	struct fixture f;
@@ -377,6 +389,7 @@ int main(void)
 		cmocka_unit_test(with_files),
 		cmocka_unit_test(on_microvm),
 		cmocka_unit_test(machines),
+		cmocka_unit_test(from_a_state),
 		cmocka_unit_test(on_arm64),
 		cmocka_unit_test(on_arm64_without_pci),
 		cmocka_unit_test(on_arm64_with_initrd),

@@ -267,6 +267,31 @@ static void refuses_wrong_restarts(void **state)
 	accepts("{" NAME CODE ",'one_shot':true}");
 }
 
+static void refuses_wrong_starts(void **state)
+{
+	static const char code[] = "'code':'http://a/b.tar.gz'";
+	auto_free char *plain = xasprintf(UNIKERNEL "%s,'start':'snapshot'}", code);
+	auto_free char *udp = xasprintf(UNIKERNEL "%s,'start':'snapshot','port':'53:53/udp'}",
+					code);
+	auto_free char *tcp = xasprintf(UNIKERNEL "%s,'start':'snapshot','port':'8080:80'}", code);
+	auto_free char *probe = xasprintf(UNIKERNEL "%s,'start':'snapshot','readiness':{'tcp':"
+						    "{'port':80}}}",
+					  code);
+	static const char need[] = "0].start: expected cold, or a readiness probe or port of TCP "
+				   "beside it, which tells when it has started, got \"snapshot\"";
+
+	refuses("{" NAME CODE ",'start':'snapshot','port':'80'}",
+		"0].start: expected cold, since only unikernels start from a saved state, got "
+		"\"snapshot\"");
+	refuses("{" NAME CODE ",'start':'hot'}",
+		"0].start: expected one of cold, snapshot, got \"hot\"");
+	refuses(plain, need);
+	refuses(udp, need);
+	accepts(tcp);
+	accepts(probe);
+	accepts("{" NAME CODE ",'start':'cold'}");
+}
+
 static void refuses_wrong_probes(void **state)
 {
 	static const struct {
@@ -485,6 +510,7 @@ int main(void)
 		cmocka_unit_test(refuses_wrong_names),
 		cmocka_unit_test(refuses_wrong_values),
 		cmocka_unit_test(refuses_wrong_restarts),
+		cmocka_unit_test(refuses_wrong_starts),
 		cmocka_unit_test(refuses_wrong_probes),
 		cmocka_unit_test(refuses_wrong_ports),
 		cmocka_unit_test(refuses_wrong_addresses),

@@ -43,6 +43,7 @@ static void what_replaces(void **state)
 	assert_true(replaces("\"env\":[\"x=1\"]"));
 	assert_false(replaces("\"port\":\"80\""));
 	assert_true(replaces("\"one_shot\":true"));
+	assert_true(replaces("\"start\":\"snapshot\""));
 	assert_true(replaces("\"volumes\":[{\"volume_id\":\"v\",\"csi_driver\":\"d\"}]"));
 	assert_false(replaces("\"replicas\":3"));
 	assert_false(replaces("\"grace_s\":3"));
@@ -51,6 +52,27 @@ static void what_replaces(void **state)
 	assert_false(replaces("\"readiness\":{\"tcp\":{\"port\":1}}"));
 	assert_false(replaces("\"constraints\":[{\"type\":\"direct\",\"node\":\"n\"}]"));
 	assert_false(replaces("\"addresses\":{\"rr_ip\":\"10.30.0.9\"}"));
+}
+
+static uint16_t ready_port(const char *with)
+{
+	auto_free char *text = xasprintf("{" SPEC "%s}", with);
+	struct service_spec spec = parse(text);
+	uint16_t port = spec_ready_port(&spec);
+
+	fields_fini(&service_spec_table, &spec);
+	return port;
+}
+
+static void when_it_has_started(void **state)
+{
+	assert_int_equal(ready_port(""), 0);
+	assert_int_equal(ready_port(",\"port\":\"53:54/udp\""), 0);
+	assert_int_equal(ready_port(",\"port\":\"53:54/udp;8080:80\""), 80);
+	assert_int_equal(ready_port(",\"port\":\"8080:80\",\"startup\":{\"tcp\":{\"port\":7}}"), 7);
+	assert_int_equal(ready_port(",\"startup\":{\"tcp\":{\"port\":7}},"
+				    "\"readiness\":{\"http\":{\"port\":9}}"),
+			 9);
 }
 
 static enum sla_restart restart_of(const char *with)
@@ -103,9 +125,8 @@ static void name_parts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_replaces),
-		cmocka_unit_test(what_starts_again),
-		cmocka_unit_test(code_of_an_architecture),
+		cmocka_unit_test(what_replaces),       cmocka_unit_test(what_starts_again),
+		cmocka_unit_test(when_it_has_started), cmocka_unit_test(code_of_an_architecture),
 		cmocka_unit_test(name_parts),
 	};
 

@@ -75,10 +75,38 @@ static void names_carry_node_and_address(void **state)
 	assert_string_equal(link.gateway, "10.18.0.65");
 	assert_string_equal(link.dns, "10.18.0.65");
 	assert_int_equal(link.prefix, 26);
+	assert_string_equal(link.tap, "");
 	assert_true(overlay_ifname_is_ours(&plan, link.ifname));
 	assert_false(overlay_ifname_is_ours(&plan, "h1a2b3dv120042"));
 	assert_false(overlay_ifname_is_ours(&plan, "h1a2b3cv12004"));
 	assert_false(overlay_ifname_is_ours(&plan, "h1a2b3cv12004x"));
+}
+
+static void a_guest_has_one_address_in_all_namespaces(void **state)
+{
+	struct overlay_config config = config_new();
+	struct overlay_link_spec spec = { .instance_id = "00112233445566778899aabb",
+					  .is_tap = true,
+					  .ip = IP(10, 18, 0, 66) };
+	struct overlay_link plain, inner;
+	struct overlay_plan plan;
+	struct err err;
+
+	assert_int_equal(overlay_plan_init(&plan, &config, &err), 0);
+	overlay_link_describe(&plan, &spec, &plain);
+	assert_string_equal(plain.tap, "h1a2b3cv120042");
+	assert_string_equal(plain.netns_path, "");
+	assert_string_equal(plain.ip, "10.18.0.66");
+	spec.is_inner = true;
+	overlay_link_describe(&plan, &spec, &inner);
+	assert_string_equal(inner.ifname, plain.ifname);
+	assert_string_equal(inner.tap, "tap0");
+	assert_string_equal(inner.netns_path, "/run/netns/holm-1a2b3c4d-00112233445566778899aabb");
+	assert_string_equal(inner.mac, "02:00:c0:00:00:02");
+	assert_string_equal(inner.ip, "192.0.0.2");
+	assert_string_equal(inner.gateway, "192.0.0.1");
+	assert_string_equal(inner.dns, "192.0.0.1");
+	assert_int_equal(inner.prefix, 29);
 }
 
 static void refuses(const char *ns_pool, const char *svc_pool, const char *why)
@@ -115,6 +143,7 @@ int main(void)
 		cmocka_unit_test(picks_the_first_free_address),
 		cmocka_unit_test(leaves_out_blocks_that_are_none),
 		cmocka_unit_test(names_carry_node_and_address),
+		cmocka_unit_test(a_guest_has_one_address_in_all_namespaces),
 		cmocka_unit_test(refuses_pools_that_cannot_work),
 	};
 

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -15,6 +16,9 @@
 #define EVENT      "{\"event\": \"RTC_CHANGE\", \"data\": {\"offset\": 1}}\r\n"
 #define OK         "{\"return\": {}}\r\n"
 #define TIMEOUT_MS 5000
+
+#define RESUME    "{\"event\": \"RESUME\"}\r\n"
+#define MIGRATION "{\"event\": \"MIGRATION\", \"data\": {\"status\": \"completed\"}}\r\n"
 
 /* The peer sends says[0] at once and each following text after one more line from the client;
  * behind the last it closes, or stays silent until the client has closed. */
@@ -32,13 +36,38 @@ static bool send_text(int fd, const char *text)
 	return send(fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text);
 }
 
+/* A byte, and the descriptor that comes with it, into which a word is written. */
+static bool read_byte(int fd, char *ret)
+{
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { 0 };
+	struct iovec part = { ret, 1 };
+	struct msghdr message = { .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = control.space,
+				  .msg_controllen = sizeof(control.space) };
+
+	if (recvmsg(fd, &message, MSG_CMSG_CLOEXEC) != 1)
+		return false;
+	const struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+	if (head && head->cmsg_type == SCM_RIGHTS) {
+		auto_close int got = -1;
+
+		memcpy(&got, CMSG_DATA(head), sizeof(got));
+		return write(got, "word", 4) == 4;
+	}
+	return true;
+}
+
 /* One line of the client; false at its end. */
 static bool read_line(int fd)
 {
 	char c = '\0';
 
 	while (c != '\n')
-		if (read(fd, &c, 1) != 1)
+		if (!read_byte(fd, &c))
 			return false;
 	return true;
 }
@@ -118,6 +147,45 @@ static void tells_what_qemu_refuses(void **state)
 	peer_stop(&peer);
 }
 
+static void awaits_an_event(void **state)
+{
+	static const char *const says[] = { GREETING, OK RESUME EVENT MIGRATION, NULL };
+	struct peer peer = { 0 };
+	struct qmp *qmp = NULL;
+	char *data = NULL;
+	struct err err;
+
+	peer_start(&peer, says);
+	assert_int_equal(qmp_open(peer.dir, "qmp", TIMEOUT_MS, &qmp, &err), 0);
+	assert_int_equal(qmp_await_event(qmp, "RESUME", TIMEOUT_MS, &data, &err), 0);
+	assert_string_equal(data, "{}");
+	free(data);
+	assert_int_equal(qmp_await_event(qmp, "MIGRATION", TIMEOUT_MS, &data, &err), 0);
+	assert_non_null(strstr(data, "completed"));
+	free(data);
+	assert_int_equal(qmp_await_event(qmp, "RESUME", TIMEOUT_MS, &data, &err), -ECONNRESET);
+	qmp_close(qmp);
+	peer_stop(&peer);
+}
+
+static void gives_a_descriptor(void **state)
+{
+	static const char *const says[] = { GREETING, OK, OK, NULL };
+	auto_close int file = memfd_create("state", MFD_CLOEXEC);
+	struct peer peer = { 0 };
+	struct qmp *qmp = NULL;
+	char text[8] = "";
+	struct err err;
+
+	peer_start(&peer, says);
+	assert_int_equal(qmp_open(peer.dir, "qmp", TIMEOUT_MS, &qmp, &err), 0);
+	assert_int_equal(qmp_give_fd(qmp, "state", file, TIMEOUT_MS, &err), 0);
+	assert_int_equal(pread(file, text, sizeof(text), 0), 4);
+	assert_string_equal(text, "word");
+	qmp_close(qmp);
+	peer_stop(&peer);
+}
+
 /* After "quit" the connection may end before the answer. */
 static void quits(void **state)
 {
@@ -176,6 +244,8 @@ int main(void)
 		cmocka_unit_test(asks_for_the_status),
 		cmocka_unit_test(tells_what_qemu_refuses),
 		cmocka_unit_test(quits),
+		cmocka_unit_test(awaits_an_event),
+		cmocka_unit_test(gives_a_descriptor),
 		cmocka_unit_test(open_fails),
 		cmocka_unit_test(bounds_a_message),
 	};
