@@ -86,6 +86,8 @@ struct cli_extension {
 	 * the other way. */
 	int (*pack)(const char *path, int out, struct err *err);
 	int (*unpack)(const char *path, int in, struct err *err);
+	/* `holm image build-unikernel`; returns the exit code. */
+	int (*build)(const struct cli_call *call);
 	/* The same words to the whole program. Returns only if there is none, with the exit code. */
 	int (*become)(int argc, char **argv);
 };

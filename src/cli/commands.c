@@ -94,6 +94,15 @@ static const struct cli_option image_prune_options[] = {
 	NODE_OPTION,
 };
 
+static const struct cli_option image_build_options[] = {
+	{ "kernel", 0, "FILE", "kernel, built for the platform qemu" },
+	{ "rootfs", 0, "DIR|CPIO", "what becomes its initrd: a folder, or a cpio file (newc)" },
+	{ "cmd", 0, "WORD", "an argument of the application; may be given several times" },
+	{ "env", 0, "K=V", "a variable of its environment; may be given several times" },
+	{ "arch", 0, "ARCH", "amd64 or arm64, to be sure (default: the kernel's)" },
+	{ "insecure-registry", 0, "HOST[:PORT],…", "registries spoken to by plain HTTP" },
+};
+
 static const struct cli_command image_commands[] = {
 	{
 		.name = "image ls",
@@ -139,6 +148,21 @@ static const struct cli_command image_commands[] = {
 		.options = image_prune_options,
 		.n_options = ARRAY_LEN(image_prune_options),
 		.run = run_image_prune,
+	},
+	{
+		.name = "image build-unikernel",
+		.args = "REF",
+		.summary = "pack a kernel as an image and push it",
+		.details =
+			"REF is a name in a registry (HOST[:PORT]/NAME[:TAG]), who you are there being what\n"
+			"`holm registry login` has stored on this node, or oci:/PATH[:NAME], a folder. The same\n"
+			"files make the same image; what the name has for other platforms stays.\n",
+		.options = image_build_options,
+		.n_options = ARRAY_LEN(image_build_options),
+		.min_args = 1,
+		.max_args = 1,
+		.run = run_image_build,
+		.needs_whole = true,
 	},
 };
 
@@ -301,8 +325,8 @@ static const struct cli_command commands[] = {
 	},
 	{
 		.name = "image",
-		.args = "ls|pull|rm|prune",
-		.summary = "images on a node",
+		.args = "ls|pull|rm|prune|build-unikernel",
+		.summary = "images on a node, and making some",
 		.subs = image_commands,
 		.n_subs = ARRAY_LEN(image_commands),
 	},

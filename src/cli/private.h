@@ -79,6 +79,7 @@ int run_image_ls(const struct cli_call *call);
 int run_image_pull(const struct cli_call *call);
 int run_image_rm(const struct cli_call *call);
 int run_image_prune(const struct cli_call *call);
+int run_image_build(const struct cli_call *call);
 int run_version(const struct cli_call *call);
 int run_help(const struct cli_call *call);
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/base.h"
+#include "daemon/build.h"
 #include "daemon/copy.h"
 #include "daemon/roles.h"
 #include "daemon/up.h"
@@ -355,4 +356,5 @@ const struct cli_extension up_extension = {
 	.upgrade = http_client_upgrade,
 	.pack = copy_pack,
 	.unpack = copy_unpack,
+	.build = build_unikernel,
 };

@@ -5,6 +5,7 @@
 
 #include "base/base.h"
 #include "base/secret.h"
+#include "image/build.h"
 #include "image/tree.h"
 #include "model/image_source.h"
 

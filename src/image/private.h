@@ -69,6 +69,25 @@ int manifest_parse(const struct json *json, struct image_manifest *ret, struct e
 int foreign_read(const struct strv *urls, const struct image_descriptor *blob,
 		 const struct image_sink *sink, const struct cancel *cancel, struct err *err);
 
+/* registry/push.c: what the tag leads to by now, NULL unless that is an index. */
+int registry_read_index(const struct image_config *config, const struct image_ref *ref,
+			const struct cancel *cancel, struct json **ret, struct err *err);
+/* What the registry has not got of the blobs, and both texts, the index under the tag. */
+struct image_blob {
+	struct image_descriptor descriptor;
+	int fd; /* of a file that holds it; -1: none */
+};
+struct image_upload {
+	const struct image_blob *blobs[4];
+	size_t n_blobs;
+	const struct image_descriptor *manifest;
+	const char *manifest_text;
+	const struct image_descriptor *index;
+	const char *index_text;
+};
+int registry_push(const struct image_config *config, const struct image_ref *ref,
+		  const struct image_upload *upload, const struct cancel *cancel, struct err *err);
+
 /* platform.c: pure but for platform_here() */
 /* "linux/arm64/v8" taken apart and written in one way: no variant is "" where that is the oldest or
  * only one. */

@@ -332,3 +332,9 @@ int run_image_pull(const struct cli_call *call)
 		return cli_error(call, CLI_FAILED, "pull %s: the answer ended early", p.ref);
 	return p.code;
 }
+
+int run_image_build(const struct cli_call *call)
+{
+	assert(call->extension && call->extension->build); /* the whole program's */
+	return call->extension->build(call);
+}

@@ -165,31 +165,47 @@ static void error_code(const struct http_client_response *response, char out[COD
 		snprintf(out, CODE_MAX + 3, ", %s", code);
 }
 
-static int refused(struct registry_session *s, const char *url,
+static const char *method_of(const struct http_client_request *request)
+{
+	return request->method ? request->method : "GET";
+}
+
+/* A query may be secret. */
+static char *shown_url(const struct http_client_request *request)
+{
+	return xstrndup(request->url, strcspn(request->url, "?"));
+}
+
+static int refused(struct registry_session *s, const struct http_client_request *request,
 		   const struct http_client_response *response, struct err *err)
 {
+	const char *method = method_of(request);
+	auto_free char *url = shown_url(request);
+
 	if (response->status == 403)
-		return err_set(err, -EACCES, "GET %s: the registry forbids it%s%s (HTTP 403)", url,
-			       s->has_credential ? " to user " : "",
+		return err_set(err, -EACCES, "%s %s: the registry forbids it%s%s (HTTP 403)",
+			       method, url, s->has_credential ? " to user " : "",
 			       s->has_credential ? s->credential.user : "");
 	if (s->has_credential)
 		return err_set(err, -EACCES,
-			       "GET %s: the registry refuses the credentials of user %s (HTTP 401)",
-			       url, s->credential.user);
+			       "%s %s: the registry refuses the credentials of user %s (HTTP 401)",
+			       method, url, s->credential.user);
 	if (atomic_load(&s->has_token))
 		return err_set(err, -EACCES,
-			       "GET %s: the registry refuses the token that its token server gave "
+			       "%s %s: the registry refuses the token that its token server gave "
 			       "(HTTP 401)",
-			       url);
+			       method, url);
 	return err_set(err, -EACCES,
-		       "GET %s: the registry wants credentials, and none are stored for %s: holm "
+		       "%s %s: the registry wants credentials, and none are stored for %s: holm "
 		       "registry login (HTTP 401)",
-		       url, s->host);
+		       method, url, s->host);
 }
 
-static int status_error(struct registry_session *s, const char *url,
+static int status_error(struct registry_session *s, const struct http_client_request *request,
 			const struct http_client_response *response, struct err *err)
 {
+	const char *method = method_of(request);
+	auto_free char *url = shown_url(request);
 	static const struct {
 		unsigned status;
 		int code;
@@ -204,18 +220,19 @@ static int status_error(struct registry_session *s, const char *url,
 	char code[CODE_MAX + 3];
 
 	if (status == 401 || status == 403)
-		return refused(s, url, response, err);
+		return refused(s, request, response, err);
 	error_code(response, code);
 	if (response->retry_after_s > RETRY_AFTER_MAX_S)
 		return err_set(err, -EAGAIN,
-			       "GET %s: the registry asks to come back in %llu s (HTTP %u%s)", url,
-			       (unsigned long long)response->retry_after_s, status, code);
+			       "%s %s: the registry asks to come back in %llu s (HTTP %u%s)",
+			       method, url, (unsigned long long)response->retry_after_s, status,
+			       code);
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		if (known[i].status == status)
-			return err_set(err, known[i].code, "GET %s: %s (HTTP %u%s)", url,
+			return err_set(err, known[i].code, "%s %s: %s (HTTP %u%s)", method, url,
 				       known[i].words, status, code);
-	return err_set(err, status >= 500 ? -EAGAIN : -EPROTO, "GET %s: HTTP %u%s", url, status,
-		       code);
+	return err_set(err, status >= 500 ? -EAGAIN : -EPROTO, "%s %s: HTTP %u%s", method, url,
+		       status, code);
 }
 
 static int get_token(struct registry_session *s, const struct challenge *challenge,
@@ -248,14 +265,14 @@ static int authorize(struct registry_session *s, const struct http_client_reques
 
 	atomic_store(&s->is_known, true);
 	if (!challenge_parse(&response->headers, &challenge))
-		return status_error(s, request->url, response, err);
+		return status_error(s, request, response, err);
 	if (challenge.is_bearer) {
 		if (request->bearer)
 			tokens_drop(s->tokens, s->key, request->bearer);
 		return get_token(s, &challenge, request->cancel, err);
 	}
 	if (!s->has_credential || request->user)
-		return status_error(s, request->url, response, err);
+		return status_error(s, request, response, err);
 	atomic_store(&s->wants_password, true);
 	return 0;
 }
@@ -310,28 +327,60 @@ static bool may_come_back(const struct registry_session *s, int r,
 	       response->retry_after_s <= RETRY_AFTER_MAX_S;
 }
 
-int registry_session_get(struct registry_session *s, const char *path,
+/* Part of a body counts as one where one was asked for. */
+static bool is_success(const struct http_client_request *request, unsigned status)
+{
+	return request->method ? status / 100 == 2 : status == 200 || status == 206;
+}
+
+/* "https://host:port" */
+static size_t origin_len(const char *url)
+{
+	const char *host = strstr(url, "://");
+
+	return host ? (size_t)(host - url) + 3 + strcspn(host + 3, "/?#") : 0;
+}
+
+/* A path below the repository, or where the registry has sent us: nobody else gets who we are. */
+static char *url_of(const struct registry_session *s, const char *path, struct err *err)
+{
+	size_t origin = origin_len(s->base);
+
+	if (path[0] == '/')
+		return xasprintf("%.*s%s", (int)origin, s->base, path);
+	if (!strstr(path, "://"))
+		return xasprintf("%s/%s", s->base, path);
+	if (origin_len(path) == origin && strncmp(path, s->base, origin) == 0)
+		return xstrdup(path);
+	err_set(err, -EPROTO, "the registry %s sends us to %.*s", s->host, (int)origin_len(path),
+		path);
+	return NULL;
+}
+
+int registry_session_ask(struct registry_session *s, const char *path,
 			 struct http_client_request *request, struct http_client_response *response,
 			 struct err *err)
 {
-	auto_free char *url = xasprintf("%s/%s", s->base, path);
+	auto_free char *url = url_of(s, path, err);
 
+	if (!url)
+		return err->code;
 	request->url = url;
 	request->ca_file = s->ca_file;
 	request->cert_file = s->cert_file;
 	request->key_file = s->key_file;
-	request->max_redirects = REDIRECTS_MAX;
+	request->max_redirects = request->method ? 0 : REDIRECTS_MAX;
 	if (!request->cancel)
 		request->cancel = s->cancel;
 	for (unsigned try = 1;; try++) {
 		int r = ask(s, request, response, err);
 		uint64_t wait_ms = response->retry_after_s * 1000;
 
-		if (r == 0 && (response->status == 200 || response->status == 206))
+		if (r == 0 && is_success(request, response->status))
 			return 0;
 		bool is_last = try == TRIES_MAX || !may_come_back(s, r, request, response);
 		if (r == 0)
-			r = status_error(s, url, response, err);
+			r = status_error(s, request, response, err);
 		http_client_response_fini(response);
 		if (is_last)
 			return r;
@@ -340,4 +389,12 @@ int registry_session_get(struct registry_session *s, const char *path,
 		if (cancel_wait(request->cancel, wait_ms))
 			return err_set(err, -ECANCELED, "cancelled");
 	}
+}
+
+int registry_session_get(struct registry_session *s, const char *path,
+			 struct http_client_request *request, struct http_client_response *response,
+			 struct err *err)
+{
+	assert(!request->method);
+	return registry_session_ask(s, path, request, response, err);
 }

@@ -39,6 +39,12 @@ int registry_session_get(struct registry_session *session, const char *path,
 			 struct http_client_request *request, struct http_client_response *response,
 			 struct err *err);
 
+/* The same for any method, of which every 2xx is success and no redirect is followed. `path` may be a
+ * Location that the registry gave: -EPROTO if it leads to somebody else. */
+int registry_session_ask(struct registry_session *session, const char *path,
+			 struct http_client_request *request, struct http_client_response *response,
+			 struct err *err);
+
 /* blob.c: a body piece by piece, taken up again where it breaks off. */
 struct blob_read {
 	/* One GET of the rest: url and so on are filled in. */
