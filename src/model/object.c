@@ -115,6 +115,7 @@ static const struct field node_fields[] = {
 		    .max = NODE_RUNTIMES_MAX, .flags = F_OMIT_EMPTY),
 	S(problems, "problems", F_STRV),
 	S(has_kvm, "has_kvm", F_BOOL),
+	S(emulated, "emulated", F_STRV, .flags = F_OMIT_EMPTY),
 	S(subnets, "subnets", F_STRV),
 	S(csi_drivers, "csi_drivers", F_STRV, .flags = F_OMIT_EMPTY),
 	S(volumes, "volumes", F_STRV, .flags = F_OMIT_EMPTY),

@@ -109,6 +109,7 @@ struct node {
 	size_t n_runtimes;
 	struct strv problems; /* what is broken and why, one sentence each */
 	bool has_kvm;
+	struct strv emulated;    /* architectures whose unikernels it runs beside its own */
 	struct strv subnets;     /* blocks it holds, "10.18.0.0/26" */
 	struct strv csi_drivers; /* that answer */
 	struct strv volumes;     /* named ones that it keeps */

@@ -170,6 +170,12 @@ const struct sla_probe *spec_probe(const struct service_spec *spec, enum sla_pro
  * Without arch, code itself. */
 char *spec_code_for_arch(const struct service_spec *spec, const char *arch);
 
+/* Which of its architectures a node of this one runs: its own where the spec has that or names none,
+ * else, emulated, the first. Borrowed. */
+const char *spec_arch_on(const struct service_spec *spec, const char *arch);
+/* The URL for that, the caller's, or NULL. */
+char *spec_code_on(const struct service_spec *spec, const char *arch);
+
 /* Port mappings: "8080:80/tcp;53:53/udp", a single number maps to itself. Each host port once. */
 struct port_mapping {
 	uint16_t host;

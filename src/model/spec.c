@@ -115,3 +115,15 @@ char *spec_code_for_arch(const struct service_spec *spec, const char *arch)
 			return TAKE(urls.items[is_one ? 0 : i]);
 	return NULL;
 }
+
+const char *spec_arch_on(const struct service_spec *spec, const char *arch)
+{
+	bool is_own = !spec_is_unikernel(spec) || spec->arch.n == 0 || strv_has(&spec->arch, arch);
+
+	return is_own ? arch : spec->arch.items[0];
+}
+
+char *spec_code_on(const struct service_spec *spec, const char *arch)
+{
+	return spec_code_for_arch(spec, spec_arch_on(spec, arch));
+}

@@ -96,6 +96,7 @@ static const struct field node_fields[] = {
 	V(promised, F_OBJECT, .table = &resources_table),
 	V(used, F_OBJECT, .table = &resources_table),
 	V(virtualization, F_STRV),
+	V(emulated, F_STRV, .flags = F_OMIT_EMPTY),
 	V(pending, F_STRV),
 	FIELD_ARRAY(struct node_view, runtimes, n_runtimes, "runtimes", &node_runtime_table),
 	V(has_kvm, F_BOOL),

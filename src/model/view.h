@@ -97,6 +97,7 @@ struct node_view {
 	struct resources promised;
 	struct resources used; /* of the whole machine, as last told */
 	struct strv virtualization;
+	struct strv emulated; /* architectures of unikernels beside its own */
 	bool has_kvm;
 	struct strv pending;
 	struct node_runtime *runtimes;

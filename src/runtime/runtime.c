@@ -15,6 +15,7 @@ void runtime_info_fini(struct runtime_info *info)
 		fields_fini(&node_runtime_table, &info->runtimes[i]);
 	free(info->runtimes);
 	strv_fini(&info->problems);
+	strv_fini(&info->emulated);
 	*info = (struct runtime_info){ 0 };
 }
 

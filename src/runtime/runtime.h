@@ -143,7 +143,8 @@ struct runtime_info {
 	size_t n_runtimes;
 	struct strv problems; /* "runsc: …" */
 	bool has_kvm;
-	uint32_t guest_uid; /* the user that opens an instance's tap */
+	struct strv emulated; /* architectures whose unikernels it runs beside its own: "arm64" */
+	uint32_t guest_uid;   /* the user that opens an instance's tap */
 };
 void runtime_info_fini(struct runtime_info *info);
 

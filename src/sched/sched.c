@@ -6,8 +6,9 @@
 #define REASON_MAX  250 /* bytes per node */
 #define SUMMARY_MAX 400 /* bytes of reasons, so that a status detail holds them */
 
-#define SAME_PENALTY     200 /* per mille of a node, for each instance of the same service */
-#define INSTANCE_PENALTY 10  /* the same for any instance: some declare no resources */
+#define SAME_PENALTY      200  /* per mille of a node, for each instance of the same service */
+#define EMULATION_PENALTY 1000 /* an emulated processor is many times slower */
+#define INSTANCE_PENALTY  10   /* the same for any instance: some declare no resources */
 
 struct ask {
 	const struct sched_snapshot *snapshot;
@@ -63,19 +64,46 @@ static bool is_platform_arch(const char *platform, const char *arch)
 	       (!slash[1 + len] || slash[1 + len] == '/');
 }
 
+/* A unikernel's architecture, by itself or by emulation. */
+static bool runs_arch(const struct node *facts, const char *arch)
+{
+	return str_eq(facts->arch ? facts->arch : "", arch) || strv_has(&facts->emulated, arch);
+}
+
+static bool runs_platform(const struct node *facts, const char *platform)
+{
+	for (size_t i = 0; i < facts->emulated.n; i++)
+		if (is_platform_arch(platform, facts->emulated.items[i]))
+			return true;
+	return is_platform_arch(platform, facts->arch ? facts->arch : "");
+}
+
+static bool has_unikernel_arch(const struct service_spec *spec, const struct node *facts,
+			       struct buf *why)
+{
+	const char *own = facts->arch ? facts->arch : "";
+	const char *arch = spec_arch_on(spec, own);
+	auto_free char *code = spec_code_for_arch(spec, arch);
+
+	if (!code || (spec->arch.n && !runs_arch(facts, arch))) {
+		auto_free char *list = strv_join(&spec->arch, ", ");
+
+		buf_addf(why, "is %.16s, the image is for %.64s", own, list);
+		return false;
+	}
+	if (!spec->platform || runs_platform(facts, spec->platform))
+		return true;
+	buf_addf(why, "is %.16s, the platform is %.64s", own, spec->platform);
+	return false;
+}
+
 static bool has_arch(const struct ask *ask, const struct sched_node *node, struct buf *why)
 {
 	const struct service_spec *spec = ask->spec;
 	const char *arch = node->facts->arch ? node->facts->arch : "";
 
-	if (spec_is_unikernel(spec)) {
-		auto_free char *code = spec_code_for_arch(spec, arch);
-		auto_free char *list = strv_join(&spec->arch, ", ");
-
-		if (!code)
-			buf_addf(why, "is %.16s, the image is for %.64s", arch, list);
-		return code;
-	}
+	if (spec_is_unikernel(spec))
+		return has_unikernel_arch(spec, node->facts, why);
 	if (!spec->platform || is_platform_arch(spec->platform, arch))
 		return true;
 	buf_addf(why, "is %.16s, the platform is %.64s", arch, spec->platform);
@@ -279,6 +307,15 @@ static int64_t share_left(uint64_t has, uint64_t promised)
 	return has ? 1000 - (int64_t)(promised * 1000 / has) : 0;
 }
 
+static bool is_emulated(const struct service_spec *spec, const struct node *facts)
+{
+	const char *own = facts->arch ? facts->arch : "";
+
+	return spec_is_unikernel(spec) &&
+	       (!str_eq(spec_arch_on(spec, own), own) ||
+		(spec->platform && !is_platform_arch(spec->platform, own)));
+}
+
 static int64_t score(const struct ask *ask, const struct sched_node *node)
 {
 	uint64_t cpu_millis = node->cpu_millis + spec_cpu_millis(ask->spec);
@@ -287,7 +324,8 @@ static int64_t score(const struct ask *ask, const struct sched_node *node)
 		       share_left(1000 * (uint64_t)node->facts->cpus, cpu_millis);
 
 	return left / 2 - SAME_PENALTY * (int64_t)node->n_same -
-	       INSTANCE_PENALTY * (int64_t)node->n_instances;
+	       INSTANCE_PENALTY * (int64_t)node->n_instances -
+	       (is_emulated(ask->spec, node->facts) ? EMULATION_PENALTY : 0);
 }
 
 static bool is_better(const struct ask *ask, const struct sched_node *a, const struct sched_node *b)

@@ -170,6 +170,7 @@ static void view_node(struct server *server, const struct node *node, void *out)
 	view->has_kvm = node->has_kvm;
 	view->version = xstrdup(node->version);
 	strv_copy(&view->virtualization, &node->virtualization);
+	strv_copy(&view->emulated, &node->emulated);
 	strv_copy(&view->pending, &node->pending);
 	view->runtimes = xcalloc(node->n_runtimes ? node->n_runtimes : 1, sizeof(*view->runtimes));
 	view->n_runtimes = node->n_runtimes;

@@ -7,7 +7,7 @@ static void on_began(struct fetch_waiter *waiter)
 	const struct msg_deploy *deploy = inst->fetching_generation == inst->current.generation
 						  ? &inst->current
 						  : &inst->wish;
-	auto_free char *ref = spec_code_for_arch(&deploy->spec, inst->worker->config.arch);
+	auto_free char *ref = spec_code_on(&deploy->spec, inst->worker->config.arch);
 
 	if (inst->run != RUN_ALIVE)
 		winst_set_state(inst, STATE_CREATING, "pulling %s", ref);
@@ -73,7 +73,9 @@ void fetch_begin(struct winst *inst, const struct msg_deploy *deploy)
 {
 	const struct service_spec *spec = &deploy->spec;
 	struct runtime_slot *slot = worker_find_slot(inst->worker, spec->virtualization);
-	auto_free char *ref = spec_code_for_arch(spec, inst->worker->config.arch);
+	const char *arch = spec_arch_on(spec, inst->worker->config.arch);
+	auto_free char *ref = spec_code_for_arch(spec, arch);
+	char platform[32] = "";
 	struct err err = { 0 };
 
 	fetch_cancel(inst);
@@ -81,8 +83,7 @@ void fetch_begin(struct winst *inst, const struct msg_deploy *deploy)
 	if (!slot)
 		err_set(&err, -ENOTSUP, "this node has no runtime %s", spec->virtualization);
 	else if (!ref)
-		err_set(&err, -ENOTSUP, "no image for %s in %s", inst->worker->config.arch,
-			spec->code);
+		err_set(&err, -ENOTSUP, "no image for %s in %s", arch, spec->code);
 	if (err.code) {
 		fail(inst, &err);
 		return;
@@ -90,7 +91,11 @@ void fetch_begin(struct winst *inst, const struct msg_deploy *deploy)
 	if (inst->run != RUN_ALIVE)
 		winst_set_state(inst, STATE_CREATING, "looking for the image");
 	bool was_had = deploy->generation == inst->current.generation;
-	const struct fetch_want want = { slot, ref, spec->platform, policy_of(inst, deploy),
+	if (!str_eq(arch, inst->worker->config.arch))
+		snprintf(platform, sizeof(platform), "qemu/%s", arch);
+	const struct fetch_want want = { slot, ref,
+					 spec->platform || !platform[0] ? spec->platform : platform,
+					 policy_of(inst, deploy),
 					 was_had ? inst->record.digest : NULL };
 	inst->fetch.began = on_began;
 	inst->fetch.moved = on_moved;

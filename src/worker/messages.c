@@ -22,6 +22,7 @@ static void add_info(struct node *node, const struct runtime_info *info)
 	add_all(&node->virtualization, &info->virtualization);
 	add_all(&node->pending, &info->pending);
 	add_all(&node->problems, &info->problems);
+	add_all(&node->emulated, &info->emulated);
 	for (size_t i = 0; i < info->n_runtimes && node->n_runtimes < NODE_RUNTIMES_MAX; i++)
 		node->runtimes[node->n_runtimes++] = info->runtimes[i];
 }
@@ -57,6 +58,7 @@ void messages_register(struct worker *worker)
 	strv_fini(&node.virtualization);
 	strv_fini(&node.pending);
 	strv_fini(&node.problems);
+	strv_fini(&node.emulated);
 }
 
 void messages_ask_subnet(struct worker *worker)

@@ -144,7 +144,8 @@ static const struct field service_spec_fields[] = {
 	S(platform, "platform", F_STR, TEXT,
 	  .help = "such as `linux/arm64`; unikernel from a registry: such as `qemu/arm64`, emulated where the node is another"),
 	S(arch, "arch", F_STRV, .max = ARCH_MAX, .flags = F_OMIT_EMPTY,
-	  .help = "unikernel: `amd64`, `arm64`, in the order of the URLs in `code`"),
+	  .help = "unikernel: `amd64`, `arm64`, in the order of the URLs in `code`; a node takes its own "
+		  "if it is there, else one that it emulates"),
 	S(addresses, "addresses", F_OBJECT, .table = &addresses_table, .flags = F_OMIT_EMPTY,
 	  .help = "addresses of the service"),
 	FIELD_ARRAY(struct service_spec, volumes, n_volumes, "volumes", &volume_table,

@@ -9,7 +9,7 @@
 int qemu_caps_probe(struct qemu *qemu, struct err *err);
 
 /* The accelerator for a guest of that architecture: KVM where it is proved, for this machine's
- * own architecture; -ENOTSUP with the reason if there is none. */
+ * own architecture, and TCG for the other one; -ENOTSUP with the reason if there is none. */
 int qemu_caps_accel(struct qemu *qemu, const struct qemu_kernel *kernel, enum qemu_accel *ret,
 		    struct err *err);
 

@@ -154,4 +154,35 @@ qemu_probe_guest:
 qemu_probe_guest_size: /* 0: none for this architecture */
 	.quad .Lend - .Lstart
 
+/* The same for arm64, from the same source on every machine, so that a machine of another
+ * architecture can prove that it emulates one: a Linux Image that says "ok" on `virt`'s PL011 and
+ * powers off by PSCI. */
+	.section .rodata.qemu_probe_image, "a", %progbits
+	.globl qemu_probe_image
+	.globl qemu_probe_image_size
+	.balign 16
+qemu_probe_image:
+.Limage:
+	.4byte 0x14000010 /* b: over the header */
+	.4byte 0
+	.8byte 0 /* text offset */
+	.8byte 4096 /* of the image in memory */
+	.8byte 0xA /* little endian, pages of 4 KiB, anywhere */
+	.8byte 0, 0, 0
+	.ascii "ARM\x64"
+	.4byte 0
+	.4byte 0xD2A12001 /* mov x1, #0x09000000 */
+	.4byte 0x52800DE0 /* mov w0, #'o' */
+	.4byte 0xB9000020 /* str w0, [x1] */
+	.4byte 0x52800D60 /* mov w0, #'k' */
+	.4byte 0xB9000020 /* str w0, [x1] */
+	.4byte 0x52B08000 /* mov w0, #0x84000000 */
+	.4byte 0x72800100 /* movk w0, #8: SYSTEM_OFF */
+	.4byte 0xD4000002 /* hvc #0 */
+	.4byte 0x14000000 /* b . */
+.Limage_end:
+	.balign 8
+qemu_probe_image_size:
+	.8byte .Limage_end - .Limage
+
 	.section .note.GNU-stack, "", @progbits

@@ -8,11 +8,24 @@
 #include "runtime/qemu/args.h"
 #include "runtime/runtime.h"
 
+/* This machine's own kind of guests, and the other one. */
+#if defined(__aarch64__)
+#define QEMU_NATIVE  QEMU_KERNEL_ARM64
+#define QEMU_FOREIGN QEMU_KERNEL_X86
+#else
+#define QEMU_NATIVE  QEMU_KERNEL_X86
+#define QEMU_FOREIGN QEMU_KERNEL_ARM64
+#endif
+
 struct qemu_probe {
-	bool has_qemu;
+	bool has_qemu; /* for guests of this machine's architecture, as are the next two */
 	bool works[QEMU_ACCEL_N];
 	char reason[QEMU_ACCEL_N][256]; /* why not; "" if it works or is absent */
 	char version[64];               /* "7.2.22" */
+	/* The emulator of guests for the other architecture, by TCG alone. */
+	char foreign_version[64]; /* "": not installed */
+	bool foreign_works;
+	char foreign_reason[256];
 };
 
 struct qemu {

@@ -233,7 +233,7 @@ void images_left(struct images *images, const struct winst *inst)
 {
 	struct worker *worker = images->worker;
 	auto_free char *ref = inst->current.generation
-				      ? spec_code_for_arch(&inst->current.spec, worker->config.arch)
+				      ? spec_code_on(&inst->current.spec, worker->config.arch)
 				      : NULL;
 	struct runtime_slot *slot =
 		ref ? worker_find_slot(worker, inst->current.spec.virtualization) : NULL;

@@ -21,7 +21,7 @@ static void add(struct image_uses *uses, const struct winst *inst, const struct 
 {
 	if (!deploy->generation)
 		return;
-	auto_free char *ref = spec_code_for_arch(&deploy->spec, inst->worker->config.arch);
+	auto_free char *ref = spec_code_on(&deploy->spec, inst->worker->config.arch);
 	if (!ref)
 		return;
 	*ARRAY_ADD(uses->items, uses->n) = (struct image_use){ inst, image_name_of(ref), digest };

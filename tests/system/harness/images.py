@@ -175,6 +175,17 @@ class Images:
         return self._archive("bare.tar.gz", {"kernel": kernel.read_bytes()})
 
     @property
+    def unikernel_arm64(self):
+        """The same for arm64."""
+        archive = ARCHIVE.with_name("unikernel-web-arm64.tar.gz")
+        if not archive.exists():
+            pytest.skip(f"no {archive}: it wants aarch64-linux-gnu-gcc at ./bootstrap build")
+        path = self._archives / "web-arm64.tar.gz"
+        if not path.exists():
+            shutil.copy2(archive, path)
+        return f"file://{path}"
+
+    @property
     def unikernel_path(self):
         return pathlib.Path(self.unikernel.removeprefix("file://"))
 

@@ -110,6 +110,25 @@ static void code_of_an_architecture(void **state)
 	assert_null(spec_code_for_arch(&spec, "riscv64"));
 }
 
+/* A node was chosen that runs it: its own architecture first, else the only other one. */
+static void code_on_a_node(void **state)
+{
+	char *arch[] = { (char[]){ "arm64" }, (char[]){ "amd64" }, NULL };
+	struct service_spec spec = { .virtualization = (char[]){ "unikernel" },
+				     .code = (char[]){ "file:/a,file:/b" },
+				     .arch = { .items = arch, .n = 2 } };
+	auto_free char *own = spec_code_on(&spec, "amd64");
+
+	assert_string_equal(own, "file:/b");
+	spec.arch.n = 1;
+	spec.code = (char[]){ "file:/a" };
+	assert_string_equal(spec_arch_on(&spec, "amd64"), "arm64");
+	auto_free char *other = spec_code_on(&spec, "amd64");
+	assert_string_equal(other, "file:/a");
+	spec.arch.n = 0;
+	assert_string_equal(spec_arch_on(&spec, "amd64"), "amd64");
+}
+
 static void name_parts(void **state)
 {
 	assert_true(name_part_is_valid("a"));
@@ -127,7 +146,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_replaces),       cmocka_unit_test(what_starts_again),
 		cmocka_unit_test(when_it_has_started), cmocka_unit_test(code_of_an_architecture),
-		cmocka_unit_test(name_parts),
+		cmocka_unit_test(code_on_a_node),      cmocka_unit_test(name_parts),
 	};
 
 	return cmocka_run_group_tests_name("model/spec", tests, NULL, NULL);

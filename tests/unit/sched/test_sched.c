@@ -215,6 +215,53 @@ static void filter_architecture(void **state)
 	never_fits(s, -ENOSPC, "is amd64, the image is for arm64");
 }
 
+static void wants_arm64_unikernel(struct site *s)
+{
+	set(&s->spec.virtualization, "unikernel");
+	set(&s->spec.code, "file:/k");
+	strv_add(&s->spec.arch, "arm64");
+}
+
+static void emulated_architectures_count(void **state)
+{
+	struct site *s = *state;
+
+	wants_arm64_unikernel(s);
+	strv_add(&s->facts[1].emulated, "arm64");
+	picks(s, 1);
+	strv_add(&s->facts[0].emulated, "arm64");
+	picks(s, 0);
+	set(&s->spec.platform, "qemu/riscv64");
+	never_fits(s, -ENOSPC, "is amd64, the platform is qemu/riscv64");
+}
+
+/* Of unikernels only: a container's programs run on the processor itself. */
+static void emulation_is_no_platform_of_containers(void **state)
+{
+	struct site *s = *state;
+
+	strv_add(&s->facts[0].emulated, "arm64");
+	strv_add(&s->facts[1].emulated, "arm64");
+	set(&s->spec.platform, "linux/arm64");
+	never_fits(s, -ENOSPC, "is amd64, the platform is linux/arm64");
+}
+
+/* However much an emulating node has left. */
+static void own_architecture_wins_over_emulation(void **state)
+{
+	struct site *s = *state;
+
+	wants_arm64_unikernel(s);
+	strv_add(&s->facts[0].emulated, "arm64");
+	set(&s->facts[1].arch, "arm64");
+	s->nodes[1].memory_mib = 3000;
+	s->nodes[1].n_same = 2;
+	picks(s, 1);
+	strv_add(&s->spec.arch, "amd64");
+	set(&s->spec.code, "file:/k,file:/l");
+	picks(s, 0);
+}
+
 static void filter_memory_and_cores(void **state)
 {
 	struct site *s = *state;
@@ -405,6 +452,9 @@ int main(void)
 		TEST(a_runtime_that_is_being_tried),
 		TEST(a_problem_is_told),
 		TEST(filter_architecture),
+		TEST(emulated_architectures_count),
+		TEST(emulation_is_no_platform_of_containers),
+		TEST(own_architecture_wins_over_emulation),
 		TEST(filter_memory_and_cores),
 		TEST(filter_ports),
 		TEST(filter_presence),

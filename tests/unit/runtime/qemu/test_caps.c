@@ -38,6 +38,33 @@ static void describes_what_was_found(void **state)
 	check(&none, false, "", "kvm: closed, tcg: a test guest could not run");
 }
 
+static void check_emulated(const struct qemu_probe *probe, const char *emulated,
+			   const char *problems)
+{
+	struct runtime_info info;
+
+	qemu_caps_describe(probe, &info);
+	auto_free char *e = strv_join(&info.emulated, ", ");
+	auto_free char *p = strv_join(&info.problems, ", ");
+	assert_string_equal(e, emulated);
+	assert_string_equal(p, problems);
+	runtime_info_fini(&info);
+}
+
+/* What is not installed is no problem; what is and does not work is one. */
+static void tells_what_it_emulates(void **state)
+{
+	struct qemu_probe probe = { .has_qemu = true, .works = { true, false } };
+
+	check_emulated(&probe, "", "");
+	STR_COPY(probe.foreign_version, "7.2.22");
+	STR_COPY(probe.foreign_reason, "why");
+	check_emulated(&probe, "", "qemu-system-aarch64: why");
+	probe.foreign_reason[0] = '\0';
+	probe.foreign_works = true;
+	check_emulated(&probe, "arm64", "");
+}
+
 /* KVM runs guests of this machine's architecture only. */
 static void chooses_the_accelerator(void **state)
 {
@@ -51,11 +78,21 @@ static void chooses_the_accelerator(void **state)
 
 	assert_int_equal(qemu_caps_accel(&qemu, &x86, &accel, &err), 0);
 	assert_int_equal(accel, QEMU_ACCEL_KVM);
+	assert_int_equal(qemu_caps_accel(&qemu, &arm, &accel, &err), -ENOTSUP);
+	assert_string_equal(err.msg, "image is for arm64 and qemu-system-aarch64 is not installed");
+	STR_COPY(qemu.probe.foreign_version, "7.2.22");
+	STR_COPY(qemu.probe.foreign_reason, "why");
+	assert_int_equal(qemu_caps_accel(&qemu, &arm, &accel, &err), -ENOTSUP);
+	assert_string_equal(err.msg, "qemu-system-aarch64 cannot run a guest: why");
+	qemu.probe.foreign_works = true;
 	assert_int_equal(qemu_caps_accel(&qemu, &arm, &accel, &err), 0);
+	assert_int_equal(accel, QEMU_ACCEL_TCG);
+	qemu.probe.works[QEMU_ACCEL_KVM] = false;
+	assert_int_equal(qemu_caps_accel(&qemu, &x86, &accel, &err), 0);
 	assert_int_equal(accel, QEMU_ACCEL_TCG);
 	qemu.probe.works[QEMU_ACCEL_TCG] = false;
 	STR_COPY(qemu.probe.reason[QEMU_ACCEL_TCG], "why");
-	assert_int_equal(qemu_caps_accel(&qemu, &arm, &accel, &err), -ENOTSUP);
+	assert_int_equal(qemu_caps_accel(&qemu, &x86, &accel, &err), -ENOTSUP);
 	assert_string_equal(err.msg, "qemu cannot run a guest: why");
 }
 
@@ -63,6 +100,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(describes_what_was_found),
+		cmocka_unit_test(tells_what_it_emulates),
 		cmocka_unit_test(chooses_the_accelerator),
 	};
 
