@@ -1,6 +1,7 @@
 """From a unikernel's start to the first line of its console, against QEMU by hand with the
 arguments, kernel and tap that the node uses. A line counts when its end has been read from QEMU's
-standard output: by the helper, which stamps it in the log, and by us."""
+standard output: by the helper, which stamps it in the log, and by us. Then to the first answer by
+HTTP: of QEMU by hand on the node's bridge, of a cold start, and of one from a saved state."""
 import datetime
 import fcntl
 import glob
@@ -10,11 +11,15 @@ import shutil
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 from figures import Row, ratio
 
 AIM = 1.15
+AIM_ANSWER = 1.05
+AIM_SNAPSHOT_MS = 70
+ATTEMPT_S = 0.02
 WARM_UP = 1
 LOG_LEVEL = 'debug'
 LINE_WITHIN_S = 60
@@ -40,6 +45,50 @@ def stamp(log_path):
     raise SystemExit(f'bench: {log_path}: no line within {LINE_WITHIN_S} s')
 
 
+def first_answer(address):
+    """Unix time of the first answer of a guest that may not be there yet."""
+    deadline = time.monotonic() + LINE_WITHIN_S
+    while time.monotonic() < deadline:
+        try:
+            with socket.socket() as asker:
+                asker.settimeout(ATTEMPT_S)
+                asker.connect((address, 80))
+                asker.settimeout(5)
+                asker.sendall(b'GET /health HTTP/1.0\r\n\r\n')
+                if asker.recv(64).startswith(b'HTTP/'):
+                    return time.time()
+        except OSError:
+            time.sleep(0.001)
+    raise SystemExit(f'bench: {address}: no answer within {LINE_WITHIN_S} s')
+
+
+class Asker(threading.Thread):
+    """Asks from now on, beside whatever starts the guest."""
+
+    def __init__(self, address):
+        super().__init__(daemon=True)
+        self.address = address
+        self.moment = None
+        self.start()
+
+    def run(self):
+        self.moment = first_answer(self.address)
+
+    def wait(self):
+        self.join(LINE_WITHIN_S)
+        if not self.moment:
+            raise SystemExit(f'bench: {self.address}: no answer')
+        return self.moment
+
+
+def bridge():
+    """The node's, on which neighbours are asked for soon again from here on."""
+    name = next(n for _, n in socket.if_nameindex() if n.startswith('holm-'))
+    with open(f'/proc/sys/net/ipv4/neigh/{name}/retrans_time_ms', 'w', encoding='ascii') as file:
+        file.write('10')
+    return name
+
+
 class ByHand:
     """QEMU as the node runs it, copied from a running instance."""
 
@@ -49,7 +98,7 @@ class ByHand:
         self.dir = f'{holm.dir}/by-hand'
         shutil.copytree(f'/proc/{pid}/cwd/', self.dir)
         subprocess.run(['ip', 'tuntap', 'add', TAP, 'mode', 'tap', 'vnet_hdr'], check=True)
-        subprocess.run(['ip', 'link', 'set', TAP, 'up'], check=True)
+        subprocess.run(['ip', 'link', 'set', TAP, 'master', bridge(), 'up'], check=True)
 
     def open_tap(self):
         fd = os.open('/dev/net/tun', os.O_RDWR)
@@ -68,6 +117,15 @@ class ByHand:
 
     def first_line(self):
         """Seconds from the start to the end of the console's first line."""
+        return self.run(lambda qemu: self.wait_line(qemu.stdout.fileno()))
+
+    def answer(self, address):
+        """Seconds from the start to the first answer."""
+        asker = Asker(address)
+        return self.run(lambda qemu: asker.wait())
+
+    def run(self, wait):
+        """Seconds from the start to what is waited for."""
         # Numbers out of the way first: 4 and 5 are what the arguments name.
         fds = {}
         for number, fd in ((4, self.open_qmp()), (5, self.open_tap())):
@@ -81,7 +139,7 @@ class ByHand:
         begin = time.time()
         with subprocess.Popen(self.argv, cwd=self.dir, preexec_fn=place, close_fds=False,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as qemu:
-            end = self.wait_line(qemu.stdout.fileno())
+            end = wait(qemu)
             qemu.kill()
         for fd in fds.values():
             os.close(fd)
@@ -108,9 +166,43 @@ def run_ours(holm, descriptor):
     return first - start, first - wall, instance['pid']
 
 
+def answer_ours(holm, descriptor, address):
+    """Seconds from the step `start` to the first answer."""
+    asker = Asker(address)
+    holm.apply(descriptor)
+    instance = holm.instances()[0]
+    answer = asker.wait()
+    start = next(moment for moment, text in holm.events(instance['id']) if text == 'start')
+    holm.delete('uni')
+    return answer - start
+
+
+def measure_answers(holm, options, by_hand, address):
+    def cold():
+        return answer_ours(holm, holm.unikernel(options.unikernel), address)
+
+    def snapshot():
+        return answer_ours(holm, holm.unikernel(options.unikernel, start='snapshot',
+                                                port='18080:80'), address)
+
+    hand, ours, restored = [], [], []
+    for i in range(-WARM_UP, options.n):
+        values = by_hand.answer(address), cold(), snapshot()
+        if i >= 0:
+            for rows, seconds in zip((hand, ours, restored), values):
+                rows.append(seconds * 1000)
+    return [Row('unikernel: QEMU by hand to first answer', hand, 'ms'),
+            Row('unikernel: cold, step start to first answer', ours, 'ms'),
+            Row('unikernel: snapshot, step start to first answer', restored, 'ms',
+                AIM_SNAPSHOT_MS),
+            ratio('unikernel: ratio cold (first answer)', ours, hand, AIM_ANSWER),
+            ratio('unikernel: ratio snapshot (first answer)', restored, hand)]
+
+
 def measure(holm, options):
     descriptor = holm.unikernel(options.unikernel)
     _, _, pid = run_ours(holm, descriptor)
+    address = holm.instances()[0]['address']
     by_hand = ByHand(holm, pid)
     holm.delete('uni')
     step, command, theirs = [], [], []
@@ -126,4 +218,5 @@ def measure(holm, options):
             Row('unikernel: holm apply to first line', command, 'ms'),
             Row('unikernel: QEMU by hand to first line', theirs, 'ms'),
             ratio('unikernel: ratio (step start)', step, theirs, AIM),
-            ratio('unikernel: ratio (holm apply)', command, theirs)]
+            ratio('unikernel: ratio (holm apply)', command, theirs),
+            *measure_answers(holm, options, by_hand, address)]

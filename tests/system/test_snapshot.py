@@ -114,6 +114,33 @@ def test_restarted_and_adopted(host, images):
     check_all(host, 2)
 
 
+def qmp(path, *commands):
+    """Runs commands over the socket of an instance's folder."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        folder = os.open(path, os.O_PATH)
+        connection.connect(f"/proc/self/fd/{folder}/qmp")
+        os.close(folder)
+        answers = connection.makefile("r")
+        answers.readline()
+        for command in ("qmp_capabilities", *commands):
+            connection.sendall(json.dumps({"execute": command}).encode())
+            while "return" not in (answer := json.loads(answers.readline())):
+                assert "error" not in answer, answer
+
+
+def test_halted_when_holm_was_killed(host, images):
+    host.deploy(web(images, 1))
+    before = webs(host)[0]
+    folder = next(host.data_dir.glob(f"**/qemu/{before['id']}"))
+    assert not (folder / "saving").exists()
+    host.kill()
+    qmp(folder, "stop")
+    (folder / "saving").touch()
+    host.up()
+    assert check_all(host, 1)[0]["pid"] == before["pid"]
+    assert not (folder / "saving").exists()
+
+
 @pytest.mark.parametrize("damage", ["truncated", "changed"])
 def test_damaged_state_is_made_anew(stateless, images, damage):
     host = stateless

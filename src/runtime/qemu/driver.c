@@ -49,6 +49,7 @@ static int driver_open(const struct runtime_config *config, void **ret, struct e
 		driver_close(qemu);
 		return err->code;
 	}
+	snapshot_recover(qemu);
 	snapshot_prune(qemu);
 	*ret = qemu;
 	return 0;

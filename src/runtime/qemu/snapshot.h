@@ -40,6 +40,9 @@ struct snapshot_source {
 };
 int snapshot_save(struct qemu *qemu, const struct snapshot_source *source, struct err *err);
 
+/* Lets guests go on that were being saved when an earlier Holm was killed. */
+void snapshot_recover(const struct qemu *qemu);
+
 /* Removes states whose image is gone, old ones, the least used beyond the maximum, and leftovers. */
 void snapshot_prune(struct qemu *qemu);
 

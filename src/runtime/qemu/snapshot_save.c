@@ -1,6 +1,7 @@
 /* Saving the state of a guest that runs: QEMU writes it into a file of ours, since its sandbox lets it
  * start nothing that could, and runs on. The state is taken while the guest runs, so that a copy runs
  * as soon as it is loaded. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -15,12 +16,13 @@
 #include "wire/netlink/netlink.h"
 #include "wire/qmp/qmp.h"
 
-#define READY_MS   15000 /* from launch to the first connection */
-#define ATTEMPT_MS 250   /* of one connection */
-#define PAUSE_MS   10    /* between refused ones: nothing tells that a guest listens now */
-#define ANSWER_MS  5000
-#define SAVE_MS    30000
-#define STEP_MS    2
+#define READY_MS    15000 /* from launch to the first connection */
+#define ATTEMPT_MS  250   /* of one connection */
+#define PAUSE_MS    10    /* between refused ones: nothing tells that a guest listens now */
+#define ANSWER_MS   5000
+#define SAVE_MS     30000
+#define STEP_MS     2
+#define SAVING_MARK "saving" /* in the instance's folder, as long as the guest may be halted */
 
 static int open_socket(const struct runtime_spec *spec, struct err *err)
 {
@@ -144,18 +146,50 @@ static int resume(struct qmp *qmp, struct err *err)
 static int save_to(const struct snapshot_source *s, int fd, struct err *err)
 {
 	auto_(qmp_close) struct qmp *qmp = NULL;
+	auto_free char *mark = path_join(s->path, SAVING_MARK);
 	struct err why, ignored;
 
-	if (qmp_open(s->path, QEMU_QMP_NAME, ANSWER_MS, &qmp, err) < 0)
+	if (qmp_open(s->path, QEMU_QMP_NAME, ANSWER_MS, &qmp, err) < 0 ||
+	    file_replace(mark, "", err) < 0)
 		return err->code;
 	int r = write_state(qmp, fd, &why);
 	if (r < 0)
 		run(qmp, "migrate_cancel", NULL, &ignored);
 	if (resume(qmp, err) < 0)
 		return err->code;
+	unlink(mark);
 	if (r < 0)
 		err_copy(err, &why);
 	return r == -EIO ? err->code = -EREMOTEIO : r;
+}
+
+static void resume_saved(const char *path)
+{
+	auto_(qmp_close) struct qmp *qmp = NULL;
+	auto_free char *mark = path_join(path, SAVING_MARK);
+	struct err err;
+
+	if (!path_exists(mark))
+		return;
+	if (qmp_open(path, QEMU_QMP_NAME, ANSWER_MS, &qmp, &err) < 0 || resume(qmp, &err) < 0)
+		log_warning("%s: its state was being saved: %s", path, err.msg);
+	else
+		unlink(mark);
+}
+
+void snapshot_recover(const struct qemu *qemu)
+{
+	DIR *dir = opendir(qemu->dir);
+
+	if (!dir)
+		return;
+	for (struct dirent *e; (e = readdir(dir));) {
+		if (!id_is_valid(e->d_name))
+			continue;
+		auto_free char *path = path_join(qemu->dir, e->d_name);
+		resume_saved(path);
+	}
+	closedir(dir);
 }
 
 static int save_locked(const struct qemu *qemu, const struct snapshot_source *s, struct err *err)
