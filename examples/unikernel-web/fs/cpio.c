@@ -137,15 +137,6 @@ static long cpio_read(void *arg, const char *path, char *data, size_t size)
 	return (long)e.size;
 }
 
-static int cpio_write(void *arg, const char *path, const char *data, size_t length)
-{
-	(void)arg;
-	(void)path;
-	(void)data;
-	(void)length;
-	return -FS_EROFS;
-}
-
 static int cpio_list(void *arg, const char *path, fs_each *each, void *each_arg)
 {
 	size_t length = path[1] ? strlen(path) : 0;
@@ -165,4 +156,4 @@ static int cpio_list(void *arg, const char *path, fs_each *each, void *each_arg)
 	return 0;
 }
 
-const struct fs_driver cpio_driver = { "extract", cpio_read, cpio_write, cpio_list };
+const struct fs_driver cpio_driver = { "extract", cpio_read, fs_refuse_write, cpio_list };

@@ -57,6 +57,15 @@ static const char *behind(const char *path, const char *folder)
 	return path[length] == '/' ? path + length + 1 : NULL;
 }
 
+int fs_refuse_write(void *arg, const char *path, const char *data, size_t length)
+{
+	(void)arg;
+	(void)path;
+	(void)data;
+	(void)length;
+	return -FS_EROFS;
+}
+
 int fs_mount(struct fs *fs, const struct fs_mount *mount)
 {
 	if (fs->count == FS_MOUNTS)

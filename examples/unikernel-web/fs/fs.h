@@ -35,6 +35,9 @@ struct fs_driver {
 	int (*list)(void *arg, const char *path, fs_each *each, void *each_arg);
 };
 
+/* The `write` of drivers that only read: -FS_EROFS. */
+int fs_refuse_write(void *arg, const char *path, const char *data, size_t length);
+
 struct fs_mount {
 	char path[FS_PATH_MAX];
 	const char *device;

@@ -19,15 +19,6 @@ static long ramfs_read(void *arg, const char *path, char *data, size_t size)
 	return strcmp(path, "/") ? -FS_ENOENT : -FS_EISDIR;
 }
 
-static int ramfs_write(void *arg, const char *path, const char *data, size_t length)
-{
-	(void)arg;
-	(void)path;
-	(void)data;
-	(void)length;
-	return -FS_EROFS;
-}
-
 static int ramfs_list(void *arg, const char *path, fs_each *each, void *each_arg)
 {
 	(void)arg;
@@ -37,7 +28,7 @@ static int ramfs_list(void *arg, const char *path, fs_each *each, void *each_arg
 }
 
 /* An empty folder, to mount others in. */
-static const struct fs_driver ramfs_driver = { "ramfs", ramfs_read, ramfs_write, ramfs_list };
+static const struct fs_driver ramfs_driver = { "ramfs", ramfs_read, fs_refuse_write, ramfs_list };
 
 bool fstab_parse(char *line, struct fstab_entry *ret)
 {
