@@ -217,6 +217,24 @@ static void add_files(struct strv *args, const struct qemu_vm *vm)
 	}
 }
 
+/* Ports and probes want an answer, which a guest without a network never gives. */
+static int check_net(const struct runtime_spec *spec, const struct qemu_vm *vm, struct err *err)
+{
+	if (!spec->ready_port || !vm->has_tap)
+		return 0;
+	if (!qemu_kernel_may_have(&vm->kernel, QEMU_LIB_NETDEV))
+		return err_set(err, -ENOTSUP,
+			       "port %u is asked for but the image's kernel was built without "
+			       "libuknetdev and has no network",
+			       spec->ready_port);
+	if (!qemu_kernel_may_have(&vm->kernel, QEMU_LIB_VIRTIO_NET))
+		return err_set(err, -ENOTSUP,
+			       "port %u is asked for but the image's kernel was built without "
+			       "libvirtio_net and drives no card that there is",
+			       spec->ready_port);
+	return 0;
+}
+
 static int check(const struct runtime_spec *spec, const struct qemu_vm *vm, struct err *err)
 {
 	if (!id_is_valid(spec->instance_id))
@@ -228,7 +246,7 @@ static int check(const struct runtime_spec *spec, const struct qemu_vm *vm, stru
 		return err_set(err, -ENOTSUP,
 			       "image has a folder of files but its kernel was built without "
 			       "lib9pfs and cannot mount it");
-	return 0;
+	return check_net(spec, vm, err);
 }
 
 int qemu_args_build(const struct runtime_spec *spec, const struct qemu_vm *vm, struct strv *ret,

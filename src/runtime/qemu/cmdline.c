@@ -196,10 +196,16 @@ static int add_seed(struct line *line, const struct qemu_vm *vm, struct err *err
 }
 
 /* Repeated single values rather than a list, which a value's "]" would end. */
-static int add_env(struct line *line, const struct runtime_spec *spec, struct err *err)
+static int add_env(struct line *line, const struct runtime_spec *spec,
+		   const struct qemu_kernel *kernel, struct err *err)
 {
 	size_t n = spec->env ? spec->env->n : 0;
 
+	if (n && !qemu_kernel_may_have(kernel, QEMU_LIB_ENVIRON))
+		return err_set(err, -ENOTSUP,
+			       "environment has %zu variables but the image's kernel was built "
+			       "without libposix_environ and cannot take them",
+			       n);
 	if (n > VARIABLES_MAX)
 		return err_set(err, -EINVAL,
 			       "environment has %zu variables: a unikernel takes at most %d", n,
@@ -231,7 +237,7 @@ static int add_params(struct line *line, const struct runtime_spec *spec, const 
 	if (r == 0)
 		r = add_seed(line, vm, err);
 	if (r == 0)
-		r = add_env(line, spec, err);
+		r = add_env(line, spec, &vm->kernel, err);
 	if (r == 0 && line->words == before)
 		r = add_word(line, "uk.pad=1", err);
 	return r;

@@ -27,6 +27,7 @@ static const struct {
 	{ "libvirtio_pci", QEMU_LIB_VIRTIO_PCI }, { "libvirtio_mmio", QEMU_LIB_VIRTIO_MMIO },
 	{ "libvirtio_net", QEMU_LIB_VIRTIO_NET }, { "lib9pfs", QEMU_LIB_9PFS },
 	{ "libukcpio", QEMU_LIB_CPIO },           { "libposix_environ", QEMU_LIB_ENVIRON },
+	{ "libuknetdev", QEMU_LIB_NETDEV },       { "libxenplat", QEMU_LIB_XEN },
 };
 
 /* NULL unless the whole part lies inside. */
@@ -242,6 +243,22 @@ static int parse_arm64_elf(struct bytes b, struct qemu_kernel *ret, struct err *
 	return 0;
 }
 
+/* What a 64-bit file for x86 was built for; QEMU boots none of them. */
+static int refuse_x86_64(struct bytes b, struct err *err)
+{
+	struct qemu_kernel k = { 0 };
+
+	if (part(b, 0, sizeof(Elf64_Ehdr)))
+		take_libinfo(&k, find_section(b, ".uk_libinfo"));
+	if (k.libs & QEMU_LIB_XEN)
+		return err_set(err, -ENOEXEC,
+			       "kernel is built for Xen (libxenplat is in it); Holm runs those of "
+			       "the platform qemu");
+	return err_set(err, -ENOEXEC,
+		       "kernel is a 64-bit ELF file (for Firecracker, or the debug file); "
+		       "QEMU needs the 32-bit multiboot one of the qemu platform");
+}
+
 static int parse_elf(struct bytes b, struct qemu_kernel *ret, struct err *err)
 {
 	struct qemu_kernel k = { .kind = QEMU_KERNEL_X86 };
@@ -250,9 +267,7 @@ static int parse_elf(struct bytes b, struct qemu_kernel *ret, struct err *err)
 	    b.data[EI_DATA] == ELFDATA2LSB && u16_at(b.data + EI_NIDENT + 2) == EM_AARCH64)
 		return parse_arm64_elf(b, ret, err);
 	if (b.data[EI_CLASS] == ELFCLASS64)
-		return err_set(err, -ENOEXEC,
-			       "kernel is a 64-bit ELF file (for Firecracker, or the debug file); "
-			       "QEMU needs the 32-bit multiboot one of the qemu platform");
+		return refuse_x86_64(b, err);
 	if (!part(b, 0, sizeof(Elf32_Ehdr)) || b.data[EI_CLASS] != ELFCLASS32 ||
 	    b.data[EI_DATA] != ELFDATA2LSB || u16_at(b.data + EI_NIDENT + 2) != EM_386)
 		return err_set(err, -ENOEXEC, "kernel is an ELF file of another architecture");

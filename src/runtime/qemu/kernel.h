@@ -17,6 +17,8 @@ enum qemu_kernel_lib {
 	QEMU_LIB_9PFS = 8,
 	QEMU_LIB_CPIO = 16,
 	QEMU_LIB_ENVIRON = 32,
+	QEMU_LIB_NETDEV = 64,
+	QEMU_LIB_XEN = 128, /* the platform that it is built for */
 };
 
 /* 0.17.0 is 17000. */

@@ -122,6 +122,9 @@ static int complete_spec(struct build *b, struct err *err)
 
 	if (r < 0)
 		return r;
+	/* Nobody asked for what an image has by habit and its kernel cannot take. */
+	if (!qemu_kernel_may_have(&b->vm.kernel, QEMU_LIB_ENVIRON))
+		strv_fini(&b->defaults.env);
 	qemu_defaults_merge(&b->defaults, b->spec->cmd, b->spec->env);
 	b->whole = *b->spec;
 	b->whole.cmd = &b->defaults.cmd;

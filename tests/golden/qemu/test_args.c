@@ -218,7 +218,8 @@ static void on_arm64_without_pci(void **state)
 	f.vm.kernel = (struct qemu_kernel){ .kind = QEMU_KERNEL_ARM64,
 					    .version = QEMU_KERNEL_VERSION(0, 17, 0),
 					    .has_libs = true,
-					    .libs = QEMU_LIB_VIRTIO_MMIO | QEMU_LIB_9PFS };
+					    .libs = QEMU_LIB_VIRTIO_MMIO | QEMU_LIB_9PFS |
+						    QEMU_LIB_ENVIRON };
 	f.vm.machine = qemu_machine_for(&f.vm.kernel, f.vm.accel);
 	f.vm.has_files = true;
 	strv_add(&f.cmd, "-p");
@@ -367,6 +368,19 @@ static void refuses_what_the_kernel_cannot(void **state)
 	f.vm.has_files = true;
 	f.vm.kernel.has_libs = true;
 	check_refused(&f, "without lib9pfs");
+	fixture_init(&f);
+	f.spec.ready_port = 80;
+	f.vm.kernel.has_libs = true;
+	check_refused(&f, "port 80 is asked for but the image's kernel was built without libuknet");
+	fixture_init(&f);
+	f.spec.ready_port = 80;
+	f.vm.kernel.has_libs = true;
+	f.vm.kernel.libs = QEMU_LIB_NETDEV;
+	check_refused(&f, "without libvirtio_net");
+	fixture_init(&f);
+	strv_add(&f.env, "A=1");
+	f.vm.kernel.has_libs = true;
+	check_refused(&f, "without libposix_environ");
 	fixture_init(&f);
 	f.spec.net.mac = "02:00:0a:12:00:02,x";
 	check_refused(&f, "is no hardware address");

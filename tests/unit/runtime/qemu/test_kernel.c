@@ -275,6 +275,17 @@ static void recognises_arm64_elf(void **state)
 	refuse(i, "Firecracker");
 }
 
+static void names_the_platform_of_another_build(void **state)
+{
+	auto_free struct image *i = NEW(struct image);
+
+	put_library(i, "libxenplat", NULL);
+	finish(i);
+	become_arm64_elf(i);
+	i->data[offsetof(Elf64_Ehdr, e_machine)] = EM_X86_64;
+	refuse(i, "is built for Xen");
+}
+
 static void damage(struct image *i)
 {
 	struct qemu_kernel k;
@@ -313,6 +324,7 @@ int main(void)
 		cmocka_unit_test(accepts_multiboot_without_records),
 		cmocka_unit_test(sees_a_table_of_its_own),
 		cmocka_unit_test(refuses_with_a_reason),
+		cmocka_unit_test(names_the_platform_of_another_build),
 		cmocka_unit_test(recognises_arm64),
 		cmocka_unit_test(finds_records_in_an_arm64_image),
 		cmocka_unit_test(takes_no_two_libraries_for_records),
