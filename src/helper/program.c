@@ -172,6 +172,8 @@ static _Noreturn void child_main(const struct run_options *options, const struct
 		_exit(PROGRAM_FAILED);
 	fcntl(LOCK_FD, F_SETFD, FD_CLOEXEC);
 	close_range(PROGRAM_FDS_END, ~0u, CLOSE_RANGE_CLOEXEC);
+	for (size_t i = 0; i < options->n_shares; i++)
+		fcntl(PROGRAM_SHARES_FROM + (int)i, F_SETFD, 0);
 	reset_signals();
 	if (r == 0)
 		r = become(options, is_in_group, &program, &err);

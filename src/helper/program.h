@@ -6,6 +6,8 @@
 
 /* Descriptors that it inherits if they are open. */
 enum { PROGRAM_FDS_FROM = 4, PROGRAM_FDS_END = 8 };
+/* The first of its shared folders; all numbers below the last one are kept for this. */
+enum { PROGRAM_SHARES_FROM = 16, PROGRAM_SHARES_END = PROGRAM_SHARES_FROM + SHARES_MAX };
 
 struct program {
 	pid_t pid;

@@ -94,6 +94,9 @@ static int parse_word(const char *word, struct run_options *o)
 		o->device = value;
 		return *value == '/' ? 0 : -EINVAL;
 	}
+	if ((value = value_of(word, "share")))
+		return o->n_shares < SHARES_MAX ? share_parse(value, &o->shares[o->n_shares++])
+						: -EINVAL;
 	if ((value = value_of(word, "cgroup"))) {
 		o->cgroup = value;
 		return *value ? 0 : -EINVAL;
@@ -233,11 +236,27 @@ static void occupy_descriptors(void)
 {
 	auto_close int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	for (int fd = 0; fd < PROGRAM_FDS_END; fd++)
+	for (int fd = 0; fd < PROGRAM_SHARES_END; fd++)
 		if (fcntl(fd, F_GETFD) < 0)
 			dup3(null, fd, O_CLOEXEC);
-	if (null < PROGRAM_FDS_END)
+	if (null < PROGRAM_SHARES_END)
 		TAKE_FD(null);
+}
+
+/* They are the program's once it is forked, under the numbers that it knows them by. */
+static int open_shares(const struct run_options *options, struct err *err)
+{
+	for (size_t i = 0; i < options->n_shares; i++) {
+		int number = PROGRAM_SHARES_FROM + (int)i;
+		auto_close int fd = share_open(&options->shares[i], options->uid, options->gid,
+					       err);
+
+		if (fd < 0)
+			return err_wrap(err, "share");
+		if (dup3(fd, number, O_CLOEXEC) < 0)
+			return err_errno(err, "duplicate descriptor");
+	}
+	return 0;
 }
 
 /* Both ways to the program for those who attach, see run.h. */
@@ -262,7 +281,7 @@ static int start(struct run *run, const struct run_options *options, struct err 
 	int gate;
 
 	if (write_pid(options, "helper.pid", getpid(), err) < 0 ||
-	    open_doors(run, options, err) < 0 ||
+	    open_doors(run, options, err) < 0 || open_shares(options, err) < 0 ||
 	    program_fork(options, &run->program, &gate, err) < 0)
 		return err->code;
 	if (write_pid(options, "vm.pid", run->program.pid, err) < 0) {
@@ -272,6 +291,8 @@ static int start(struct run *run, const struct run_options *options, struct err 
 	program_release(gate);
 	for (int fd = PROGRAM_FDS_FROM; fd < PROGRAM_FDS_END; fd++)
 		close(fd);
+	for (size_t i = 0; i < options->n_shares; i++)
+		close(PROGRAM_SHARES_FROM + (int)i);
 	if (options->timeout_ms)
 		run->deadline_ms = clock_monotonic_ms() + options->timeout_ms;
 	run->fds[LOG_STREAM_OUT] = (struct pollfd){ .fd = run->program.output, .events = POLLIN };

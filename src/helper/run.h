@@ -9,6 +9,8 @@
  *   jail=1          it gets namespaces of its own and sees no files but its folder, as /vm, and what it
  *                   is made of (helper/jail.h)
  *   device=PATH     a device that it may open there
+ *   share=MODE:DIR  a folder that it may use, "ro" or "rw", as descriptor 16 and on; any number up to
+ *                   16, in this order
  *   timeout_ms=N    it is killed then
  *
  * Descriptor 3 is a lock that tells that we live, and stays ours; the ones from 4 on are the
@@ -21,6 +23,7 @@
 #define HOLM_HELPER_RUN_H
 
 #include "base/base.h"
+#include "helper/share.h"
 
 #define RUN_SOCKET "attach"
 
@@ -36,6 +39,8 @@ struct run_options {
 	const char *device; /* or NULL */
 	uint32_t is_jailed;
 	uint32_t timeout_ms;
+	struct share shares[SHARES_MAX];
+	size_t n_shares;
 	char **argv; /* the program's */
 };
 

@@ -54,7 +54,7 @@ struct runtime_net {
 	unsigned mtu;
 };
 
-/* Something of the host's that a container sees too. */
+/* Something of the host's that an instance sees too; a unikernel sees folders only. */
 struct runtime_mount {
 	const char *source; /* file or folder of the host, absolute */
 	const char *target; /* in the container, absolute; made if it is not there */
@@ -76,7 +76,7 @@ struct runtime_spec {
 	uint32_t pids;          /* 0: no limit */
 	bool is_privileged;
 	const struct sla_container *container; /* checked; NULL: nothing out of the usual */
-	const struct runtime_mount *mounts;    /* containers only; any order */
+	const struct runtime_mount *mounts;    /* any order */
 	size_t n_mounts;
 	uint32_t incarnation; /* kept as a label: tells an old run from a new one */
 	uint32_t generation;  /* the same */

@@ -2,13 +2,14 @@
 console, machines that hang."""
 import os
 import signal
+import subprocess
 
 import pytest
 
 from harness import leftovers
-from harness.deadline import PATIENCE_S
+from harness.deadline import PATIENCE_S, until
 from harness.descriptor import service
-from harness.host import FAILED, OK
+from harness.host import FAILED, HOLM, OK
 from harness.terminal import Terminal
 
 
@@ -46,6 +47,7 @@ def test_one_that_is_quiet_for_a_while_goes_on(host, images):
 def test_its_console(host, images):
     before = host.deploy(bare(images, "keys", restart="never"))[0]
     with Terminal(host, "bare.0") as terminal:
+        terminal.wait_raw()
         terminal.type(b"abc\r")
         terminal.wait(b"abc\r")
         terminal.leave()
@@ -53,6 +55,7 @@ def test_its_console(host, images):
     host.kill()
     host.up()
     with Terminal(host, "bare.0") as terminal:
+        terminal.wait_raw()
         terminal.type(b"def")
         terminal.wait(b"def")
         terminal.type(b"q")
@@ -63,7 +66,8 @@ def test_its_console(host, images):
 
 def test_commands_are_refused_with_what_there_is(host, images):
     host.deploy(bare(images, "hello"))
-    done = host.run("exec", "bare.0", "ls")
+    words = host.ns.command(HOLM, "--data-dir", host.data_dir, "exec", "bare.0", "ls")
+    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == FAILED
     assert "`holm attach` connects to its console, `holm logs`" in done.stderr, done.stderr
 
@@ -82,3 +86,37 @@ def test_one_that_hangs(host, images):
     os.kill(after["pid"], signal.SIGSTOP)
     host.delete_all()
     assert not leftovers.is_running(after["pid"])
+
+
+def ask(host, view, page):
+    return host.ns.get(f"http://{view['service_address']}/{page}")
+
+
+def test_volumes_shared_with_a_container(host, images):
+    """Both see what the other makes, as root's on disk; it outlives the unikernel."""
+    data = {"volume_id": "shared", "mount_path": "/data"}
+    web = service("web", "unikernel", images.unikernel, memory=32, volumes=[data],
+                  readiness={"tcp": {"port": 80}, "period_s": 1})
+    box = service("box", "container", images.container(), memory=64, volumes=[data],
+                  cmd=["/bin/sh", "-c", "echo box > /data/of-box; exec /bin/httpd"])
+    host.deploy(box, web)
+    view = host.instance("web")
+    until(lambda: ask(host, view, "file?path=/data/of-box") == (200, "box\n"), "the box's is there")
+    assert ask(host, view, "write?path=/data/of-web&text=one")[0] == 200
+    folder = host.data_dir / "worker" / "volumes" / "shared" / "data"
+    made = (folder / "of-web").stat()
+    assert (folder / "of-web").read_text().strip() == "one"
+    assert (made.st_uid, made.st_gid) == (0, 0)
+    host.holm("restart", "web.0", "--wait")
+    until(lambda: ask(host, view, "file?path=/data/of-web")[0] == 200, "it is there again")
+    host.delete_all()
+    host.deploy(dict(web, volumes=[dict(data, read_only=True)]))
+    view = host.instance("web")
+    assert ask(host, view, "file?path=/data/of-web")[0] == 200
+    assert ask(host, view, "write?path=/data/of-web&text=two")[0] != 200
+    assert (folder / "of-web").read_text().strip() == "one"
+
+
+def test_volumes_need_a_kernel_that_can(host, images):
+    host.apply(bare(images, "hello", volumes=[{"volume_id": "v", "mount_path": "/a:b"}]), wait=False)
+    assert not host.instances()

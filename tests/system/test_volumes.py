@@ -120,12 +120,6 @@ def test_named_volumes_stay_over_down_and_go_with_purge(new_host, images):
     assert not log.exists()
 
 
-def test_unikernels_have_no_volumes(host, images):
-    done = host.apply(service("web", "unikernel", images.unikernel, volumes=[volume("data")]))
-    assert done.returncode == FAILED and "unikernels cannot have any yet" in done.stderr
-    assert not host.instances()
-
-
 def test_host_paths_take_a_root(host, images):
     done = host.apply(writer(images, host_path("/etc")))
     assert done.returncode == FAILED and "offers no host paths" in done.stderr

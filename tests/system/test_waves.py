@@ -1,4 +1,4 @@
-"""Many containers come and go; afterwards the machine has nothing that it had not before."""
+"""Many containers, and unikernels, come and go; afterwards the machine has nothing that it had not before."""
 import pytest
 
 from harness.descriptor import service
@@ -6,6 +6,7 @@ from harness.host import OK
 from harness.picture import Picture
 
 REPLICAS, WAVES = 50, 4
+UNIKERNELS = 30
 PATIENCE_S = 240
 
 
@@ -70,4 +71,21 @@ def test_scaled_up_and_down_leaves_nothing(warm, images):
             kept = warm.instance("web", 0)["id"]
             picture.remember()
             picture.instances.discard(kept)
+    picture.assert_no_more_than(before)
+
+
+def test_unikernels_leave_nothing(new_host, images):
+    """Smaller waves: each machine's boot takes a tenth of a second of processor."""
+    def guests(replicas, word):
+        return service("bare", "unikernel", images.bare, memory=8, replicas=replicas, cmd=[word])
+    new_host.deploy(guests(1, "hello"))
+    assert new_host.run("delete", "app", "shop", "--wait").returncode == OK
+    picture = Picture(new_host)
+    before = picture.things()
+    for word in ("hello", "run", "keys"):
+        found = new_host.deploy(guests(UNIKERNELS, word), seconds=PATIENCE_S)
+        assert len({view["address"] for view in found}) == UNIKERNELS
+        picture.remember()
+        remove(new_host)
+    assert len(picture.instances) == 3 * UNIKERNELS
     picture.assert_no_more_than(before)

@@ -223,6 +223,9 @@ static int refuse_volume(const struct check *c, size_t i, const struct volume_fl
 	return refuse(c, field, flaw->expected, flaw->value);
 }
 
+/* What separates the fields of its table of mounts. */
+#define UNIKERNEL_PATH_REJECT ":[]\"' \t\n"
+
 static int check_volumes(struct check *c)
 {
 	const struct service_spec *spec = c->spec;
@@ -230,8 +233,6 @@ static int check_volumes(struct check *c)
 	struct volume_flaw flaw;
 	int r = 0;
 
-	if (spec->n_volumes && spec_is_unikernel(spec))
-		return refuse(c, "volumes", "none, since unikernels cannot have any yet", "some");
 	for (size_t i = 0; r == 0 && i < spec->n_volumes; i++) {
 		const struct sla_volume *v = &spec->volumes[i];
 
@@ -240,6 +241,14 @@ static int check_volumes(struct check *c)
 			break;
 		}
 		auto_free char *target = volume_target(v);
+		if (spec_is_unikernel(spec) && target[strcspn(target, UNIKERNEL_PATH_REJECT)]) {
+			flaw = (struct volume_flaw){
+				"mount_path",
+				"no blanks, colons, quotes and brackets, for a unikernel", target
+			};
+			r = refuse_volume(c, i, &flaw);
+			break;
+		}
 		flaw = (struct volume_flaw){ "mount_path", "a path of its own", target };
 		if (map_set(&targets, target, c))
 			r = refuse_volume(c, i, &flaw);

@@ -149,7 +149,9 @@ static const struct field service_spec_fields[] = {
 	S(addresses, "addresses", F_OBJECT, .table = &addresses_table, .flags = F_OMIT_EMPTY,
 	  .help = "addresses of the service"),
 	FIELD_ARRAY(struct service_spec, volumes, n_volumes, "volumes", &volume_table,
-		    .max = ITEMS_MAX, .flags = F_OMIT_EMPTY, .help = "container only"),
+		    .max = ITEMS_MAX, .flags = F_OMIT_EMPTY,
+		    .help = "files that outlive an instance; unikernel: folders, by 9p, for a "
+			    "kernel with lib9pfs"),
 	FIELD_ARRAY(struct service_spec, secrets, n_secrets, "secrets", &sla_value_table,
 		    .max = VALUE_REFS_MAX, .flags = F_OMIT_EMPTY,
 		    .help = "Holm: secrets (`holm secret set`) that each instance gets; container "

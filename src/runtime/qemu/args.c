@@ -195,25 +195,48 @@ static void add_net(struct strv *args, const struct runtime_spec *spec, const st
 	take_json(args, "-device", &device);
 }
 
+struct share {
+	const char *tag;
+	const char *path;
+	bool is_read_only;
+	unsigned bus; /* microvm's */
+};
+
+/* Owners and modes of files are the host's own; what the guest cannot set it is not told of. */
+static void add_share(struct strv *args, const struct qemu_vm *vm, const struct share *share)
+{
+	auto_json_out struct json_out device;
+
+	strv_add(args, "-fsdev");
+	strv_addf(args, "local,id=%s,path=%s,security_model=none%s", share->tag, share->path,
+		  share->is_read_only ? ",readonly=on" : "");
+	json_out_init(&device, JSON_MAX);
+	json_out_object(&device, NULL);
+	json_out_str(&device, "driver", device_name(vm, "virtio-9p-pci", "virtio-9p-device"));
+	json_out_str(&device, "fsdev", share->tag);
+	json_out_str(&device, "mount_tag", share->tag);
+	put_mmio_bus(&device, vm, share->bus);
+	take_json(args, "-device", &device);
+}
+
 /* Images mount their folder by the tag they were built for: fs0 by Unikraft's default, fs1 by
  * its tools' numbering. Both lead to the same copy. */
 static void add_files(struct strv *args, const struct qemu_vm *vm)
 {
-	for (unsigned i = 0; i < 2; i++) {
-		auto_json_out struct json_out device;
-		char name[16];
+	add_share(args, vm, &(struct share){ "fs0", "files", false, 1 });
+	add_share(args, vm, &(struct share){ "fs1", "files", false, 2 });
+}
 
-		snprintf(name, sizeof(name), "fs%u", i);
-		strv_add(args, "-fsdev");
-		strv_addf(args, "local,id=%s,path=files,security_model=none", name);
-		json_out_init(&device, JSON_MAX);
-		json_out_object(&device, NULL);
-		json_out_str(&device, "driver",
-			     device_name(vm, "virtio-9p-pci", "virtio-9p-device"));
-		json_out_str(&device, "fsdev", name);
-		json_out_str(&device, "mount_tag", name);
-		put_mmio_bus(&device, vm, 1 + i);
-		take_json(args, "-device", &device);
+static void add_mounts(struct strv *args, const struct runtime_spec *spec, const struct qemu_vm *vm)
+{
+	for (unsigned i = 0; i < spec->n_mounts; i++) {
+		char tag[16], path[32];
+
+		snprintf(tag, sizeof(tag), "vol%u", i);
+		snprintf(path, sizeof(path), "/proc/self/fd/%u", QEMU_FD_SHARE + i);
+		add_share(args, vm,
+			  &(struct share){ tag, path, spec->mounts[i].is_read_only,
+					   QEMU_MMIO_MOUNTS(vm) + i });
 	}
 }
 
@@ -235,6 +258,25 @@ static int check_net(const struct runtime_spec *spec, const struct qemu_vm *vm, 
 	return 0;
 }
 
+static int check_mounts(const struct runtime_spec *spec, const struct qemu_vm *vm, struct err *err)
+{
+	size_t max = QEMU_MOUNTS_MAX;
+
+	if (!spec->n_mounts)
+		return 0;
+	if (!qemu_kernel_may_have(&vm->kernel, QEMU_LIB_9PFS))
+		return err_set(err, -ENOTSUP,
+			       "volumes are asked for but the image's kernel was built without "
+			       "lib9pfs and cannot mount them");
+	if (vm->machine == QEMU_MACHINE_MICROVM)
+		max = QEMU_MMIO_MAX - QEMU_MMIO_MOUNTS(vm);
+	if (spec->n_mounts > max)
+		return err_set(err, -ENOTSUP,
+			       "%zu volumes are asked for: this guest's machine has room for %zu",
+			       spec->n_mounts, max);
+	return 0;
+}
+
 static int check(const struct runtime_spec *spec, const struct qemu_vm *vm, struct err *err)
 {
 	if (!id_is_valid(spec->instance_id))
@@ -246,6 +288,8 @@ static int check(const struct runtime_spec *spec, const struct qemu_vm *vm, stru
 		return err_set(err, -ENOTSUP,
 			       "image has a folder of files but its kernel was built without "
 			       "lib9pfs and cannot mount it");
+	if (check_mounts(spec, vm, err) < 0)
+		return err->code;
 	return check_net(spec, vm, err);
 }
 
@@ -265,6 +309,7 @@ int qemu_args_build(const struct runtime_spec *spec, const struct qemu_vm *vm, s
 		add_net(&args, spec, vm);
 	if (vm->has_files)
 		add_files(&args, vm);
+	add_mounts(&args, spec, vm);
 	add(&args, "-kernel", "kernel");
 	if (vm->has_initrd)
 		add(&args, "-initrd", "initrd");

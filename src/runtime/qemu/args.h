@@ -20,6 +20,13 @@ enum qemu_machine {
 
 /* Descriptors that QEMU inherits. */
 enum { QEMU_FD_QMP = 4, QEMU_FD_TAP = 5, QEMU_FD_VHOST = 6 };
+#define QEMU_FD_SHARE 16 /* of the first mount */
+
+/* Mounts, by the size of a guest's table of them (fstab: 16 with the root), and of microvm's bus. */
+#define QEMU_MOUNTS_MAX 15
+#define QEMU_MMIO_MAX   8
+/* Number on that bus of the first mount's device: behind the network card and the image's folders. */
+#define QEMU_MMIO_MOUNTS(vm) ((vm)->has_files ? 3u : 1u)
 
 #define QEMU_SEED_WORDS         8
 #define QEMU_MEMORY_DEFAULT_MIB 64
@@ -28,7 +35,7 @@ struct qemu_vm {
 	enum qemu_accel accel;
 	enum qemu_machine machine;
 	struct qemu_kernel kernel;
-	bool has_initrd;
+	bool has_initrd; /* the image's, or one without files */
 	bool has_files;
 	bool has_tap; /* QEMU_FD_TAP is open */
 	bool has_vhost;
@@ -43,6 +50,10 @@ enum qemu_machine qemu_machine_for(const struct qemu_kernel *kernel, enum qemu_a
 
 /* Where a state to restore is: behind the tap, or behind vhost's descriptor. */
 int qemu_state_fd(const struct qemu_vm *vm);
+
+/* A guest with volumes whose image has no root: an initrd without files makes an empty one where the
+ * kernel has none inside. */
+bool qemu_needs_root(const struct runtime_spec *spec, const struct qemu_vm *vm);
 
 /* "amd64", "qemu-system-x86_64" */
 const char *qemu_arch(enum qemu_kernel_kind kind);

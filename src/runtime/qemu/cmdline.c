@@ -155,21 +155,66 @@ static int add_initrd(struct line *line, const struct qemu_kernel *kernel, struc
 	return add_root(line, kernel, "initrd0", "extract::ramfs=2:", err);
 }
 
-/* A parameter would replace the table that an image brings for its folder. */
-static int add_file_systems(struct line *line, const struct qemu_vm *vm, struct err *err)
+/* "mkmp" (make the mount point) came with 0.16.0; before, it has to be in the image. */
+static int add_mount(struct line *line, const struct qemu_kernel *kernel, size_t i,
+		     const char *target, struct err *err)
 {
+	bool can_make = !is_before(kernel, QEMU_KERNEL_VERSION(0, 16, 0));
+	auto_free char *word = xasprintf("vfs.fstab=vol%zu:%s:9pfs%s", i, target,
+					 can_make ? ":::mkmp" : "");
+
+	if (*target != '/' || target[strcspn(target, ":[]\"' \t\n")])
+		return err_set(err, -EINVAL,
+			       "mount path %s: a unikernel's has no blanks, colons, quotes and "
+			       "brackets",
+			       target);
+	return add_word(line, word, err);
+}
+
+static int add_mounts(struct line *line, const struct runtime_spec *spec, const struct qemu_vm *vm,
+		      struct err *err)
+{
+	int r = 0;
+
+	if (spec->n_mounts && is_before(&vm->kernel, QEMU_KERNEL_VERSION(0, 14, 0)))
+		return err_set(err, -ENOTSUP,
+			       "volumes are asked for but the image is of a Unikraft before 0.14, "
+			       "which mounts its root alone");
+	for (size_t i = 0; r == 0 && i < spec->n_mounts; i++)
+		r = add_mount(line, &vm->kernel, i, spec->mounts[i].target, err);
+	return r;
+}
+
+bool qemu_needs_root(const struct runtime_spec *spec, const struct qemu_vm *vm)
+{
+	return spec->n_mounts && !vm->has_initrd && !vm->has_files &&
+	       qemu_kernel_may_have(&vm->kernel, QEMU_LIB_CPIO) &&
+	       !is_before(&vm->kernel, QEMU_KERNEL_VERSION(0, 16, 2));
+}
+
+/* A parameter replaces the table that an image brings for its folder, which is left alone as long as
+ * nothing else has to be mounted. */
+static int add_file_systems(struct line *line, const struct runtime_spec *spec,
+			    const struct qemu_vm *vm, struct err *err)
+{
+	int r = 0;
+
 	if (vm->has_initrd)
-		return add_initrd(line, &vm->kernel, err);
-	if (vm->has_files && !vm->kernel.names_tag)
-		return add_root(line, &vm->kernel, "fs0", "9pfs", err);
-	return 0;
+		r = add_initrd(line, &vm->kernel, err);
+	else if (vm->has_files && (!vm->kernel.names_tag || spec->n_mounts))
+		r = add_root(line, &vm->kernel, "fs0", "9pfs", err);
+	else if (!vm->has_files && spec->n_mounts &&
+		 !qemu_kernel_may_have(&vm->kernel, QEMU_LIB_CPIO))
+		r = add_root(line, &vm->kernel, "none", "ramfs", err);
+	return r == 0 ? add_mounts(line, spec, vm, err) : r;
 }
 
 /* Devices on microvm's MMIO bus are told to the guest: the network card on bus 0, shared folders
  * from bus 1. The prefix depends on how the kernel was configured. */
-static int add_mmio(struct line *line, const struct qemu_vm *vm, struct err *err)
+static int add_mmio(struct line *line, const struct runtime_spec *spec, const struct qemu_vm *vm,
+		    struct err *err)
 {
-	unsigned devices = vm->has_files ? 3 : 1;
+	unsigned devices = QEMU_MMIO_MOUNTS(vm) + (unsigned)spec->n_mounts;
 
 	for (unsigned i = 0; i < devices; i++) {
 		unsigned base = 0xfeb00000u + 0x200u * i;
@@ -228,12 +273,12 @@ static int add_params(struct line *line, const struct runtime_spec *spec, const 
 		      struct err *err)
 {
 	size_t before = line->words;
-	int r = vm->machine == QEMU_MACHINE_MICROVM ? add_mmio(line, vm, err) : 0;
+	int r = vm->machine == QEMU_MACHINE_MICROVM ? add_mmio(line, spec, vm, err) : 0;
 
 	if (r == 0)
 		r = add_net(line, &spec->net, err);
 	if (r == 0)
-		r = add_file_systems(line, vm, err);
+		r = add_file_systems(line, spec, vm, err);
 	if (r == 0)
 		r = add_seed(line, vm, err);
 	if (r == 0)

@@ -193,3 +193,16 @@ int qemu_file_link(const char *from, const char *to, struct err *err)
 		return 0;
 	return copy_single(from, to, err);
 }
+
+/* cpio of form newc: a trailer, filled up to 512 bytes. */
+int qemu_empty_initrd(const char *path, struct err *err)
+{
+	char archive[512] = { 0 };
+	int n = snprintf(archive, sizeof(archive),
+			 "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x"
+			 "%08x%08x%08xTRAILER!!!",
+			 0u, 0u, 0u, 0u, 1u, 0u, 0u, 0u, 0u, 0u, 0u, 11u, 0u);
+
+	assert(n == 110 + 10);
+	return file_write_atomic(path, archive, sizeof(archive), 0644, err);
+}

@@ -21,6 +21,9 @@ void qemu_files_fini(struct qemu_files *files);
 /* The file under another name, for everyone to read: the same file where possible, else a copy. */
 int qemu_file_link(const char *from, const char *to, struct err *err);
 
+/* An archive for a guest's initrd that has nothing in it, for everyone to read. */
+int qemu_empty_initrd(const char *path, struct err *err);
+
 /* A private copy of a folder of regular files and folders, owned by `uid`. -ECANCELED. */
 int qemu_tree_copy(const char *from, const char *to, uid_t uid, const struct cancel *cancel,
 		   struct err *err);

@@ -45,6 +45,7 @@ struct build {
 	const struct runtime_ctx *ctx;
 	struct qemu_files files;
 	struct qemu_vm vm;
+	bool needs_root;
 	struct strv argv;
 	struct vm_dir dir;
 	char *cgroup;   /* NULL: none */
@@ -163,6 +164,8 @@ static int examine(struct build *b, struct err *err)
 	vm->machine = qemu_machine_for(&vm->kernel, vm->accel);
 	vm->has_initrd = b->files.initrd != NULL;
 	vm->has_files = b->files.tree != NULL;
+	b->needs_root = qemu_needs_root(b->spec, vm);
+	vm->has_initrd |= b->needs_root;
 	vm->has_tap = b->spec->net.tap != NULL;
 	vm->has_vhost = vm->has_tap && vm->accel == QEMU_ACCEL_KVM &&
 			access("/dev/vhost-net", R_OK | W_OK) == 0;
@@ -181,6 +184,7 @@ static int fill_folder(struct build *b, struct err *err)
 
 	if (qemu_file_link(b->files.kernel, kernel, err) < 0 ||
 	    (b->files.initrd && qemu_file_link(b->files.initrd, initrd, err) < 0) ||
+	    (b->needs_root && qemu_empty_initrd(initrd, err) < 0) ||
 	    (b->files.tree && qemu_tree_copy(b->files.tree, files, b->dir.user,
 					     b->ctx ? b->ctx->cancel : NULL, err) < 0))
 		return err->code;
@@ -341,6 +345,8 @@ static int launch(struct build *b, struct err *err)
 		.has_state = b->vm.is_restored,
 		.state = b->state,
 		.has_vhost = b->vm.has_vhost,
+		.mounts = b->spec->mounts,
+		.n_mounts = b->spec->n_mounts,
 		.has_kvm = b->vm.accel == QEMU_ACCEL_KVM,
 		.cgroup = b->cgroup,
 	};

@@ -163,6 +163,9 @@ static void build_command(const struct vm_launch *l, struct strv *argv)
 		strv_addf(argv, "group=%u", kvm_group());
 	if (l->cgroup)
 		strv_addf(argv, "cgroup=%s", l->cgroup);
+	for (size_t i = 0; i < l->n_mounts; i++)
+		strv_addf(argv, "share=%s:%s", l->mounts[i].is_read_only ? "ro" : "rw",
+			  l->mounts[i].source);
 	if (l->timeout_ms)
 		strv_addf(argv, "timeout_ms=%u", l->timeout_ms);
 	strv_add(argv, "--");

@@ -34,7 +34,9 @@ struct vm_launch {
 	const char *netns; /* path of the tap's network namespace, QEMU's too; NULL: ours */
 	bool has_vhost;
 	bool has_state;
-	int state;           /* what it is restored from; the caller's */
+	int state;                          /* what it is restored from; the caller's */
+	const struct runtime_mount *mounts; /* folders for descriptors from QEMU_FD_SHARE on */
+	size_t n_mounts;
 	bool has_kvm;        /* keep the group of /dev/kvm */
 	const char *cgroup;  /* or NULL */
 	unsigned timeout_ms; /* 0: no time limit */

@@ -1,5 +1,6 @@
 /* The QEMU driver against the contract, with the guest of its unit tests. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 
@@ -58,15 +59,93 @@ static int remove_all(const struct subject *s, struct err *err)
 	return path_remove(s->config.data_dir, err);
 }
 
+#define MANY 30
+
+/* What runs has its kernel; what is started anew does without one that was damaged or removed. */
+static void does_without_its_image(void **state)
+{
+	const struct subject *s = *state;
+	auto_free char *kernel = path_join(s->image, "kernel");
+	auto_free char *data = NULL;
+	struct runtime_status status;
+	struct instance i;
+	struct err err;
+	size_t len;
+
+	instance_init(&i, s, PROGRAM_IDLE);
+	must(file_read(kernel, 1 << 24, &data, &len, &err), &err);
+	start(s, &i, &status);
+	must(file_write_atomic(kernel, data, len / 2, 0644, &err), &err);
+	assert_true(proc_is_alive(&status.proc));
+	stop(s, &i, &status);
+	assert_int_equal(s->driver->start(s->state, &i.spec, NULL, &status, &err), -ENOEXEC);
+	check_gone(s, i.id);
+	assert_int_equal(unlink(kernel), 0);
+	assert_int_equal(s->driver->start(s->state, &i.spec, NULL, &status, &err), -ENOENT);
+	check_gone(s, i.id);
+	must(file_write_atomic(kernel, data, len, 0644, &err), &err);
+	start(s, &i, &status);
+	stop(s, &i, &status);
+	instance_fini(&i);
+}
+
+/* Its monitor answers nobody any more, and it listens to no signal but one. */
+static void ends_one_that_hangs(void **state)
+{
+	const struct subject *s = *state;
+	struct runtime_status status;
+	struct instance i;
+	struct err err;
+
+	instance_init(&i, s, PROGRAM_SPIN);
+	start(s, &i, &status);
+	struct proc_id qemu = status.proc;
+	must(proc_kill(&qemu, SIGSTOP, &err), &err);
+	stop(s, &i, &status);
+	assert_int_equal(status.end, RUNTIME_END_STOPPED);
+	assert_false(proc_is_alive(&qemu));
+	check_gone(s, i.id);
+	instance_fini(&i);
+}
+
+static void runs_many_at_once(void **state)
+{
+	const struct subject *s = *state;
+	struct instance i[MANY];
+	struct runtime_status status[MANY];
+
+	for (size_t n = 0; n < MANY; n++) {
+		instance_init(&i[n], s, PROGRAM_HELLO);
+		i[n].spec.memory_mib = 8;
+		start(s, &i[n], &status[n]);
+	}
+	assert_int_equal(count_listed(s), MANY);
+	for (size_t n = 0; n < MANY; n++) {
+		wait_log(&i[n], "hello");
+		assert_true(proc_is_alive(&status[n].proc));
+	}
+	for (size_t n = 0; n < MANY; n++) {
+		stop(s, &i[n], &status[n]);
+		check_gone(s, i[n].id);
+		instance_fini(&i[n]);
+	}
+	assert_int_equal(count_listed(s), 0);
+}
+
 static int run(struct subject *s, const char *guest, struct err *err)
 {
+	const struct CMUnitTest own[] = {
+		cmocka_unit_test_prestate(does_without_its_image, s),
+		cmocka_unit_test_prestate(ends_one_that_hangs, s),
+		cmocka_unit_test_prestate(runs_many_at_once, s),
+	};
 	int r = make_image(s->image, guest, err);
 
 	if (r == 0)
 		r = s->driver->open(&s->config, &s->state, err);
 	if (r < 0)
 		return r;
-	r = suite_run(s, NULL, 0);
+	r = suite_run(s, own, ARRAY_LEN(own));
 	s->driver->close(s->state);
 	return remove_all(s, err) < 0 ? err->code : r;
 }

@@ -250,6 +250,34 @@ static void with_seed(void **state)
 	check(&f, "seed");
 }
 
+static struct runtime_mount two_mounts[] = {
+	{ .source = "/volumes/data", .target = "/data" },
+	{ .source = "/srv/films", .target = "/mnt/films", .is_read_only = true },
+};
+
+static void with_mounts(struct fixture *f)
+{
+	fixture_init(f);
+	f->spec.mounts = two_mounts;
+	f->spec.n_mounts = ARRAY_LEN(two_mounts);
+}
+
+static void with_volumes(void **state)
+{
+	struct fixture f;
+
+	with_mounts(&f);
+	f.vm.has_files = true;
+	f.vm.kernel.names_tag = true; /* its own table is no use any more */
+	check(&f, "volumes");
+	with_mounts(&f);
+	f.vm.kernel.has_libs = true;
+	f.vm.kernel.libs = QEMU_LIB_VIRTIO_MMIO | QEMU_LIB_9PFS | QEMU_LIB_CPIO;
+	f.vm.machine = QEMU_MACHINE_MICROVM;
+	f.vm.has_initrd = true;
+	check(&f, "volumes_microvm");
+}
+
 /* The root file system's parameter by version. */
 static void initrd_of_old_versions(void **state)
 {
@@ -289,6 +317,78 @@ static void check_refused(struct fixture *f, const char *part)
 		fail_msg("expected \"%s\", got \"%s\"", part, err.msg);
 	assert_int_equal(args.n, 0);
 	fixture_fini(f);
+}
+
+static void refuses_volumes(void **state)
+{
+	struct runtime_mount many[8];
+	struct fixture f;
+
+	with_mounts(&f);
+	f.vm.kernel.has_libs = true;
+	f.vm.kernel.libs = QEMU_LIB_VIRTIO_PCI;
+	check_refused(&f, "volumes are asked for but the image's kernel was built without lib9pfs");
+	with_mounts(&f);
+	f.vm.kernel.version = QEMU_KERNEL_VERSION(0, 13, 1);
+	check_refused(&f, "volumes are asked for but the image is of a Unikraft before 0.14");
+	for (size_t i = 0; i < ARRAY_LEN(many); i++)
+		many[i] = two_mounts[0];
+	with_mounts(&f);
+	f.vm.machine = QEMU_MACHINE_MICROVM;
+	f.spec.mounts = many;
+	f.spec.n_mounts = 8;
+	check_refused(&f, "8 volumes are asked for: this guest's machine has room for 7");
+	many[0].target = "/a:b";
+	with_mounts(&f);
+	f.spec.mounts = many;
+	check_refused(&f, "mount path /a:b");
+}
+
+static char *line_of(struct fixture *f)
+{
+	char *line = NULL;
+	struct err err = { 0 };
+
+	assert_int_equal(qemu_cmdline_build(&f->spec, &f->vm, &line, &err), 0);
+	return line;
+}
+
+/* A mount point needs a root. */
+static void volumes_without_a_root(void **state)
+{
+	struct fixture f;
+
+	with_mounts(&f);
+	f.vm.kernel.has_libs = true;
+	f.vm.kernel.libs = QEMU_LIB_VIRTIO_PCI | QEMU_LIB_9PFS;
+	assert_false(qemu_needs_root(&f.spec, &f.vm));
+	auto_free char *line = line_of(&f);
+	assert_non_null(strstr(line, " vfs.fstab=none:/:ramfs vfs.fstab=vol0:/data:9pfs:::mkmp "));
+	f.vm.kernel.libs |= QEMU_LIB_CPIO;
+	assert_true(qemu_needs_root(&f.spec, &f.vm));
+	f.vm.kernel.version = QEMU_KERNEL_VERSION(0, 16, 1); /* it may be inside */
+	assert_false(qemu_needs_root(&f.spec, &f.vm));
+	f.vm.kernel.version = 0;
+	f.vm.has_files = true;
+	assert_false(qemu_needs_root(&f.spec, &f.vm));
+	f.vm.has_files = false;
+	f.spec.n_mounts = 0;
+	assert_false(qemu_needs_root(&f.spec, &f.vm));
+	fixture_fini(&f);
+}
+
+/* Before 0.16.0 nothing makes a mount point. */
+static void volumes_of_old_versions(void **state)
+{
+	struct fixture f;
+	auto_free char *line = NULL;
+	struct err err = { 0 };
+
+	with_mounts(&f);
+	f.vm.kernel.version = QEMU_KERNEL_VERSION(0, 15, 0);
+	assert_int_equal(qemu_cmdline_build(&f.spec, &f.vm, &line, &err), 0);
+	assert_non_null(strstr(line, " vfs.fstab=vol0:/data:9pfs vfs.fstab=vol1:/mnt/films:9pfs "));
+	fixture_fini(&f);
 }
 
 static void refuses_words(void **state)
@@ -408,6 +508,10 @@ int main(void)
 		cmocka_unit_test(on_arm64_without_pci),
 		cmocka_unit_test(on_arm64_with_initrd),
 		cmocka_unit_test(with_seed),
+		cmocka_unit_test(with_volumes),
+		cmocka_unit_test(refuses_volumes),
+		cmocka_unit_test(volumes_of_old_versions),
+		cmocka_unit_test(volumes_without_a_root),
 		cmocka_unit_test(initrd_of_old_versions),
 		cmocka_unit_test(refuses_words),
 		cmocka_unit_test(refuses_too_much),

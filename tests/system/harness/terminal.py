@@ -8,7 +8,7 @@ import subprocess
 import termios
 import time
 
-from harness.deadline import PATIENCE_S
+from harness.deadline import PATIENCE_S, until
 from harness.host import HOLM, OK
 
 
@@ -47,6 +47,10 @@ class Terminal:
             if select.select([self.main], [], [], 1)[0]:
                 self.seen += os.read(self.main, 4096)
         self.seen = self.seen.split(text, 1)[1]
+
+    def wait_raw(self):
+        """Until it is connected: from then on what is typed goes there."""
+        until(lambda: not termios.tcgetattr(self.other)[3] & termios.ECHO, "the terminal is raw")
 
     def leave(self):
         self.type(b"\x10\x11")

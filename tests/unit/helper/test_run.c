@@ -20,6 +20,8 @@
 struct fixture {
 	char dir[64];
 	pid_t helper;
+	const char *user; /* words, or NULL */
+	const char *group;
 };
 
 static int setup(void **state)
@@ -57,6 +59,8 @@ static void start_with(struct fixture *f, const char *script, const char *option
 			  log,
 			  (char *)option,
 			  (char *)other,
+			  (char *)(f->user ? f->user : option),
+			  (char *)(f->group ? f->group : option),
 			  (char *)"--",
 			  (char *)"/bin/sh",
 			  (char *)"-c",
@@ -295,6 +299,47 @@ static void what_nobody_wrote_down_never_runs(void **state)
 	}
 }
 
+/* A folder that is root's alone, given to another user; what that makes is root's again. */
+static void shares_folders(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *volume = path_join(f->dir, "volume");
+	auto_free char *made = path_join(volume, "made");
+	auto_free char *share = xasprintf("share=rw:%s", volume);
+	struct err err;
+	struct stat st;
+
+	if (geteuid() != 0) {
+		print_message("not root: nobody to share with\n");
+		skip();
+	}
+	assert_int_equal(chmod(f->dir, 0711), 0);
+	assert_int_equal(dir_make(volume, 0700, &err), 0);
+	f->user = "uid=65534";
+	f->group = "gid=65534";
+	start(f, "cd /proc/self/fd/16 && echo it > made && stat -c %u:%g . made", share);
+	struct exit_record record = finish(f);
+	assert_string_equal(record.errors, "");
+	assert_string_equal(record.output, "65534:65534\n65534:65534\n");
+	assert_int_equal(stat(made, &st), 0);
+	assert_int_equal(st.st_uid, 0);
+	assert_int_equal(st.st_gid, 0);
+	exit_record_fini(&record);
+	share[6] = 'r', share[7] = 'o';
+	start(f, "cd /proc/self/fd/16 && cat made && echo more >> made", share);
+	record = finish(f);
+	assert_string_equal(record.output, "it\n");
+	assert_non_null(strstr(record.errors, "Read-only file system"));
+	exit_record_fini(&record);
+	auto_free char *file = xasprintf("share=rw:%s", made);
+	start(f, "exit 0", file);
+	record = finish(f);
+	assert_int_equal(record.code, 127);
+	assert_true(str_starts(record.errors, "share: open ") &&
+		    str_ends(record.errors, "Not a directory\n"));
+	exit_record_fini(&record);
+}
+
 static struct proc_id wait_for_vm(struct fixture *f)
 {
 	auto_free char *path = path_join(f->dir, "vm.pid");
@@ -331,8 +376,10 @@ static void goes_on_without_its_supervisor(void **state)
 static void refuses_bad_words(void **state)
 {
 	const char *const bad[][4] = {
-		{ "dir=relative", "--", "x" }, { "uid=-1", "--", "x" }, { "log=x", "--", "x" },
-		{ "other=1", "--", "x" },      { "dir=/x", "--", "x" }, { "dir=/x", "log=1:/l" },
+		{ "dir=relative", "--", "x" }, { "uid=-1", "--", "x" },
+		{ "log=x", "--", "x" },        { "share=/x", "--", "x" },
+		{ "share=rw:x", "--", "x" },   { "other=1", "--", "x" },
+		{ "dir=/x", "--", "x" },       { "dir=/x", "log=1:/l" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -358,6 +405,7 @@ int main(void)
 		TEST(marks_the_first_byte_of_text),
 		TEST(tells_why_it_cannot_start),
 		TEST(drops_privileges),
+		TEST(shares_folders),
 		TEST(goes_on_without_its_supervisor),
 		TEST(sees_nothing_of_the_machine),
 		TEST(is_born_into_its_group),

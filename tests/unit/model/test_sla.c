@@ -248,8 +248,9 @@ static void refuses_wrong_values(void **state)
 		"0].volumes[1].mount_path: expected a path of its own, got \"/v\"");
 	refuses("{" NAME
 		"'virtualization':'unikernel','code':'https://x/y.tar.gz','arch':['amd64'],"
-		"'volumes':[{'volume_id':'v','mount_path':'/v'}]}",
-		"0].volumes: expected none, since unikernels cannot have any yet, got \"some\"");
+		"'volumes':[{'volume_id':'v','mount_path':'/a:b'}]}",
+		"0].volumes[0].mount_path: expected no blanks, colons, quotes and brackets, for a "
+		"unikernel, got \"/a:b\"");
 	refuses("{" NAME "'virtualization':'a/b','code':'x'}",
 		"0].virtualization: expected container, unikernel or the name of an OCI runtime, "
 		"got \"a/b\"");

@@ -363,6 +363,31 @@ static void one_that_hangs_is_ended(void **state)
 	assert_false(proc_is_alive(&s.proc));
 }
 
+/* QEMU looks at each shared folder when it starts, as a user who may not. */
+static void has_folders_of_the_host(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *volume = path_join(f->dir, "volume");
+	auto_free char *file = path_join(f->image, "kernel");
+	struct runtime_mount mounts[] = {
+		{ .source = volume, .target = "/data" },
+		{ .source = f->image, .target = "/image", .is_read_only = true },
+	};
+	struct runtime_status status;
+	struct err err;
+
+	assert_int_equal(dir_make(volume, 0700, &err), 0);
+	f->spec.mounts = mounts;
+	f->spec.n_mounts = ARRAY_LEN(mounts);
+	start(f, "run");
+	wait_for_text(f, "vfs.fstab=vol0:/data:9pfs:::mkmp vfs.fstab=vol1:/image:9pfs:::mkmp");
+	stop(f);
+	mounts[0].source = file;
+	assert_true(d->start(f->state, &f->spec, NULL, &status, &err) < 0);
+	assert_non_null(strstr(err.msg, "Not a directory"));
+	f->spec.n_mounts = 0;
+}
+
 static void starting_again_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -662,6 +687,7 @@ int main(void)
 		TEST(proves_what_it_announces),
 		TEST(runs_and_stops),
 		TEST(tells_who_is_silent),
+		TEST(has_folders_of_the_host),
 		TEST(its_console_is_a_terminal),
 		TEST(nobody_is_attached_without_a_supervisor),
 		TEST(one_that_hangs_is_ended),
