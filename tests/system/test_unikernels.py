@@ -117,6 +117,11 @@ def test_volumes_shared_with_a_container(host, images):
     assert (folder / "of-web").read_text().strip() == "one"
 
 
-def test_volumes_need_a_kernel_that_can(host, images):
-    host.apply(bare(images, "hello", volumes=[{"volume_id": "v", "mount_path": "/a:b"}]), wait=False)
-    assert not host.instances()
+def test_volumes_are_refused_with_the_reason(host, images):
+    data = {"volume_id": "v", "mount_path": "/a:b"}
+    done = host.apply(bare(images, "hello", volumes=[data]))
+    assert done.returncode == FAILED and "no blanks, colons" in done.stderr, done.stderr
+    host.apply(service("web", "unikernel", images.unikernel_of("no-files"), memory=32,
+                       volumes=[dict(data, mount_path="/data")]), wait=False)
+    view = host.wait_instance("web", is_in("FAILED"), "cannot be started")
+    assert "built without lib9pfs and cannot mount them" in view["reason"], view["reason"]

@@ -78,6 +78,10 @@ static void does_without_its_image(void **state)
 	must(file_write_atomic(kernel, data, len / 2, 0644, &err), &err);
 	assert_true(proc_is_alive(&status.proc));
 	stop(s, &i, &status);
+	assert_int_equal(s->driver->start(s->state, &i.spec, NULL, &status, &err), -EIO);
+	print_message("%s\n", err.msg); /* QEMU's words */
+	check_gone(s, i.id);
+	must(file_write_atomic(kernel, data, 40, 0644, &err), &err);
 	assert_int_equal(s->driver->start(s->state, &i.spec, NULL, &status, &err), -ENOEXEC);
 	check_gone(s, i.id);
 	assert_int_equal(unlink(kernel), 0);
