@@ -81,7 +81,8 @@ static const struct cli_option image_ls_options[] = {
 };
 
 static const struct cli_option image_pull_options[] = {
-	{ "platform", 0, "OS/ARCH", "of a container image (default: this machine's)" },
+	{ "platform", 0, "OS/ARCH",
+	  "of an image: linux/amd64, qemu/arm64, … (default: this machine's)" },
 	{ "quiet", 'q', NULL, "print errors only" },
 	NODE_OPTION,
 };

@@ -22,7 +22,7 @@ def test_refused_with_reason_and_admitted_with_overcommit(idle_host, images):
     host.kill()
     reserve = f"memory={capacity - 200}"
     up(host, "--reserve", reserve)
-    assert node(host)["offer"]["memory_mib"] == 200
+    until(lambda: node(host)["offer"]["memory_mib"] == 200, "the node has told what it offers now")
     host.deploy(service("one", "container", images.container(), memory=150))
     done = host.apply(service("two", "container", images.container(), memory=100), name="more",
                       wait=False)

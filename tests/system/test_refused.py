@@ -142,7 +142,7 @@ def test_image_form(host, box, code):
     assert_refused(host, one_app(box(code=code)), r"microservices\[0\]\.code", "image")
 
 
-@pytest.mark.parametrize("code", ["docker.io/x/y:1", "http://h/x.zip", "file://h/x.tar.gz",
+@pytest.mark.parametrize("code", ["http://h/x.zip", "file://h/x.tar.gz",
                                   "ftp://h/x.tar.gz", "http:///x.tar.gz",
                                   "http://h/x.tar.gz#sha256=12",
                                   "http://h/a.tar.gz,http://h/b.tar.gz"])

@@ -181,7 +181,7 @@ static const struct field service_spec_fields[] = {
 	S(start, "start", F_ENUM, .names = start_names, .flags = F_OMIT_EMPTY,
 	  .help = "Holm: unikernel: `cold` (default): every start boots; `snapshot`: the node boots it "
 		  "once, saves its state when it answers on a TCP port (of `readiness`, of `startup`, or "
-		  "the first of `port`), and starts later ones from that, in a quarter of the time. All "
+		  "the first of `port`), and starts later ones from that. All "
 		  "of them then have the state of that moment: the same random numbers (no keys, no "
 		  "TLS), a clock that goes on from there, its connections broken; its memory, with "
 		  "secrets in it, lies on the node's disk. Not with files or volumes"),

@@ -21,7 +21,8 @@
 #define LOOK_MS       20
 #define TRUST_MS      1000 /* after an answer, while the process lives */
 #define END_MS        15000
-#define NODE_PREFIX   8 /* digits of the node's id in names of the host */
+#define SWEEP         "holm-sweep" /* key and lease */
+#define NODE_PREFIX   8            /* digits of the node's id in names of the host */
 #define MOUNTS_MAX    ((size_t)16 << 20)
 
 static bool answers(const char *socket)
@@ -169,6 +170,31 @@ static int start_own(struct driver *d, struct proc_id *ret, struct err *err)
 	return spawn(d, ret, err);
 }
 
+/* One that was killed leaves folders of snapshots that it was just removing; containerd looks for such
+ * when the collector runs after the next removal: this is one. */
+static void sweep_snapshots(const struct driver *d)
+{
+	auto_(grpc_conn_free) struct grpc_conn *conn = grpc_conn_new(d->socket);
+	struct containerd c = { .grpc = conn,
+				.ns = NAMESPACE,
+				.snapshotter = SNAPSHOTTER,
+				.timeout_ms = ANSWER_MS };
+	const struct containerd_snapshot none = { .key = SWEEP, .parent = "" };
+	const struct containerd_labels labels = { 0 };
+	auto_containerd_mounts struct containerd_mounts mounts = { 0 };
+	struct err err;
+	int r = containerd_snapshot_prepare(&c, &none, &mounts, &err);
+
+	if (r == 0 || r == -EEXIST)
+		r = containerd_snapshot_remove(&c, SWEEP, &err);
+	if (r == 0)
+		r = containerd_lease_create(&c, SWEEP, &labels, &err);
+	if (r == 0 || r == -EEXIST)
+		r = containerd_lease_delete(&c, SWEEP, true, &err);
+	if (r < 0)
+		log_debug("sweep snapshots: %s", err.msg);
+}
+
 /* Of two that start at once, one waits here and then finds the other's. */
 static int lock_daemon(const struct driver *d, struct err *err)
 {
@@ -207,7 +233,11 @@ static int ensure_own(struct driver *d, struct err *err)
 	}
 	if (r == 0)
 		r = start_own(d, &proc, err);
-	return r < 0 ? r : wait_answer(d, &proc, err);
+	if (r == 0)
+		r = wait_answer(d, &proc, err);
+	if (r == 0)
+		sweep_snapshots(d);
+	return r;
 }
 
 static int open_own(struct driver *d, struct err *err)

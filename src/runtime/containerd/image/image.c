@@ -85,7 +85,9 @@ int image_load(struct client *client, const char *digest, struct oci_image *ret,
 {
 	auto_free char *text = recall_config(client->driver, digest);
 	bool is_known = text;
-	int r = is_known ? 0 : read_config_text(client, digest, &text, err);
+	/* It may be gone all the same: then it is to be had again. */
+	int r = is_known ? containerd_blob_find(&client->api, digest, err)
+			 : read_config_text(client, digest, &text, err);
 
 	if (r == 0)
 		r = oci_image_parse(text, ret, err);
