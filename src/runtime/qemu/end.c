@@ -12,7 +12,7 @@
 static const char *const causes[] = {
 	"Unhandled", "Assertion", "returned error", "panic",         "PANIC",         "Panic",
 	"BUG",       "exception", "Exception",      "out of memory", "Out of memory", "Could not",
-	"Cannot",    "ailed",     "fault",          "FAULT"
+	"Cannot",    "ailed",     " fault",         "FAULT"
 };
 static const char *const levels[] = { "CRIT:", "ERR:" };
 /* What only a guest that goes down prints. */

@@ -105,6 +105,7 @@ static void finds_the_cause(void **state)
 		  "[    0.12] CRIT: [libkvmplat] <trace.c @   41> RIP: 0000000000106a2c\n",
 		  "Unhandled Trap 13 (general protection), error code=0x0" },
 		{ "[    0.12] CRIT: [libkvmplat] <traps.c @   90> Crashing\n", "Crashing" },
+		{ "en1: Set as default interface\n", NULL },
 		{ "nothing to see\n", NULL },
 		{ "", NULL },
 	};
