@@ -39,6 +39,7 @@ struct overlay_link {
 	char dns[16];
 	unsigned prefix;
 	unsigned mtu;
+	bool is_new; /* a tap that was not there: a guest that runs has another one, which is gone */
 };
 
 /* One that is to have no link any more. */

@@ -44,9 +44,9 @@ def bridge(host):
     return f"holm-{host.node_id[:8]}"
 
 
-def veth_of(host):
-    """The host's end of the container's link: its alias is the instance's id."""
-    wanted = host.instance("box")["id"]
+def link_of(host, service):
+    """The host's end of an instance's link: its alias is the instance's id."""
+    wanted = host.instance(service)["id"]
     for line in host.ns.output("ip", "-o", "link").splitlines():
         if f"alias {wanted}" in line:
             return line.split()[1].rstrip(":").partition("@")[0]
@@ -63,8 +63,8 @@ NETWORK = {
     "the bridge is removed": lambda h: h.ns.output("ip", "link", "del", bridge(h)),
     "the bridge is down": lambda h: h.ns.output("ip", "link", "set", bridge(h), "down"),
     "the bridge has no address": lambda h: h.ns.output("ip", "addr", "flush", "dev", bridge(h)),
-    "a veth is removed": lambda h: h.ns.output("ip", "link", "del", veth_of(h)),
-    "a veth is unplugged": lambda h: h.ns.output("ip", "link", "set", veth_of(h), "nomaster"),
+    "a veth is removed": lambda h: h.ns.output("ip", "link", "del", link_of(h, "box")),
+    "a veth is unplugged": lambda h: h.ns.output("ip", "link", "set", link_of(h, "box"), "nomaster"),
     "a namespace loses its name": lambda h: leftovers.run("umount", netns_of(h)),
 }
 
@@ -80,6 +80,19 @@ def test_network(shop, fault):
         until(lambda: netns_of(shop) in leftovers.mounts([shop.node_id[:8]]), "it has a name",
               SOON_S)
     assert facts(shop) == before
+
+
+def test_tap_is_removed(shop):
+    """QEMU has it open and cannot be given another one: the unikernel is started anew."""
+    before = shop.instance("web")
+    box = shop.instance("box")
+    with shop.events() as events:
+        shop.ns.output("ip", "link", "del", link_of(shop, "web"))
+        told = events.wait(lambda v: v["service"] == "web.test" and v["state"] == "DEAD", "it is told")
+        assert "its network device was removed" in told["reason"], told
+    assert shop.wait_running("web", before["pid"])["address"] == before["address"]
+    until(lambda: assert_serves(shop), "all serve again", SOON_S)
+    assert shop.instance("box")["pid"] == box["pid"]
 
 
 def test_control_group_is_removed(shop):

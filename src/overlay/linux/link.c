@@ -58,6 +58,7 @@ static int plug(struct overlay *ov, const char *ifname, const char *alias, struc
 	return r;
 }
 
+/* 1 if it was not there. */
 static int make_tap(struct overlay *ov, const struct overlay_link_spec *spec, const char *ifname,
 		    struct err *err)
 {
@@ -71,7 +72,8 @@ static int make_tap(struct overlay *ov, const struct overlay_link_spec *spec, co
 		if (r < 0)
 			return r;
 	}
-	return netlink_tap_add(ifname, spec->tap_uid, err);
+	int r = netlink_tap_add(ifname, spec->tap_uid, err);
+	return r < 0 ? r : 1;
 }
 
 /* Whether the host's end and eth0 inside are one pair. */
@@ -210,13 +212,15 @@ int link_attach(struct overlay *ov, const struct overlay_link_spec *spec, struct
 	if (r == 0)
 		r = has_netns(spec) ? make_netns(ov, spec, ifname, err)
 				    : make_tap(ov, spec, ifname, err);
-	if (r == 0)
+	bool is_new = r > 0;
+	if (r >= 0)
 		r = plug(ov, ifname, spec->instance_id, err);
 	if (r == 0)
 		r = await_carrier(ov, spec, ifname, err);
 	if (r < 0)
 		return err_wrap(err, "attach %s", spec->instance_id);
 	overlay_link_describe(&ov->plan, spec, ret);
+	ret->is_new = is_new;
 	return 0;
 }
 
