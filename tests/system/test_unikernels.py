@@ -30,12 +30,13 @@ def test_one_that_never_speaks_is_ended(host, images):
 
 
 def test_one_that_never_gets_ready_is_ended_with_its_last_words(host, images):
+    """It listens elsewhere."""
     with host.events() as events:
-        host.apply(bare(images, "hello", boot_timeout=2, readiness={"tcp": {"port": 80}}),
-                   wait=False)
+        host.apply(service("bare", "unikernel", images.unikernel, cmd=["port=81"], boot_timeout=2,
+                           readiness={"tcp": {"port": 80}}), wait=False)
         reason = events.wait_state("DEAD", "bare")["reason"]
     assert reason.startswith("not ready within 2 s of its start: connect to "), reason
-    assert ", next start in " in reason and reason.endswith("hello | running"), reason
+    assert ", next start in " in reason and "Listening on port 81" in reason, reason
 
 
 def test_one_that_is_quiet_for_a_while_goes_on(host, images):

@@ -165,6 +165,7 @@ static int start_own(struct driver *d, struct proc_id *ret, struct err *err)
 	auto_free char *state = path_join(d->state_dir, "state");
 	auto_free char *root = path_join(d->daemon_dir, "root");
 
+	atomic_store(&d->answered_ms, 0); /* that was another one */
 	sweep_bundles(state);
 	sweep_bundles(root);
 	return spawn(d, ret, err);

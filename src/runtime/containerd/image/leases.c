@@ -110,7 +110,8 @@ int leases_settle(void *state, const struct strv *wanted, struct err *err)
 {
 	auto_client struct client client = client_open(state, NULL);
 	const struct choice choice = { .but = wanted };
-	int r = drop(state, &client.api, &choice, false, err);
+	/* Synced: else containerd's collector comes when it likes, and for half a blob that may be never. */
+	int r = drop(state, &client.api, &choice, true, err);
 
 	return r < 0 ? err_wrap(err, "drop leases of fetches") : 0;
 }
