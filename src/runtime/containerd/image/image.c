@@ -280,7 +280,10 @@ static enum lease_end end_of(const struct fetch *f, int r)
 		pull_abort_uploads(&api, f->source);
 		return LEASE_CLEANED;
 	}
-	return is_retryable(r) ? LEASE_KEPT : LEASE_DROPPED;
+	if (is_retryable(r))
+		return LEASE_KEPT;
+	/* What it has stored is nobody's, and the collector does not come by itself. */
+	return r < 0 ? LEASE_CLEANED : LEASE_DROPPED;
 }
 
 int image_fetch(void *state, struct image_source *source, const struct runtime_ctx *ctx,
