@@ -29,9 +29,9 @@ struct attach {
 	int output; /* -1: it is over, or not there yet */
 	struct io *output_io;
 	struct timer *timer;
-	struct timer *soon; /* a tick */
-	struct err refusal; /* code 0: none */
-	unsigned n_ops;     /* that are under way */
+	struct session_soon soon; /* a tick */
+	struct err refusal;       /* code 0: none */
+	unsigned n_ops;           /* that are under way */
 	bool is_resizing;
 	bool needs_resize;
 	bool is_input_told; /* its end, to the runtime */
@@ -70,7 +70,7 @@ static void attach_free(struct attach *x)
 	sink_close(&x->input);
 	x->output_io = io_cancel(x->output_io);
 	x->timer = timer_cancel(x->timer);
-	x->soon = timer_cancel(x->soon);
+	soon_cancel(&x->soon);
 	release(x);
 }
 
@@ -135,17 +135,7 @@ static void tick(struct attach *x);
 
 static void on_soon(void *arg)
 {
-	struct attach *x = arg;
-
-	x->soon = NULL;
-	tick(x);
-}
-
-/* Never from inside a callback of the stream: the tick may end it. */
-static void tick_soon(struct attach *x)
-{
-	if (!x->soon)
-		x->soon = timer_start(x->worker->config.loop, 0, on_soon, x);
+	tick(arg);
 }
 
 static void side_done(struct op *op)
@@ -157,14 +147,14 @@ static void side_done(struct op *op)
 		log_debug("attached to %s: %s", a->id, op->err.msg);
 	if (a->step == STEP_RESIZE)
 		a->attach->is_resizing = false;
-	tick_soon(a->attach);
+	soon_begin(&a->attach->soon);
 }
 
 static void close_output(struct attach *x)
 {
 	x->output_io = io_cancel(x->output_io);
 	close(TAKE_FD(x->output));
-	tick_soon(x);
+	soon_begin(&x->soon);
 }
 
 static void on_output(void *arg, unsigned events)
@@ -307,7 +297,7 @@ void attach_tell_end(const struct winst *inst, const struct runtime_status *stat
 		x->has_ended = true;
 		x->exit_code = status->exit_code;
 		x->timer = timer_cancel(x->timer);
-		tick_soon(x);
+		soon_begin(&x->soon);
 	}
 }
 
@@ -317,7 +307,7 @@ static void on_input_drained(void *arg)
 
 	if (x->stream)
 		stream_accept(x->stream);
-	tick_soon(x);
+	soon_begin(&x->soon);
 }
 
 static void take_frame(struct attach *x, const struct frame *frame)
@@ -355,7 +345,7 @@ static void on_take(void *arg, const char *data, size_t len)
 		take_frame(x, &frame);
 	if (r < 0 && !x->refusal.code)
 		err_copy(&x->refusal, &err);
-	tick_soon(x);
+	soon_begin(&x->soon);
 }
 
 static bool on_full(void *arg)
@@ -368,7 +358,7 @@ static void on_gone(void *arg)
 	struct attach *x = arg;
 
 	x->stream = NULL;
-	tick_soon(x);
+	soon_begin(&x->soon);
 }
 
 static struct attach *attach_new(struct worker *worker, struct stream *stream)
@@ -381,6 +371,7 @@ static struct attach *attach_new(struct worker *worker, struct stream *stream)
 					      .arg = x };
 
 	x->worker = worker;
+	x->soon = (struct session_soon){ worker->config.loop, on_soon, x, NULL };
 	x->stream = stream;
 	x->output = -1;
 	frame_reader_init(&x->frames);
@@ -418,7 +409,7 @@ void attach_open(struct worker *worker, struct stream *stream, struct json *take
 	struct attach *x = attach_new(worker, stream);
 
 	if (prepare(x, request, &x->refusal) < 0)
-		tick_soon(x);
+		soon_begin(&x->soon);
 	else
 		step_begin(x, STEP_ATTACH, attach_done);
 }

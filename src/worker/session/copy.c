@@ -18,8 +18,8 @@ struct copy {
 	struct frame_reader frames;
 	struct session_sink input;
 	struct session_source output;
-	struct timer *soon;
-	struct err refusal; /* code 0: none */
+	struct session_soon soon; /* a tick */
+	struct err refusal;       /* code 0: none */
 	struct err result;
 	bool is_begun;
 	bool is_done; /* the thread */
@@ -53,7 +53,7 @@ static void copy_free(struct copy *c)
 {
 	sink_close(&c->input);
 	source_close(&c->output);
-	timer_cancel(c->soon);
+	soon_cancel(&c->soon);
 	release(c);
 }
 
@@ -70,16 +70,7 @@ void copy_free_all(struct worker *worker)
 
 static void on_soon(void *arg)
 {
-	struct copy *c = arg;
-
-	c->soon = NULL;
-	tick(c);
-}
-
-static void tick_soon(struct copy *c)
-{
-	if (!c->soon)
-		c->soon = timer_start(c->worker->config.loop, 0, on_soon, c);
+	tick(arg);
 }
 
 static void op_fini(struct op *op)
@@ -119,7 +110,9 @@ static void copy_done(struct op *op)
 
 static void on_changed(void *arg)
 {
-	tick_soon(arg);
+	struct copy *c = arg;
+
+	soon_begin(&c->soon);
 }
 
 static void on_drained(void *arg)
@@ -227,7 +220,7 @@ static void on_gone(void *arg)
 	struct copy *c = arg;
 
 	c->stream = NULL;
-	tick_soon(c);
+	soon_begin(&c->soon);
 }
 
 static struct copy *copy_new(struct worker *worker, struct stream *stream)
@@ -240,6 +233,7 @@ static struct copy *copy_new(struct worker *worker, struct stream *stream)
 					      .arg = c };
 
 	c->worker = worker;
+	c->soon = (struct session_soon){ worker->config.loop, on_soon, c, NULL };
 	c->stream = stream;
 	frame_reader_init(&c->frames);
 	sink_init(&c->input, worker->config.loop, on_drained, c);
@@ -284,5 +278,5 @@ void copy_open(struct worker *worker, struct stream *stream, struct json *take_r
 	struct copy *c = copy_new(worker, stream);
 
 	if (prepare(c, request, &c->refusal) < 0)
-		tick_soon(c);
+		soon_begin(&c->soon);
 }

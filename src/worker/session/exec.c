@@ -39,10 +39,10 @@ struct exec {
 	int exit_fd;        /* pidfd, -1: it has ended */
 	struct io *exit_io;
 	struct timer *timer;
-	struct timer *soon; /* a tick */
-	struct err refusal; /* code 0: none */
-	unsigned n_ops;     /* that are under way */
-	bool is_overdue;    /* the hang-up had no effect */
+	struct session_soon soon; /* a tick */
+	struct err refusal;       /* code 0: none */
+	unsigned n_ops;           /* that are under way */
+	bool is_overdue;          /* the hang-up had no effect */
 	bool is_resizing;
 	bool needs_resize;
 };
@@ -84,7 +84,7 @@ static void stop_watching(struct exec *x)
 	source_close(&x->errors);
 	x->exit_io = io_cancel(x->exit_io);
 	x->timer = timer_cancel(x->timer);
-	x->soon = timer_cancel(x->soon);
+	soon_cancel(&x->soon);
 }
 
 static void exec_free(struct exec *x)
@@ -110,17 +110,7 @@ void exec_free_all(struct worker *worker)
 
 static void on_soon(void *arg)
 {
-	struct exec *x = arg;
-
-	x->soon = NULL;
-	tick(x);
-}
-
-/* Never from inside a callback of the stream: the tick may end it. */
-static void tick_soon(struct exec *x)
-{
-	if (!x->soon)
-		x->soon = timer_start(x->worker->config.loop, 0, on_soon, x);
+	tick(arg);
 }
 
 static void op_run(struct op *op)
@@ -187,7 +177,7 @@ static void side_done(struct op *op)
 		log_debug("command in %s: %s", e->what.instance_id, op->err.msg);
 	if (e->step == STEP_RESIZE)
 		e->exec->is_resizing = false;
-	tick_soon(e->exec);
+	soon_begin(&e->exec->soon);
 }
 
 static void send_signal(struct exec *x, int sig)
@@ -344,7 +334,9 @@ static void tick(struct exec *x)
 
 static void on_changed(void *arg)
 {
-	tick_soon(arg);
+	struct exec *x = arg;
+
+	soon_begin(&x->soon);
 }
 
 static void on_input_drained(void *arg)
@@ -353,7 +345,7 @@ static void on_input_drained(void *arg)
 
 	if (x->stream)
 		stream_accept(x->stream);
-	tick_soon(x);
+	soon_begin(&x->soon);
 }
 
 static void take_process(struct exec *x, struct runtime_exec_process *p)
@@ -430,7 +422,7 @@ static void on_take(void *arg, const char *data, size_t len)
 		log_warning("command in %s: %s", x->request.instance, err.msg);
 		sink_close(&x->input);
 	}
-	tick_soon(x);
+	soon_begin(&x->soon);
 }
 
 static bool on_full(void *arg)
@@ -451,7 +443,7 @@ static void on_gone(void *arg)
 	struct exec *x = arg;
 
 	x->stream = NULL;
-	tick_soon(x);
+	soon_begin(&x->soon);
 }
 
 static struct exec *exec_new(struct worker *worker, struct stream *stream)
@@ -470,6 +462,7 @@ static struct exec *exec_new(struct worker *worker, struct stream *stream)
 	uint8_t random[12];
 
 	x->worker = worker;
+	x->soon = (struct session_soon){ worker->config.loop, on_soon, x, NULL };
 	x->stream = stream;
 	x->exit_fd = -1;
 	loop_random(worker->config.loop, random, sizeof(random));
@@ -541,7 +534,7 @@ void exec_open(struct worker *worker, struct stream *stream, struct json *take_r
 	struct exec *x = exec_new(worker, stream);
 
 	if (prepare(x, request, &x->refusal) < 0)
-		tick_soon(x);
+		soon_begin(&x->soon);
 	else
 		step_begin(step_new(x, STEP_BEGIN, begin_done));
 }

@@ -25,6 +25,25 @@ void session_end(struct stream *stream, int exit_code, const char *words)
 	stream_end(stream, &none);
 }
 
+static void on_soon(void *arg)
+{
+	struct session_soon *soon = arg;
+
+	soon->timer = NULL;
+	soon->run(soon->arg);
+}
+
+void soon_begin(struct session_soon *soon)
+{
+	if (!soon->timer)
+		soon->timer = timer_start(soon->loop, 0, on_soon, soon);
+}
+
+void soon_cancel(struct session_soon *soon)
+{
+	soon->timer = timer_cancel(soon->timer);
+}
+
 void sink_init(struct session_sink *sink, struct loop *loop, void (*drained)(void *arg), void *arg)
 {
 	*sink = (struct session_sink){ .loop = loop, .fd = -1, .drained = drained, .arg = arg };

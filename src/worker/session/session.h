@@ -10,6 +10,17 @@ void session_send(struct stream *stream, enum frame_type type, const void *data,
 /* The last frame, and the end of the stream. */
 void session_end(struct stream *stream, int exit_code, const char *words);
 
+/* One call of `run` in a later turn of the loop, however often it was asked for: never from inside a
+ * callback of the stream, which the call may end. */
+struct session_soon {
+	struct loop *loop;
+	void (*run)(void *arg);
+	void *arg;
+	struct timer *timer;
+};
+void soon_begin(struct session_soon *soon);
+void soon_cancel(struct session_soon *soon);
+
 /* Bytes on their way into a descriptor, which may be full. */
 struct session_sink {
 	struct loop *loop;

@@ -189,6 +189,7 @@ void images_belong_to_nodes(void **state)
 	assert_int_equal(drop(s, NAME), 0);
 	assert_true(list(&other, NAME, &image));
 	assert_true(drop(&other, NAME) >= 2 * LAYER_BYTES);
+	must(s->driver->shutdown(other.state, &err), &err);
 	s->driver->close(other.state);
 }
 
