@@ -222,8 +222,9 @@ int remote_upgrade(const struct remote *remote, const struct question *q,
 			: remote->call->extension->upgrade(&request, API_UPGRADE, &upgrade, &err);
 	if (r < 0)
 		return tell_unreachable(remote, &err);
-	bool is_good = upgrade.session || q->may_be_refused;
-	int code = is_good ? CLI_OK : tell_refused(remote, &upgrade.response);
+	bool is_answer = upgrade.session ||
+			 (q->no_session && upgrade.response.status == q->no_session);
+	int code = is_answer ? CLI_OK : tell_refused(remote, &upgrade.response);
 	http_client_response_fini(&upgrade.response);
 	*ret = upgrade.session;
 	return code;

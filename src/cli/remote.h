@@ -32,8 +32,8 @@ struct question {
 	const char *body;
 	const struct secret *bytes; /* instead of `body`: it is no JSON */
 	bool is_quiet;              /* CLI_UNREACHABLE is not told */
-	bool may_be_refused;        /* of an upgrade: then there is no session, and nothing told */
-	uint32_t patience_ms;       /* for the answer, 0: 30 s */
+	unsigned no_session;  /* of an upgrade: with this status there is none, and nothing told */
+	uint32_t patience_ms; /* for the answer, 0: 30 s */
 };
 int remote_ask(const struct remote *remote, const struct question *question, struct reply *ret);
 

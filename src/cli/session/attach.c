@@ -8,6 +8,7 @@
 #include "wire/http_client/http_client.h"
 
 #define URL_BYTES_MAX 4096
+#define NO_INPUT      422 /* it takes none, and has no terminal: -ENOTSUP of its node */
 
 static int on_data(void *arg, const char *data, size_t len)
 {
@@ -49,7 +50,7 @@ static int open_session(const struct cli_call *call, const struct remote *remote
 	const struct question question = { .method = "POST",
 					   .path = path.data,
 					   .body = body,
-					   .may_be_refused = true };
+					   .no_session = NO_INPUT };
 	return remote_upgrade(remote, &question, ret);
 }
 

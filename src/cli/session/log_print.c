@@ -15,11 +15,13 @@ void log_print_init(struct log_print *print)
 {
 	buf_init(&print->line, LOG_PRINT_LINE_MAX);
 	print->open = NULL;
+	print->open_name = NULL;
 }
 
 void log_print_fini(struct log_print *print)
 {
 	buf_fini(&print->line);
+	free(print->open_name);
 }
 
 /* The word at *rest, which moves behind the blank after it; NULL if there is none. */
@@ -50,23 +52,32 @@ static bool parse(char *line, size_t len, bool has_names, struct record *ret)
 	return ret->tag && (str_eq(ret->stream, "stdout") || str_eq(ret->stream, "stderr"));
 }
 
-/* A line of the other stream ends the one that waits. */
+static void print_head(const struct log_print *print, const struct record *r, FILE *to)
+{
+	if (*r->name && !str_eq(r->name, "-"))
+		fprintf(to, print->is_colored ? "\033[36m%s |\033[0m " : "%s | ", r->name);
+	if (print->shows_time)
+		fprintf(to, "%s ", r->time);
+}
+
+/* A line of the other stream, or of another instance, ends the one that waits. */
 static void print_record(struct log_print *print, const struct record *r)
 {
 	FILE *to = str_eq(r->stream, "stderr") ? print->err : print->out;
+	bool goes_on = print->open == to && str_eq(print->open_name, r->name);
 
-	if (print->open && print->open != to)
+	if (print->open && !goes_on)
 		fputc('\n', print->open);
-	if (print->open != to) {
-		if (*r->name && !str_eq(r->name, "-"))
-			fprintf(to, print->is_colored ? "\033[36m%s |\033[0m " : "%s | ", r->name);
-		if (print->shows_time)
-			fprintf(to, "%s ", r->time);
-	}
+	if (!goes_on)
+		print_head(print, r, to);
 	fwrite(r->text, 1, r->len, to);
 	print->open = *r->tag == 'P' ? to : NULL;
-	if (!print->open)
+	if (!print->open) {
 		fputc('\n', to);
+	} else if (!goes_on) {
+		free(print->open_name);
+		print->open_name = xstrdup(r->name);
+	}
 }
 
 static void print_line(struct log_print *print)

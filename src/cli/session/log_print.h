@@ -15,6 +15,7 @@ struct log_print {
 	bool is_colored;
 	struct buf line; /* of a record, not whole yet */
 	FILE *open;      /* where the last line has no end yet, or NULL */
+	char *open_name; /* the instance that it is of; meaningful then */
 };
 void log_print_init(struct log_print *print);
 void log_print_fini(struct log_print *print);

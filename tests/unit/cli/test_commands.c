@@ -1,4 +1,5 @@
 /* Commands against a server: exit codes, and what is told. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include "api/world.h"
 #include "base/base.h"
 #include "cli/private.h"
+#include "model/message.h"
 
 #define WORDS_MAX 16
 
@@ -19,6 +21,9 @@ struct fixture {
 	char *out;
 	char *err;
 	int code;
+	int out_fd;         /* where the output goes instead, -1: to `out` */
+	struct err refusal; /* of the node, to those who want to be attached */
+	bool has_left;      /* what was measured once */
 };
 
 static int set_up(void **state)
@@ -26,6 +31,7 @@ static int set_up(void **state)
 	struct fixture *f = NEW(struct fixture);
 	struct err err;
 
+	f->out_fd = -1;
 	unsetenv("HOLM_API");
 	unsetenv("HOLM_TOKEN");
 	unsetenv("HOLM_DATA_DIR");
@@ -68,7 +74,9 @@ static void run_line(void *arg)
 	}
 	free(f->out);
 	free(f->err);
-	call.out = open_memstream(&f->out, &n_out);
+	f->out = NULL;
+	call.out = f->out_fd >= 0 ? fdopen(TAKE_FD(f->out_fd), "w")
+				  : open_memstream(&f->out, &n_out);
 	call.err = open_memstream(&f->err, &n_err);
 	f->code = cli_run(argc, argv, &call);
 	fclose(call.out);
@@ -89,8 +97,8 @@ static void holm(struct fixture *f, enum cli_exit code, const char *fmt, ...)
 	va_end(ap);
 	world_run(&f->world, run_line, f);
 	if (f->code != (int)code)
-		fail_msg("holm %s: exit code %d, expected %d: %s%s", fmt, f->code, code, f->out,
-			 f->err);
+		fail_msg("holm %s: exit code %d, expected %d: %s%s", fmt, f->code, code,
+			 f->out ? f->out : "", f->err);
 }
 
 static void has(const char *text, const char *part)
@@ -296,6 +304,125 @@ static void over_tcp_with_the_token(void **state)
 	has(f->out, "running: holm 1.2.3\n");
 }
 
+struct answer {
+	struct fixture *f;
+	struct stream *stream;
+	bool is_log;
+};
+
+static void on_answer(void *arg)
+{
+	static const char record[] = "2026-11-23T13:18:02.123456789Z stdout F its log\n";
+	struct answer *a = arg;
+	const struct err none = { 0 };
+
+	if (a->is_log)
+		stream_send(a->stream, record, strlen(record));
+	stream_end(a->stream, a->is_log ? &none : &a->f->refusal);
+	free(a);
+}
+
+/* A node that has logs, and lets nobody be attached. */
+static void on_open(void *arg, struct stream *stream, const char *request)
+{
+	struct answer *a = NEW(struct answer);
+
+	*a = (struct answer){ arg, stream, strstr(request, "\"kind\":\"logs\"") };
+	stream_serve(stream, NULL, NULL);
+	loop_post(a->f->world.loop, on_answer, a);
+}
+
+/* Only what takes no input is shown by its log; every other refusal is told. */
+static void refusals_to_be_attached(void **state)
+{
+	static const int codes[] = { -EBUSY, -EAGAIN, -EIO };
+	struct fixture *f = *state;
+
+	holm(f, CLI_OK, "apply -q %s --wait", f->file);
+	stream_hub_register(f->world.hub, WORLD_NODE, on_open, f);
+	err_set(&f->refusal, -ENOTSUP, "it takes no input");
+	holm(f, CLI_OK, "attach --no-stdin web.demo.0");
+	has(f->out, "its log\n");
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		err_set(&f->refusal, codes[i], "refused for reason %zu", i);
+		holm(f, CLI_FAILED, "attach --no-stdin web.demo.0");
+		has(f->err, f->refusal.msg);
+		assert_string_equal(f->out, "");
+	}
+}
+
+static void publish(struct fixture *f, const char *what, const char *payload)
+{
+	auto_free char *topic = xasprintf("nodes/" WORLD_NODE "/%s", what);
+
+	assert_int_equal(bus_publish(f->world.bus, topic, payload, strlen(payload)), 0);
+}
+
+static void tell_web(struct fixture *f, int64_t pid)
+{
+	auto_free char *text = server_list_instances(f->world.server, NULL);
+	auto_(json_free) struct json *list = NULL;
+	struct instance_status status = { .state = STATE_RUNNING, .generation = 1, .pid = pid };
+	struct err err;
+	size_t i = 0;
+
+	assert_int_equal(json_parse(text, strlen(text), &list, &err), 0);
+	while (!str_eq(json_get_str(json_at(list, i), "service"), "web.demo"))
+		i++;
+	STR_COPY(status.instance_id, json_get_str(json_at(list, i), "id"));
+	auto_free char *job = fields_format(&instance_status_table, &status);
+	publish(f, "job", job);
+	auto_free char *used = xasprintf("{\"services\":[{\"instance_id\":\"%s\",\"cpu_ns\":1,"
+					 "\"memory_bytes\":1048576,\"measured_ms\":1}]}",
+					 status.instance_id);
+	publish(f, "jobs/resources", used);
+}
+
+struct watching {
+	struct fixture *f;
+	int fd;
+	struct buf seen;
+};
+
+/* A turn shows it, the next one that it does not run, and then there is nobody to ask. */
+static void on_shown(void *arg, unsigned events)
+{
+	struct watching *w = arg;
+	char piece[4096];
+	ssize_t n = read(w->fd, piece, sizeof(piece));
+
+	if (n <= 0)
+		return;
+	assert_int_equal(buf_add(&w->seen, piece, (size_t)n), 0);
+	if (str_ends(w->seen.data, "}]\n"))
+		tell_web(w->f, 0);
+	else if (str_ends(w->seen.data, "[]\n"))
+		w->f->world.api = api_free(w->f->world.api);
+}
+
+static void statistics_go_on_over_a_restart(void **state)
+{
+	struct fixture *f = *state;
+	struct watching w = { .f = f };
+	int fds[2];
+
+	holm(f, CLI_OK, "apply -q %s --wait", f->file);
+	tell_web(f, 77);
+	world_turn(&f->world);
+	holm(f, CLI_FAILED, "stats --no-stream web none");
+	has(f->err, "is called none");
+	assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+	f->out_fd = fds[1];
+	w.fd = fds[0];
+	buf_init(&w.seen, 1 << 16);
+	struct io *io = io_watch(f->world.loop, w.fd, IO_READ, on_shown, &w);
+	holm(f, CLI_UNREACHABLE, "stats -o json web");
+	has(w.seen.data, "}]\n[]\n");
+	io_cancel(io);
+	close(w.fd);
+	buf_fini(&w.seen);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -312,6 +439,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refusals_are_sentences, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(without_a_server, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(over_tcp_with_the_token, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(refusals_to_be_attached, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(statistics_go_on_over_a_restart, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,6 +75,18 @@ static void names_of_instances(void **state)
 	expect(&o, "web.0 | a\n", "web.11 | b\n");
 }
 
+static void lines_of_two_instances_stay_apart(void **state)
+{
+	struct outputs o;
+
+	init(&o);
+	o.print.has_names = true;
+	feed(&o, "web.0 " T "stdout P a\nweb.1 " T "stdout P b\nweb.1 " T "stdout F c\n");
+	feed(&o, "web.0 " T "stdout P d\nweb.0 " T "stdout P e\nweb.1 " T "stdout F f\n");
+	feed(&o, "web.0 " T "stdout F g\n");
+	expect(&o, "web.0 | a\nweb.1 | bc\nweb.0 | de\nweb.1 | f\nweb.0 | g\n", "");
+}
+
 static void what_is_no_record_is_an_error(void **state)
 {
 	struct outputs o;
@@ -90,6 +102,7 @@ int main(void)
 		cmocka_unit_test(each_to_its_stream),
 		cmocka_unit_test(parts_make_a_line),
 		cmocka_unit_test(names_of_instances),
+		cmocka_unit_test(lines_of_two_instances_stay_apart),
 		cmocka_unit_test(what_is_no_record_is_an_error),
 	};
 
