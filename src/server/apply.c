@@ -6,11 +6,8 @@
 
 struct apply {
 	struct sla sla;
-	bool is_dry_run;
 	char app_id[ID_SIZE]; /* of the application being applied */
-	struct plan_view plan;
-	server_done_fn done;
-	void *arg;
+	struct plan_answer answer;
 };
 
 static char *full_name(const struct sla_app *app, const struct service_spec *spec)
@@ -51,7 +48,7 @@ static const char *make_app(struct server *server, struct apply *apply, const st
 		object_free(KIND_APP, app);
 		return old->id;
 	}
-	plan_add(&apply->plan, old ? "update" : "create", "app", name);
+	plan_add(&apply->answer.plan, old ? "update" : "create", "app", name);
 	if (!old) {
 		new_id(server, app->id);
 		app->name = xstrdup(sla->name);
@@ -161,8 +158,8 @@ static int create_service(struct server *server, struct apply *apply,
 		return r;
 	}
 	uint32_t replicas = spec->has_replicas ? spec->replicas : 1;
-	plan_add(&apply->plan, "create", "service", name);
-	plan_detail(&apply->plan, "%s, %u instance%s",
+	plan_add(&apply->answer.plan, "create", "service", name);
+	plan_detail(&apply->answer.plan, "%s, %u instance%s",
 		    str_eq(spec->virtualization, "docker") ? "container" : spec->virtualization,
 		    replicas, replicas == 1 ? "" : "s");
 	next_put(server, KIND_SERVICE, service->id, service);
@@ -179,7 +176,7 @@ static int change_service(struct server *server, struct apply *apply, const stru
 	bool is_replaced = spec_needs_replacement(&old->spec, spec);
 
 	if (str_is_empty(diff) && have == want) {
-		plan_add(&apply->plan, "unchanged", "service", old->name);
+		plan_add(&apply->answer.plan, "unchanged", "service", old->name);
 		return 0;
 	}
 	struct service *service = object_copy(KIND_SERVICE, old);
@@ -192,12 +189,12 @@ static int change_service(struct server *server, struct apply *apply, const stru
 		object_free(KIND_SERVICE, service);
 		return r;
 	}
-	plan_add(&apply->plan, is_replaced ? "replace" : "update", "service", old->name);
+	plan_add(&apply->answer.plan, is_replaced ? "replace" : "update", "service", old->name);
 	if (have != want)
-		plan_detail(&apply->plan, "%s%sreplicas: %u → %u", diff, *diff ? ", " : "", have,
-			    want);
+		plan_detail(&apply->answer.plan, "%s%sreplicas: %u → %u", diff, *diff ? ", " : "",
+			    have, want);
 	else
-		plan_detail(&apply->plan, "%s", diff);
+		plan_detail(&apply->answer.plan, "%s", diff);
 	next_put(server, KIND_SERVICE, service->id, service);
 	r = place_resize(server, service, err);
 	if (r < 0)
@@ -219,7 +216,7 @@ static void remove_missing(struct server *server, struct apply *apply, const str
 	{
 		if (!str_eq(service->app_id, apply->app_id) || map_find(&kept, service->name))
 			continue;
-		plan_add(&apply->plan, "delete", "service", service->name);
+		plan_add(&apply->answer.plan, "delete", "service", service->name);
 		scale_remove_service(server, service);
 	}
 	map_fini(&kept);
@@ -240,7 +237,7 @@ static int apply_app(struct server *server, struct apply *apply, const struct sl
 
 		if (r < 0)
 			return r;
-		strv_add(&apply->plan.services, name);
+		strv_add(&apply->answer.plan.services, name);
 	}
 	return 0;
 }
@@ -255,21 +252,14 @@ static int run_apply(struct server *server, void *arg, struct err *err)
 		if (r < 0)
 			return r;
 	}
-	/* A dry run is undone like a refused request, and its plan told all the same. */
-	return apply->is_dry_run ? err_set(err, -ECANCELED, "dry run") : 0;
+	return plan_undo_dry_run(&apply->answer, 0, err);
 }
 
 static void apply_done(struct server *server, void *arg, const struct err *err)
 {
-	static const struct err none = { 0 };
 	struct apply *apply = arg;
 
-	apply->plan.revision = server_revision(server);
-	if (apply->is_dry_run && err->code == -ECANCELED)
-		apply->done(apply->arg, &apply->plan, &none);
-	else if (err->code != -ESHUTDOWN)
-		apply->done(apply->arg, err->code ? NULL : &apply->plan, err);
-	fields_fini(&plan_view_table, &apply->plan);
+	plan_tell(server, &apply->answer, err);
 	sla_fini(&apply->sla);
 	free(apply);
 }
@@ -281,11 +271,10 @@ void server_apply_begin(struct server *server, const struct server_apply *reques
 
 	apply->sla = *request->take_sla;
 	*request->take_sla = (struct sla){ 0 };
-	apply->is_dry_run = request->is_dry_run;
-	apply->plan.is_dry_run = request->is_dry_run;
+	apply->answer.plan.is_dry_run = request->is_dry_run;
 	if (request->warnings)
-		strv_copy(&apply->plan.warnings, request->warnings);
-	apply->done = done;
-	apply->arg = arg;
+		strv_copy(&apply->answer.plan.warnings, request->warnings);
+	apply->answer.done = done;
+	apply->answer.arg = arg;
 	request_begin(server, run_apply, apply_done, apply);
 }

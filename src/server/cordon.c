@@ -4,9 +4,7 @@
 struct cordon {
 	char *name;
 	bool is_cordoned;
-	struct plan_view plan;
-	server_done_fn done;
-	void *arg;
+	struct plan_answer answer;
 };
 
 static int run_cordon(struct server *server, void *arg, struct err *err)
@@ -21,12 +19,12 @@ static int run_cordon(struct server *server, void *arg, struct err *err)
 	if (!node)
 		return err_set(err, -ENOENT, "node %s is gone", cordon->name);
 	if (node->is_cordoned == cordon->is_cordoned) {
-		plan_add(&cordon->plan, "unchanged", "node", node->hostname);
+		plan_add(&cordon->answer.plan, "unchanged", "node", node->hostname);
 		return 0;
 	}
 	struct node *copy = object_copy(KIND_NODE, node);
 	copy->is_cordoned = cordon->is_cordoned;
-	plan_add(&cordon->plan, cordon->is_cordoned ? "cordon" : "uncordon", "node",
+	plan_add(&cordon->answer.plan, cordon->is_cordoned ? "cordon" : "uncordon", "node",
 		 node->hostname);
 	next_put(server, KIND_NODE, copy->id, copy);
 	return 0;
@@ -36,12 +34,9 @@ static void cordon_done(struct server *server, void *arg, const struct err *err)
 {
 	struct cordon *cordon = arg;
 
-	cordon->plan.revision = server_revision(server);
-	if (err->code != -ESHUTDOWN)
-		cordon->done(cordon->arg, err->code ? NULL : &cordon->plan, err);
+	plan_tell(server, &cordon->answer, err);
 	if (!err->code && !cordon->is_cordoned)
 		settle_begin(server); /* some may have waited for it */
-	fields_fini(&plan_view_table, &cordon->plan);
 	free(cordon->name);
 	free(cordon);
 }
@@ -53,7 +48,7 @@ void server_cordon_begin(struct server *server, const struct server_cordon *requ
 
 	cordon->name = xstrdup(request->node);
 	cordon->is_cordoned = request->is_cordoned;
-	cordon->done = done;
-	cordon->arg = arg;
+	cordon->answer.done = done;
+	cordon->answer.arg = arg;
 	request_begin(server, run_cordon, cordon_done, cordon);
 }

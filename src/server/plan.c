@@ -5,6 +5,24 @@
 
 #define VALUE_SHOWN_MAX 60
 
+int plan_undo_dry_run(const struct plan_answer *answer, int result, struct err *err)
+{
+	return result == 0 && answer->plan.is_dry_run ? err_set(err, -ECANCELED, "dry run")
+						      : result;
+}
+
+void plan_tell(struct server *server, struct plan_answer *answer, const struct err *err)
+{
+	static const struct err none = { 0 };
+
+	if (answer->plan.is_dry_run && err->code == -ECANCELED)
+		err = &none;
+	answer->plan.revision = server_revision(server);
+	if (err->code != -ESHUTDOWN)
+		answer->done(answer->arg, err->code ? NULL : &answer->plan, err);
+	fields_fini(&plan_view_table, &answer->plan);
+}
+
 void plan_add(struct plan_view *plan, const char *action, const char *kind, const char *name)
 {
 	*ARRAY_ADD(plan->items, plan->n_items) = (struct plan_item_view){

@@ -30,7 +30,7 @@ struct node_live {
 struct fact {
 	struct instance_status status;
 	struct instance_stats stats;
-	struct instance_stats stats_before; /* the one before; not of another run */
+	struct instance_stats stats_before; /* the one before, or zeros: not of another run */
 	uint64_t stats_ms;                  /* unix time of `stats`, 0: none */
 };
 
@@ -172,6 +172,7 @@ struct fact *fact_get(struct server *server, const char *instance_id);
 const struct fact *fact_find(const struct server *server, const char *instance_id);
 void fact_remove(struct server *server, const char *instance_id);
 struct node_live *live_get(struct server *server, const char *node_id);
+bool live_is_alive(const struct server *server, const char *node_id);
 
 /* view.c: JSON of one object, the caller's; NULL if it is not there */
 char *view_json(struct server *server, enum kind kind, const char *id);
@@ -181,6 +182,16 @@ void watch_changed(struct server *server, enum kind kind, const char *id);
 void watch_free_all(struct server *server);
 
 /* plan.c */
+/* What is answered to a request that changes something. */
+struct plan_answer {
+	struct plan_view plan;
+	server_done_fn done;
+	void *arg;
+};
+/* At the request's end, with its result: a dry run is undone like one that was refused. */
+int plan_undo_dry_run(const struct plan_answer *answer, int result, struct err *err);
+/* Once, in the request's `done`: tells the plan, a dry run's too, or why there is none, and releases it. */
+void plan_tell(struct server *server, struct plan_answer *answer, const struct err *err);
 void plan_add(struct plan_view *plan, const char *action, const char *kind, const char *name);
 void plan_detail(struct plan_view *plan, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -189,6 +200,8 @@ char *plan_diff(const struct service_spec *before, const struct service_spec *af
 
 /* view.c: a zeroed one if nothing was told. */
 const struct fact *fact_or_none(const struct server *server, const char *id);
+/* Splits app.appns.service.servicens in the middle; both are the caller's. */
+void view_split_name(const char *sname, char **ret_app, char **ret_service);
 /* stats.c: a measurement. */
 void stats_take(struct server *server, const struct instance_stats *stats);
 

@@ -4,10 +4,7 @@
 
 struct restart {
 	char *name;
-	bool is_dry_run;
-	struct plan_view plan;
-	server_done_fn done;
-	void *arg;
+	struct plan_answer answer;
 };
 
 static void restart_instance(struct server *server, const struct instance *inst,
@@ -58,10 +55,10 @@ static int run_restart(struct server *server, void *arg, struct err *err)
 	struct err why;
 
 	if (service)
-		return restart_service(server, service, &restart->plan, err);
+		return restart_service(server, service, &restart->answer.plan, err);
 	if (err->code != -ENOENT)
 		return err->code;
-	int r = restart_named(server, restart->name, &restart->plan, &why);
+	int r = restart_named(server, restart->name, &restart->answer.plan, &why);
 	/* "no service x: …; no instance x: …" */
 	return r < 0 ? err_set(err, why.code, "%.240s; %.240s", err->msg, why.msg) : 0;
 }
@@ -69,23 +66,15 @@ static int run_restart(struct server *server, void *arg, struct err *err)
 static int run_request(struct server *server, void *arg, struct err *err)
 {
 	struct restart *restart = arg;
-	int r = run_restart(server, restart, err);
 
-	/* Undone like a refused request, and its plan told all the same. */
-	return r == 0 && restart->is_dry_run ? err_set(err, -ECANCELED, "dry run") : r;
+	return plan_undo_dry_run(&restart->answer, run_restart(server, restart, err), err);
 }
 
 static void restart_done(struct server *server, void *arg, const struct err *err)
 {
-	static const struct err none = { 0 };
 	struct restart *restart = arg;
 
-	restart->plan.revision = server_revision(server);
-	if (restart->is_dry_run && err->code == -ECANCELED)
-		restart->done(restart->arg, &restart->plan, &none);
-	else if (err->code != -ESHUTDOWN)
-		restart->done(restart->arg, err->code ? NULL : &restart->plan, err);
-	fields_fini(&plan_view_table, &restart->plan);
+	plan_tell(server, &restart->answer, err);
 	free(restart->name);
 	free(restart);
 }
@@ -96,8 +85,8 @@ void server_restart_begin(struct server *server, const struct server_restart *re
 	struct restart *restart = NEW(struct restart);
 
 	restart->name = xstrdup(request->name);
-	restart->is_dry_run = restart->plan.is_dry_run = request->is_dry_run;
-	restart->done = done;
-	restart->arg = arg;
+	restart->answer.plan.is_dry_run = request->is_dry_run;
+	restart->answer.done = done;
+	restart->answer.arg = arg;
 	request_begin(server, run_request, restart_done, restart);
 }

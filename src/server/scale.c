@@ -5,9 +5,7 @@
 struct change {
 	char *name;
 	uint32_t replicas;
-	struct plan_view plan;
-	server_done_fn done;
-	void *arg;
+	struct plan_answer answer;
 };
 
 uint32_t scale_count(const struct server *server, const char *service_id)
@@ -86,10 +84,7 @@ static void change_done(struct server *server, void *arg, const struct err *err)
 {
 	struct change *change = arg;
 
-	change->plan.revision = server_revision(server);
-	if (err->code != -ESHUTDOWN)
-		change->done(change->arg, err->code ? NULL : &change->plan, err);
-	fields_fini(&plan_view_table, &change->plan);
+	plan_tell(server, &change->answer, err);
 	free(change->name);
 	free(change);
 }
@@ -99,8 +94,8 @@ static struct change *change_new(const char *name, server_done_fn done, void *ar
 	struct change *change = NEW(struct change);
 
 	change->name = xstrdup(name);
-	change->done = done;
-	change->arg = arg;
+	change->answer.done = done;
+	change->answer.arg = arg;
 	return change;
 }
 
@@ -115,12 +110,12 @@ static int run_delete(struct server *server, void *arg, struct err *err)
 	{
 		if (!str_eq(service->app_id, app->id))
 			continue;
-		plan_add(&change->plan, "delete", "service", service->name);
-		strv_add(&change->plan.services, service->name);
+		plan_add(&change->answer.plan, "delete", "service", service->name);
+		strv_add(&change->answer.plan.services, service->name);
 		scale_remove_service(server, service);
 	}
 	auto_free char *name = xasprintf("%s.%s", app->name, app->ns);
-	plan_add(&change->plan, "delete", "app", name);
+	plan_add(&change->answer.plan, "delete", "app", name);
 	next_put(server, KIND_APP, app->id, NULL);
 	return 0;
 }
@@ -142,10 +137,10 @@ static int run_scale(struct server *server, void *arg, struct err *err)
 		return err_set(err, -EINVAL, "replicas: expected 0..%d, got %u", SLA_REPLICAS_MAX,
 			       change->replicas);
 	uint32_t have = scale_count(server, service->id);
-	plan_add(&change->plan, have == change->replicas ? "unchanged" : "scale", "service",
+	plan_add(&change->answer.plan, have == change->replicas ? "unchanged" : "scale", "service",
 		 service->name);
-	plan_detail(&change->plan, "replicas: %u → %u", have, change->replicas);
-	strv_add(&change->plan.services, service->name);
+	plan_detail(&change->answer.plan, "replicas: %u → %u", have, change->replicas);
+	strv_add(&change->answer.plan.services, service->name);
 	scale_to(server, service, change->replicas);
 	return 0;
 }

@@ -14,9 +14,7 @@ struct setting {
 	char *name;
 	struct secret bytes;
 	bool is_forced;
-	struct plan_view plan;
-	server_done_fn done;
-	void *arg;
+	struct plan_answer answer;
 };
 
 static enum kind kind_of(enum value_kind kind)
@@ -159,7 +157,7 @@ static void warn_of_late(struct server *server, struct setting *setting)
 			if (!str_eq(refs[i].name, setting->name) ||
 			    (refs[i].file && value_path_in_dir(refs[i].file, &dir)))
 				continue;
-			strv_addf(&setting->plan.warnings,
+			strv_addf(&setting->answer.plan.warnings,
 				  "%s has it as %s: what runs keeps the earlier value until its "
 				  "next start",
 				  service->name, refs[i].env ? refs[i].env : refs[i].file);
@@ -222,7 +220,7 @@ static int run_set(struct server *server, void *arg, struct err *err)
 		r = put(server, setting, old, err);
 	if (r < 0)
 		return r;
-	plan_add(&setting->plan,
+	plan_add(&setting->answer.plan,
 		 is_same ? "unchanged"
 		 : old   ? "update"
 			 : "create",
@@ -271,9 +269,9 @@ static int run_remove(struct server *server, void *arg, struct err *err)
 			       "%s %s is used by %s: take it out of there first, or use --force",
 			       kind, setting->name, users);
 	if (*users)
-		strv_addf(&setting->plan.warnings,
+		strv_addf(&setting->answer.plan.warnings,
 			  "used by %s: what runs keeps it, no instance starts without it", users);
-	plan_add(&setting->plan, "delete", kind, setting->name);
+	plan_add(&setting->answer.plan, "delete", kind, setting->name);
 	next_put(server, kind_of(setting->kind), value->id, NULL);
 	return 0;
 }
@@ -282,10 +280,7 @@ static void setting_done(struct server *server, void *arg, const struct err *err
 {
 	struct setting *setting = arg;
 
-	setting->plan.revision = server_revision(server);
-	if (err->code != -ESHUTDOWN)
-		setting->done(setting->arg, err->code ? NULL : &setting->plan, err);
-	fields_fini(&plan_view_table, &setting->plan);
+	plan_tell(server, &setting->answer, err);
 	secret_fini(&setting->bytes);
 	free(setting->name);
 	free(setting);
@@ -299,8 +294,8 @@ static struct setting *setting_new(const struct server_value *value, server_done
 	setting->name = xstrdup(value->name);
 	setting->is_forced = value->is_forced;
 	secret_set(&setting->bytes, value->bytes, value->len);
-	setting->done = done;
-	setting->arg = arg;
+	setting->answer.done = done;
+	setting->answer.arg = arg;
 	return setting;
 }
 
