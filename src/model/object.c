@@ -81,6 +81,7 @@ static const struct field instance_stats_fields[] = {
 	S(net_in_bytes, "net_in_bytes", F_U64, GIVEN(has_net)),
 	S(net_out_bytes, "net_out_bytes", F_U64, GIVEN(has_net)),
 	S(pids, "pids", F_U32, .flags = F_OMIT_EMPTY),
+	S(incarnation, "incarnation", F_U32, .flags = F_OMIT_EMPTY),
 	S(measured_ms, "measured_ms", F_U64, .flags = F_OMIT_EMPTY),
 };
 #undef STRUCT

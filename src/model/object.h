@@ -87,6 +87,7 @@ struct instance_stats {
 	uint64_t net_in_bytes; /* if has_net */
 	uint64_t net_out_bytes;
 	uint32_t pids;        /* processes and threads, 0: not known */
+	uint32_t incarnation; /* whose counters they are */
 	uint64_t measured_ms; /* of the node's monotonic clock */
 	bool has_io;
 	bool has_net;

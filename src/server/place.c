@@ -87,11 +87,9 @@ static void candidates_init(struct server *server, const char *service_id, struc
 	*c = (struct candidates){ 0 };
 	next_for_each(server, KIND_NODE, struct node, node)
 	{
-		const struct node_live *live = map_find(&server->lives, node->id);
-
 		*ARRAY_ADD(c->nodes, c->n) = (struct sched_node){
 			.facts = node,
-			.is_alive = live && live->is_alive,
+			.is_alive = live_is_alive(server, node->id),
 			.is_cordoned = node->is_cordoned,
 			.offer = place_offer(node),
 		};

@@ -203,6 +203,13 @@ void fact_remove(struct server *server, const char *instance_id)
 	free(map_remove(&server->facts, instance_id));
 }
 
+bool live_is_alive(const struct server *server, const char *node_id)
+{
+	const struct node_live *live = map_find(&server->lives, node_id);
+
+	return live && live->is_alive;
+}
+
 struct node_live *live_get(struct server *server, const char *node_id)
 {
 	struct node_live *live = map_find(&server->lives, node_id);

@@ -16,17 +16,6 @@ static bool cpu_between(const struct instance_stats *before, const struct instan
 	return true;
 }
 
-static void split(const char *sname, struct stats_view *view)
-{
-	auto_strv struct strv part = { 0 };
-
-	strv_split(&part, sname, ".");
-	if (part.n != 4)
-		return;
-	view->app = xasprintf("%s.%s", part.items[0], part.items[1]);
-	view->service = xasprintf("%s.%s", part.items[2], part.items[3]);
-}
-
 static void fill(const struct server *server, const struct instance *inst, const struct fact *fact,
 		 struct stats_view *view)
 {
@@ -49,7 +38,7 @@ static void fill(const struct server *server, const struct instance *inst, const
 		.has_pids = s->pids > 0,
 	};
 	STR_COPY(view->id, inst->id);
-	split(inst->sname, view);
+	view_split_name(inst->sname, &view->app, &view->service);
 	view->has_cpu = cpu_between(&fact->stats_before, s, &view->cpu_cores);
 	format_rfc3339(fact->stats_ms, view->measured_at);
 }
@@ -67,7 +56,8 @@ char *server_list_stats(struct server *server)
 		const struct fact *fact = fact_or_none(server, inst->id);
 		struct stats_view view;
 
-		if (!fact->status.pid || !fact->stats_ms)
+		if (!fact->status.pid || !fact->stats_ms || inst->is_removed ||
+		    !live_is_alive(server, inst->node_id))
 			continue;
 		fill(server, inst, fact, &view);
 		fields_emit(&stats_view_table, &view, &out, NULL);
@@ -82,8 +72,8 @@ char *server_list_stats(struct server *server)
 void stats_take(struct server *server, const struct instance_stats *stats)
 {
 	struct fact *fact = fact_get(server, stats->instance_id);
-	/* Of another run: its counters began anew. */
-	bool is_same = stats->cpu_ns >= fact->stats.cpu_ns;
+	/* In another run its counters began anew. */
+	bool is_same = stats->incarnation == fact->stats.incarnation;
 
 	fact->stats_before = is_same ? fact->stats : (struct instance_stats){ 0 };
 	fact->stats = *stats;

@@ -8,8 +8,7 @@ static char *join_app(const struct app *app)
 	return app ? xasprintf("%s.%s", app->name, app->ns) : xstrdup("");
 }
 
-/* Splits app.appns.service.servicens in the middle. */
-static void split_name(const char *sname, char **ret_app, char **ret_service)
+void view_split_name(const char *sname, char **ret_app, char **ret_service)
 {
 	const char *dot = strchr(sname, '.');
 
@@ -62,7 +61,7 @@ static void view_service(struct server *server, const struct service *service, v
 	enum instance_state least = STATE_N;
 
 	STR_COPY(view->id, service->id);
-	split_name(service->name, &view->app, &view->service);
+	view_split_name(service->name, &view->app, &view->service);
 	view->name = xstrdup(service->name);
 	view->runtime = xstrdup(service->spec.virtualization);
 	view->code = xstrdup(service->spec.code);
@@ -141,7 +140,7 @@ static void view_instance(struct server *server, const struct instance *inst, vo
 	struct instance_view *view = out;
 
 	STR_COPY(view->id, inst->id);
-	split_name(inst->sname, &view->app, &view->service);
+	view_split_name(inst->sname, &view->app, &view->service);
 	view->number = inst->number;
 	view->instance_address = xstrdup(inst->instance_ip);
 	view->is_removed = inst->is_removed;
@@ -158,7 +157,7 @@ static void view_node(struct server *server, const struct node *node, void *out)
 	view->hostname = xstrdup(node->hostname);
 	view->address = xstrdup(node->address);
 	view->arch = xstrdup(node->arch);
-	view->is_alive = live && live->is_alive;
+	view->is_alive = live_is_alive(server, node->id);
 	view->is_cordoned = node->is_cordoned;
 	view->cpus = node->cpus;
 	view->memory_mib = node->memory_mib;

@@ -8,7 +8,6 @@ struct stats_item {
 	struct runtime_slot slot;
 	struct instance_stats stats;
 	uint64_t oom_kills;
-	uint32_t incarnation;
 	char *ifname; /* the host's end of its link */
 	bool is_known;
 };
@@ -74,7 +73,7 @@ static void note_kills(struct worker *worker, const struct stats_item *item)
 {
 	struct winst *inst = map_find(&worker->instances, item->stats.instance_id);
 
-	if (inst && inst->run == RUN_ALIVE && inst->status.incarnation == item->incarnation)
+	if (inst && inst->run == RUN_ALIVE && inst->status.incarnation == item->stats.incarnation)
 		ending_note_kills(inst, item->oom_kills);
 }
 
@@ -154,7 +153,7 @@ void stats_begin(struct worker *worker)
 		item->slot = *inst->slot;
 		item->ifname = xstrdup(inst->link.ifname);
 		STR_COPY(item->stats.instance_id, inst->id);
-		item->incarnation = inst->status.incarnation;
+		item->stats.incarnation = inst->status.incarnation;
 	}
 	op_begin(worker, EXECUTOR_RUNTIME, &s->op);
 }

@@ -86,11 +86,63 @@ static void counters_that_begin_anew(void **state)
 	fields_fini(&stats_view_table, &view);
 }
 
+/* Its counters may have come farther by now than those of the run before. */
+static void another_run_makes_no_rate(void **state)
+{
+	struct kit *kit = *state;
+	auto_free char *id = deploy(kit);
+	struct stats_view view;
+
+	measure(kit, id,
+		"\"memory_bytes\":1,\"incarnation\":1,\"cpu_ns\":1000000000,\"measured_ms\":10000");
+	measure(kit, id,
+		"\"memory_bytes\":1,\"incarnation\":2,\"cpu_ns\":4000000000,\"measured_ms\":15000");
+	assert_int_equal(read_one(kit, &view), 0);
+	assert_false(view.has_cpu);
+	fields_fini(&stats_view_table, &view);
+	measure(kit, id,
+		"\"memory_bytes\":1,\"incarnation\":2,\"cpu_ns\":5000000000,\"measured_ms\":20000");
+	assert_int_equal(read_one(kit, &view), 0);
+	assert_true(view.has_cpu && view.cpu_cores == 0.2);
+	fields_fini(&stats_view_table, &view);
+}
+
+static void what_a_silent_node_has_told_is_old(void **state)
+{
+	struct kit *kit = *state;
+	auto_free char *id = deploy(kit);
+	struct stats_view view;
+
+	measure(kit, id, "\"memory_bytes\":1,\"cpu_ns\":1,\"measured_ms\":10000");
+	strv_fini(&kit->beating);
+	kit_run(kit, 30000);
+	assert_int_equal(read_one(kit, &view), -1);
+	measure(kit, id, "\"memory_bytes\":1,\"cpu_ns\":2,\"measured_ms\":40000");
+	assert_int_equal(read_one(kit, &view), 0);
+	fields_fini(&stats_view_table, &view);
+}
+
+/* Its node is still at it. */
+static void one_that_is_removed_is_not_shown(void **state)
+{
+	struct kit *kit = *state;
+	auto_free char *id = deploy(kit);
+	struct stats_view view;
+
+	measure(kit, id, "\"memory_bytes\":1,\"cpu_ns\":1,\"measured_ms\":10000");
+	assert_int_equal(kit_delete(kit, "a"), 0);
+	assert_int_equal(kit_n(kit, "instances"), 1);
+	assert_int_equal(read_one(kit, &view), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(what_was_measured),
 		KIT_TEST(counters_that_begin_anew),
+		KIT_TEST(another_run_makes_no_rate),
+		KIT_TEST(what_a_silent_node_has_told_is_old),
+		KIT_TEST(one_that_is_removed_is_not_shown),
 	};
 
 	return cmocka_run_group_tests_name("server/stats", tests, NULL, NULL);

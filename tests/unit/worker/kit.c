@@ -66,13 +66,28 @@ static void on_register(struct kit *kit, const char *payload)
 		kit_accept(kit, "\"" BLOCK "\"");
 }
 
+static void on_resources(struct kit *kit, const char *payload)
+{
+	struct msg_resources resources = { 0 };
+	struct err err = { 0 };
+
+	if (fields_parse_text(&msg_resources_table, payload, &resources, FIELD_UNKNOWN_ERROR,
+			      &err) < 0)
+		fail_msg("%s", err.msg);
+	kit->n_beats++;
+	if (resources.n_instances)
+		kit->measured = resources.instances[resources.n_instances - 1];
+	fields_fini(&msg_resources_table, &resources);
+}
+
 static void on_message(void *arg, const char *topic, const char *payload, size_t len)
 {
 	struct kit *kit = arg;
 
 	if (str_ends(topic, "/job"))
 		on_job(kit, payload);
-	kit->n_beats += str_ends(topic, "/jobs/resources");
+	if (str_ends(topic, "/jobs/resources"))
+		on_resources(kit, payload);
 	kit->n_asked += str_ends(topic, "/net/subnet");
 	if (str_ends(topic, "/register"))
 		on_register(kit, payload);

@@ -46,7 +46,8 @@ struct kit {
 	unsigned n_registered;
 	struct node node; /* as it was registered last */
 	unsigned n_beats;
-	unsigned n_asked; /* for a block */
+	struct instance_stats measured; /* the last measurement */
+	unsigned n_asked;               /* for a block */
 	unsigned n_ready;
 	struct err ready_err;
 	bool is_down;

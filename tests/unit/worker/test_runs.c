@@ -156,6 +156,10 @@ static void what_ends_is_started_again(void **state)
 	kit_await(kit, ID_1, STATE_RUNNING);
 	assert_string_equal(kit_status(kit, ID_1)->namespace_ip, "10.18.0.2");
 	assert_int_equal(fake_host_running(kit->host, ID_1), 1);
+	/* And is measured as another one. */
+	kit_run(kit, 12000);
+	assert_string_equal(kit->measured.instance_id, ID_1);
+	assert_int_equal(kit->measured.incarnation, 4);
 }
 
 static void a_clean_end_is_an_end_too(void **state)
