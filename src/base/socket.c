@@ -19,9 +19,12 @@ static int place_open(const char *dir, const char *name, struct place *ret, stru
 	if (fd < 0)
 		return err_errno(err, "open %s", dir);
 	*ret = (struct place){ .dir = fd, .address = { .sun_family = AF_UNIX } };
-	snprintf(ret->address.sun_path, sizeof(ret->address.sun_path), "/proc/thread-self/fd/%d/%s",
-		 fd, name);
-	return 0;
+	int n = snprintf(ret->address.sun_path, sizeof(ret->address.sun_path),
+			 "/proc/thread-self/fd/%d/%s", fd, name);
+	if (n >= 0 && (size_t)n < sizeof(ret->address.sun_path))
+		return 0;
+	close(fd);
+	return err_set(err, -ENAMETOOLONG, "%s/%s: name too long", dir, name);
 }
 
 static int listen_at(const struct place *place, const char *name, int type)

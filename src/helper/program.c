@@ -214,7 +214,7 @@ static pid_t fork_child(const struct run_options *options, const struct birth *b
 	bool is_in_group = group >= 0 && pid >= 0;
 
 	if (pid < 0 && (errno == ENOSYS || errno == E2BIG || errno == EINVAL))
-		pid = unshare(flags) < 0 ? -1 : fork();
+		pid = (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
 	if (pid == 0) {
 		close(birth->gate[1]);
 		child_main(options, birth, is_in_group);

@@ -112,14 +112,22 @@ struct archive;
 void archive_support(struct archive *a);
 
 /* unpack.c */
+/* What may come out, of several archives together. */
+struct unpack_budget {
+	uint64_t max;
+	uint64_t left; /* bytes, of `max` at first */
+	unsigned n_entries;
+};
+#define UNPACK_ENTRIES_MAX 100000
+
 struct unpack {
 	const char *name; /* of the archive, for messages */
 	const char *file;
 	const char *dir; /* exists, is empty and real: no link on the way to it */
-	uint64_t max;    /* bytes that may come out */
+	struct unpack_budget *budget;
 	const struct cancel *cancel;
 };
-/* Files and folders with plain permissions, on disk when it returns. -EBADMSG: no archive, or an
+/* Files and folders with plain permissions; stage_keep() makes them durable. -EBADMSG: no archive, or an
  * entry that leads out or is of another kind; -E2BIG. */
 int unpack_archive(const struct unpack *u, struct err *err);
 

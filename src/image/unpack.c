@@ -8,15 +8,13 @@
 #include "image/private.h"
 #include "loop/loop.h"
 
-#define BLOCK       (256u << 10)
-#define ENTRIES_MAX 100000
-#define DEPTH_MAX   64 /* folders within folders */
+#define BLOCK     (256u << 10)
+#define DEPTH_MAX 64 /* folders within folders */
 
 struct unpacking {
 	const struct unpack *u;
 	struct archive *in;
 	struct archive *out;
-	uint64_t left; /* bytes that may still come out */
 };
 
 /* A path inside the archive that stays inside: relative, without "..", not too deep. */
@@ -71,6 +69,7 @@ static int write_failed(struct unpacking *p, struct err *err)
 /* A hole counts by where it ends. */
 static int write_entry(struct unpacking *p, struct err *err)
 {
+	struct unpack_budget *budget = p->u->budget;
 	const void *data;
 	size_t len;
 	la_int64_t offset;
@@ -87,13 +86,13 @@ static int write_entry(struct unpacking *p, struct err *err)
 			return err_set(err, -ECANCELED, "cancelled");
 		if ((uint64_t)offset + len > end)
 			end = (uint64_t)offset + len;
-		if (end > p->left)
+		if (end > budget->left)
 			return err_set(err, -E2BIG, "unpack %s: more than %lu bytes", p->u->name,
-				       p->u->max);
+				       budget->max);
 		if (archive_write_data_block(p->out, data, len, offset) < ARCHIVE_WARN)
 			return write_failed(p, err);
 	}
-	p->left -= end;
+	budget->left -= end;
 	return archive_write_finish_entry(p->out) < ARCHIVE_WARN ? write_failed(p, err) : 0;
 }
 
@@ -118,33 +117,25 @@ static int unpack_all(struct unpacking *p, struct err *err)
 	archive_support(p->in);
 	if (archive_read_open_filename(p->in, p->u->file, BLOCK) != ARCHIVE_OK)
 		return read_failed(p, err);
-	for (unsigned n = 0;; n++) {
+	for (;;) {
 		int r = archive_read_next_header(p->in, &entry);
 
 		if (r == ARCHIVE_EOF)
 			return 0;
 		if (r < ARCHIVE_WARN)
 			return read_failed(p, err);
-		if (n == ENTRIES_MAX)
+		if (++p->u->budget->n_entries > UNPACK_ENTRIES_MAX)
 			return err_set(err, -E2BIG, "unpack %s: more than %d entries", p->u->name,
-				       ENTRIES_MAX);
+				       UNPACK_ENTRIES_MAX);
 		r = unpack_entry(p, entry, err);
 		if (r < 0)
 			return r;
 	}
 }
 
-/* After a loss of power a folder of the final name is still whole. */
-static int make_durable(struct unpacking *p, struct err *err)
-{
-	auto_close int fd = open(p->u->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 || syncfs(fd) < 0 ? err_errno(err, "sync %s", p->u->dir) : 0;
-}
-
 int unpack_archive(const struct unpack *u, struct err *err)
 {
-	struct unpacking p = { .u = u, .left = u->max };
+	struct unpacking p = { .u = u };
 
 	p.in = archive_read_new();
 	p.out = archive_write_disk_new();
@@ -157,5 +148,5 @@ int unpack_archive(const struct unpack *u, struct err *err)
 	if (archive_write_close(p.out) != ARCHIVE_OK && r == 0)
 		r = write_failed(&p, err);
 	archive_write_free(p.out);
-	return r < 0 ? r : make_durable(&p, err);
+	return r;
 }

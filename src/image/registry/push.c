@@ -91,6 +91,7 @@ int registry_read_index(const struct image_config *config, const struct image_re
 
 	if (r < 0)
 		return r;
+	place->distrust(place); /* of mirrors, which may be behind */
 	r = place->root(place, &text, err);
 	place->close(place);
 	if (r == 0)

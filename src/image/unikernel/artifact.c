@@ -22,6 +22,7 @@ struct artifact {
 	uint64_t total; /* bytes of all layers */
 	uint64_t done;
 	uint64_t begun; /* of `done`, before this layer */
+	struct unpack_budget budget;
 };
 
 static int to_file(void *arg, const void *data, size_t len, struct err *err)
@@ -65,7 +66,7 @@ static int take_layer(struct artifact *a, const struct image_descriptor *layer, 
 		.name = layer->digest,
 		.file = a->stage.file,
 		.dir = a->layers,
-		.max = a->config->archive_max,
+		.budget = &a->budget,
 		.cancel = a->transfer->cancel,
 	};
 	int r = read_layer(a, layer, err);
@@ -117,12 +118,6 @@ static int take_files(const struct artifact *a, struct err *err)
 	return r < 0 ? r : take_config(a, err);
 }
 
-/* After a loss of power a folder of the final name is still whole. */
-static int make_durable(const struct artifact *a, struct err *err)
-{
-	return syncfs(a->stage.fd) < 0 ? err_errno(err, "sync %s", a->stage.dir) : 0;
-}
-
 static int fill(struct artifact *a, struct err *err)
 {
 	const struct image_source *source = a->source;
@@ -131,12 +126,13 @@ static int fill(struct artifact *a, struct err *err)
 	if (r < 0)
 		return r;
 	a->layers = path_join(a->stage.dir, LAYERS_DIR);
+	a->budget = (struct unpack_budget){ a->config->archive_max, a->config->archive_max, 0 };
 	r = dir_make(a->layers, 0755, err);
 	for (size_t i = 0; r == 0 && i < source->n_layers; i++)
 		r = take_layer(a, &source->layers[i], err);
 	if (r == 0)
 		r = take_files(a, err);
-	return r < 0 ? r : make_durable(a, err);
+	return r;
 }
 
 static int check_size(struct artifact *a, struct err *err)

@@ -1,12 +1,11 @@
 /* Packing a unikernel, and an image layout as one of the places where it can go. */
-#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "image/unikernel/package.h"
 
 #define LAYOUT_VERSION "{\"imageLayoutVersion\":\"1.0.0\"}"
 #define REF_NAME       "org.opencontainers.image.ref.name"
-#define CHUNK          ((size_t)1 << 20)
 
 static int store_text(const char *dir, const struct image_descriptor *d, const char *text,
 		      struct err *err)
@@ -21,20 +20,13 @@ static int store_blob(const char *dir, const struct image_blob *blob, struct err
 {
 	auto_free char *name = layout_blob_path(blob->descriptor.digest);
 	auto_free char *path = path_join(dir, name);
-	auto_close int out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	off_t at = 0;
+	void *data = mmap(NULL, blob->descriptor.size, PROT_READ, MAP_SHARED, blob->fd, 0);
 
-	if (out < 0)
-		return err_errno(err, "create %s", path);
-	while ((uint64_t)at < blob->descriptor.size) {
-		ssize_t n = copy_file_range(blob->fd, &at, out, NULL, CHUNK, 0);
-
-		if (n < 0)
-			return err_errno(err, "write %s", path);
-		if (n == 0)
-			return err_set(err, -EIO, "write %s: it ends early", path);
-	}
-	return 0;
+	if (data == MAP_FAILED)
+		return err_errno(err, "map a blob");
+	int r = file_write_atomic(path, data, blob->descriptor.size, 0644, err);
+	munmap(data, blob->descriptor.size);
+	return r;
 }
 
 /* A layout of this one image; another one's index is not ours to change. */

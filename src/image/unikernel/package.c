@@ -54,18 +54,9 @@ static void describe(struct image_descriptor *d, const char *type, const char *t
 /* Digest and size of what is in the file. */
 static int measure(struct image_blob *blob, const char *type, struct err *err)
 {
-	auto_(digest_free) struct digest *digest = digest_new();
-	auto_free char *piece = xmalloc(PIECE);
-	ssize_t n;
-
 	blob->descriptor = (struct image_descriptor){ 0 };
-	while ((n = pread(blob->fd, piece, PIECE, (off_t)blob->descriptor.size)) > 0) {
-		digest_add(digest, piece, (size_t)n);
-		blob->descriptor.size += (uint64_t)n;
-	}
-	if (n < 0)
-		return err_errno(err, "read a temporary file");
-	digest_finish(digest, blob->descriptor.digest);
+	if (digest_fd(blob->fd, blob->descriptor.digest, &blob->descriptor.size, err) < 0)
+		return err_wrap(err, "temporary file");
 	STR_COPY(blob->descriptor.media_type, type);
 	return 0;
 }
@@ -335,12 +326,15 @@ int package_index(struct package *package, const struct json *earlier, struct er
 	const struct json *entries = json_get(earlier, "manifests");
 	auto_json_out struct json_out out = { 0 };
 
+	if (json_count(entries) > INDEX_MAX)
+		return err_set(err, -E2BIG, "its index has %zu entries, more than %d",
+			       json_count(entries), INDEX_MAX);
 	json_out_init(&out, MANIFEST_MAX);
 	json_out_object(&out, NULL);
 	json_out_int(&out, "schemaVersion", 2);
 	json_out_str(&out, "mediaType", INDEX_TYPE);
 	json_out_array(&out, "manifests");
-	for (size_t i = 0; i < json_count(entries) && i < INDEX_MAX; i++) {
+	for (size_t i = 0; i < json_count(entries); i++) {
 		auto_free char *text = json_format(json_at(entries, i));
 
 		if (!is_ours(package, json_at(entries, i)))

@@ -75,8 +75,11 @@ int stage_open(const struct image_config *config, struct stage *ret, struct err 
 	return 0;
 }
 
+/* After a loss of power a folder of the final name is still whole. */
 int stage_keep(const struct stage *stage, const char *dir, struct err *err)
 {
+	if (syncfs(stage->fd) < 0)
+		return err_errno(err, "sync %s", stage->dir);
 	if (rename(stage->dir, dir) == 0 || errno == ENOTEMPTY || errno == EEXIST)
 		return 0;
 	return err_errno(err, "rename %s to %s", stage->dir, dir);

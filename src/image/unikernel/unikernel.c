@@ -146,11 +146,13 @@ static int copy_local(struct get *get, struct err *err)
 
 static int unpack(struct get *get, struct err *err)
 {
+	uint64_t max = get->config->archive_max;
+	struct unpack_budget budget = { max, max, 0 };
 	const struct unpack u = {
 		.name = get->url,
 		.file = get->stage.file,
 		.dir = get->stage.dir,
-		.max = get->config->archive_max,
+		.budget = &budget,
 		.cancel = get->transfer->cancel,
 	};
 	auto_free char *kernel = path_join(get->stage.dir, "kernel");

@@ -24,6 +24,7 @@ static int run_rules(uint32_t ip, struct err *err)
 	return r;
 }
 
+/* 1 if it was not there. */
 static int make_tap(struct netlink *inside, uint32_t owner, struct err *err)
 {
 	struct netlink_link link;
@@ -36,19 +37,24 @@ static int make_tap(struct netlink *inside, uint32_t owner, struct err *err)
 		if (r < 0)
 			return r;
 	}
-	return netlink_tap_add(OVERLAY_INNER_TAP, owner, err);
+	int r = netlink_tap_add(OVERLAY_INNER_TAP, owner, err);
+	return r < 0 ? r : 1;
 }
 
-/* In the namespace, where settings, taps and rules are made. */
+/* In the namespace, where settings, taps and rules are made: 1 if the tap was not there. */
 static int make_there(const struct overlay_link_spec *spec, struct netlink *inside, struct err *err)
 {
 	int r = sysctl_set("/proc/sys/net/ipv4/ip_forward", "1", err);
 
+	if (r < 0)
+		return r;
+	int is_new = make_tap(inside, spec->tap_uid, err);
+	if (is_new < 0)
+		return is_new;
+	r = sysctl_set(RETRANS_PATH, RETRANS_MS, err);
 	if (r == 0)
-		r = make_tap(inside, spec->tap_uid, err);
-	if (r == 0)
-		r = sysctl_set(RETRANS_PATH, RETRANS_MS, err);
-	return r < 0 ? r : run_rules(spec->ip, err);
+		r = run_rules(spec->ip, err);
+	return r < 0 ? r : is_new;
 }
 
 static int configure(struct netlink *inside, struct err *err)
@@ -80,9 +86,10 @@ int inner_make(const struct overlay_link_spec *spec, const char *netns, struct e
 
 	if (netlink_open(netns, &inside, err) < 0 || netns_enter(netns, &home, err) < 0)
 		return err->code;
-	int r = make_there(spec, inside, err);
+	int is_new = make_there(spec, inside, err);
 	netns_leave(home);
-	return r < 0 ? r : configure(inside, err);
+	int r = is_new < 0 ? is_new : configure(inside, err);
+	return r < 0 ? r : is_new;
 }
 
 int inner_leave(const char *netns, struct err *err)

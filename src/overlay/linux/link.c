@@ -155,6 +155,7 @@ static int configure_inside(struct netlink *inside, uint32_t ip, const uint8_t *
 	return r;
 }
 
+/* 1 if a tap in it was not there. */
 static int make_netns(struct overlay *ov, const struct overlay_link_spec *spec, const char *ifname,
 		      struct err *err)
 {

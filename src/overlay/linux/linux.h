@@ -41,6 +41,7 @@ int link_list(struct overlay *ov, struct strv *ret, struct err *err);
 
 /* inner.c: what a namespace with eth0 has beside for a guest. inner_leave removes a namespace that has
  * it, for one whose instance is a container now. */
+/* 1 if its tap was not there. */
 int inner_make(const struct overlay_link_spec *spec, const char *netns, struct err *err);
 int inner_leave(const char *netns, struct err *err);
 

@@ -112,8 +112,8 @@ static bool cache_load(const struct qemu *qemu, const char *key, struct qemu_pro
 	if (is_valid) {
 		probe->works[QEMU_ACCEL_TCG] = cache.has_tcg;
 		probe->works[QEMU_ACCEL_KVM] = cache.has_kvm;
-		STR_COPY(probe->reason[QEMU_ACCEL_TCG], cache.tcg_reason);
-		STR_COPY(probe->reason[QEMU_ACCEL_KVM], cache.kvm_reason);
+		STR_COPY(probe->reason[QEMU_ACCEL_TCG], cache.tcg_reason ? cache.tcg_reason : "");
+		STR_COPY(probe->reason[QEMU_ACCEL_KVM], cache.kvm_reason ? cache.kvm_reason : "");
 		probe->foreign_works = cache.foreign_works;
 		STR_COPY(probe->foreign_reason, cache.foreign_reason ? cache.foreign_reason : "");
 	}

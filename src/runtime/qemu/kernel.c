@@ -12,6 +12,7 @@
 #define LAYOUT           1 /* of the records, in all versions so far */
 #define LIBRARY_MAX      65536
 #define LIBRARIES_MIN    3
+#define TRIES_MAX        65536 /* places that look like the first one */
 #define RECORD_NAME      1
 #define RECORD_VERSION   7
 
@@ -316,7 +317,9 @@ static struct bytes find_records(struct bytes b)
 {
 	static const uint8_t mark[] = { LAYOUT, 0, RECORD_NAME, 0 };
 
-	for (size_t at = sizeof(uint32_t); at < b.len;) {
+	size_t n_tries = 0;
+
+	for (size_t at = sizeof(uint32_t); at < b.len && n_tries < TRIES_MAX; n_tries++) {
 		const uint8_t *p = memmem(b.data + at, b.len - at, mark, sizeof(mark));
 		size_t count;
 

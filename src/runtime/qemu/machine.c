@@ -18,16 +18,17 @@
 #include "runtime/qemu/snapshot.h"
 #include "wire/qmp/qmp.h"
 
-#define KERNEL_MAX     ((off_t)1 << 30)
-#define READY_MS       10000 /* from launch to QMP's greeting */
-#define ANSWER_MS      5000
-#define LOAD_MS        5000 /* of a saved state */
-#define EVENT_MS       5
-#define QUIT_MS        3000
-#define KILL_MS        5000
-#define REMOVE_MS      10000
-#define REMOVE_STEP_MS 200
-#define CGROUP_STEP_MS 5
+#define KERNEL_MAX        ((off_t)1 << 30)
+#define READY_MS          10000 /* from launch to QMP's greeting */
+#define ANSWER_MS         5000
+#define LOAD_MS           5000 /* of a saved state, and longer by its size */
+#define LOAD_BYTES_PER_MS (8 << 10)
+#define EVENT_MS          5
+#define QUIT_MS           3000
+#define KILL_MS           5000
+#define REMOVE_MS         10000
+#define REMOVE_STEP_MS    200
+#define CGROUP_STEP_MS    5
 
 /* Memory that QEMU needs beyond the guest's (`bench/run overhead`): measured 13 to 25 MiB at most, 22
  * of its own text where it is the first to read it, and at most 32 of translated code, of which small guests
@@ -48,9 +49,10 @@ struct build {
 	bool needs_root;
 	struct strv argv;
 	struct vm_dir dir;
-	char *cgroup;   /* NULL: none */
-	bool is_cold;   /* whatever the spec says */
-	bool is_halted; /* by a save that went wrong */
+	char *cgroup;      /* NULL: none */
+	bool is_cold;      /* whatever the spec says */
+	bool is_halted;    /* by a save that went wrong */
+	bool is_state_bad; /* QEMU did not come to run from it */
 	char key[SNAPSHOT_KEY_SIZE];
 	int state; /* what it is restored from, or -1 */
 };
@@ -258,18 +260,27 @@ static int explain_end(const struct build *b, const struct proc_id *helper, stru
 					  : "the supervisor ended without a word");
 }
 
+/* From a slow disk. */
+static unsigned load_time_ms(int state)
+{
+	struct stat st;
+
+	return LOAD_MS + (fstat(state, &st) < 0 ? 0 : (unsigned)(st.st_size / LOAD_BYTES_PER_MS));
+}
+
 /* A restored guest runs when all of its state is loaded. Of that an event tells, unless it came
  * with the answer before. */
-static int wait_until_loaded(struct qmp *qmp, char state[QMP_STATUS_SIZE], struct err *err)
+static int wait_until_loaded(struct qmp *qmp, unsigned load_ms, char state[QMP_STATUS_SIZE],
+			     struct err *err)
 {
-	uint64_t end_ms = clock_monotonic_ms() + LOAD_MS;
+	uint64_t end_ms = clock_monotonic_ms() + load_ms;
 
 	while (str_eq(state, "inmigrate")) {
 		auto_free char *data = NULL;
 
 		if (clock_monotonic_ms() >= end_ms)
-			return err_set(err, -ETIMEDOUT, "its state was not loaded within %d ms",
-				       LOAD_MS);
+			return err_set(err, -ETIMEDOUT, "its state was not loaded within %u ms",
+				       load_ms);
 		int r = qmp_await_event(qmp, "RESUME", EVENT_MS, &data, err);
 		if (r < 0 && r != -ETIMEDOUT)
 			return r;
@@ -288,7 +299,7 @@ static int wait_until_running(const struct build *b, const struct proc_id *helpe
 	if (r == 0)
 		r = qmp_query_status(qmp, ANSWER_MS, state, err);
 	if (r == 0 && b->vm.is_restored)
-		r = wait_until_loaded(qmp, state, err);
+		r = wait_until_loaded(qmp, load_time_ms(b->state), state, err);
 	if (r == -ECONNRESET)
 		return explain_end(b, helper, err);
 	if (r < 0)
@@ -354,8 +365,11 @@ static int launch(struct build *b, struct err *err)
 	tell(b, "starting");
 	if (make_log_folder(b->spec->log_path, err) < 0 || vm_launch(&launch, &helper, err) < 0)
 		return err->code;
-	if (wait_until_running(b, &helper, err) < 0 ||
-	    (b->vm.is_restored && instance_mark_spoken(b->dir.path, err) < 0))
+	if (wait_until_running(b, &helper, err) < 0) {
+		b->is_state_bad = b->vm.is_restored;
+		return err->code;
+	}
+	if (b->vm.is_restored && instance_mark_spoken(b->dir.path, err) < 0)
 		return err->code;
 	return b->spec->is_from_snapshot && !b->is_cold && !b->vm.is_restored
 		       ? save_state(b, &helper, err)
@@ -399,7 +413,7 @@ int machine_start(struct qemu *qemu, const struct runtime_spec *spec, const stru
 			   .dir = { .lock = -1 },
 			   .state = -1 };
 	int r = run_steps(&b, err);
-	bool is_again = r < 0 && r != -ECANCELED && (b.vm.is_restored || b.is_halted);
+	bool is_again = r < 0 && r != -ECANCELED && (b.is_state_bad || b.is_halted);
 	bool is_cold = b.is_halted;
 
 	if (is_again) {

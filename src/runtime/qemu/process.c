@@ -8,8 +8,8 @@
 #include <sys/signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
+#include "base/socket.h"
 #include "loop/child.h"
 #include "runtime/qemu/process.h"
 #include "runtime/qemu/user.h"
@@ -93,21 +93,6 @@ bool vm_dir_is_taken(const char *path)
 	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0;
 }
 
-/* Bound relative to the folder, as a socket's name has 107 bytes. */
-static int listen_in(const char *dir, struct err *err)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	auto_close int dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (dir_fd < 0 || fd < 0)
-		return err_errno(err, "create socket in %s", dir);
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/" QEMU_QMP_NAME, dir_fd);
-	if (bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, 4) < 0)
-		return err_errno(err, "create socket %s/%s", dir, QEMU_QMP_NAME);
-	return TAKE_FD(fd);
-}
-
 static int open_tap(const char *name, struct err *err)
 {
 	auto_close int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -177,7 +162,7 @@ static void build_command(const struct vm_launch *l, struct strv *argv)
 int vm_launch(const struct vm_launch *l, struct proc_id *ret_helper, struct err *err)
 {
 	auto_strv struct strv argv = { 0 };
-	auto_close int qmp = listen_in(l->dir->path, err);
+	auto_close int qmp = socket_listen(l->dir->path, QEMU_QMP_NAME, SOCK_STREAM, err);
 	auto_close int tap = -1;
 	auto_close int vhost = -1;
 	size_t n = 2;

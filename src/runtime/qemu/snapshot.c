@@ -2,7 +2,6 @@
  * one without the other is a leftover. */
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "runtime/qemu/snapshot.h"
@@ -82,30 +81,17 @@ static int read_record(const char *path, struct record *ret, struct err *err)
 	return fields_parse_text(&record_table, text, ret, FIELD_UNKNOWN_IGNORE, err);
 }
 
-static int digest_file(int fd, char ret[DIGEST_TEXT_MAX], struct err *err)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return err_errno(err, "look at the state");
-	if (st.st_size == 0)
-		return err_set(err, -EBADMSG, "state is empty");
-	void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (data == MAP_FAILED)
-		return err_errno(err, "map the state");
-	digest_of(data, (size_t)st.st_size, ret);
-	munmap(data, (size_t)st.st_size);
-	return 0;
-}
-
 int snapshot_record(const struct qemu *qemu, const char *key, int fd, const char *image,
 		    struct err *err)
 {
 	auto_free char *path = snapshot_file(qemu, key, ".json");
 	char digest[DIGEST_TEXT_MAX];
+	uint64_t size;
 
-	if (digest_file(fd, digest, err) < 0)
-		return err->code;
+	if (digest_fd(fd, digest, &size, err) < 0)
+		return err_wrap(err, "saved state");
+	if (!size)
+		return err_set(err, -EBADMSG, "state is empty");
 	const struct record record = { .digest = digest, .image = (char *)image };
 	auto_free char *text = fields_format(&record_table, &record);
 	return file_write_atomic(path, text, strlen(text), 0600, err);
@@ -127,12 +113,13 @@ static int open_whole(const struct qemu *qemu, const char *key, struct err *err)
 	auto_close int fd = open(state, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	char digest[DIGEST_TEXT_MAX];
 	struct record record = { 0 };
+	uint64_t size;
 
 	if (fd < 0)
 		return err_errno(err, "open %s", state);
 	int r = read_record(path, &record, err);
 	if (r == 0)
-		r = digest_file(fd, digest, err);
+		r = digest_fd(fd, digest, &size, err);
 	if (r == 0 && !str_eq(record.digest, digest))
 		r = err_set(err, -EBADMSG, "state is not what was saved");
 	fields_fini(&record_table, &record);

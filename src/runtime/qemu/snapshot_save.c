@@ -16,13 +16,16 @@
 #include "wire/netlink/netlink.h"
 #include "wire/qmp/qmp.h"
 
-#define READY_MS    15000 /* from launch to the first connection */
-#define ATTEMPT_MS  250   /* of one connection */
-#define PAUSE_MS    10    /* between refused ones: nothing tells that a guest listens now */
-#define ANSWER_MS   5000
-#define SAVE_MS     30000
-#define STEP_MS     2
-#define SAVING_MARK "saving" /* in the instance's folder, as long as the guest may be halted */
+#define READY_MS   15000 /* from launch to the first connection */
+#define ATTEMPT_MS 250   /* of one connection */
+#define PAUSE_MS   10    /* between refused ones: nothing tells that a guest listens now */
+#define ANSWER_MS  5000
+#define SAVE_MS    30000
+#define STEP_MS    2
+#define PIECE      ((size_t)1 << 20)
+/* Of devices and of QEMU's own form, beside the memory. */
+#define STATE_EXTRA_MIB 64
+#define SAVING_MARK     "saving" /* in the instance's folder, as long as the guest may be halted */
 
 static int open_socket(const struct runtime_spec *spec, struct err *err)
 {
@@ -192,28 +195,62 @@ void snapshot_recover(const struct qemu *qemu)
 	closedir(dir);
 }
 
+/* What QEMU wrote, which it may still have open, into a file that it never had. */
+static int copy_state(int from, int to, uint64_t max, struct err *err)
+{
+	auto_free char *piece = xmalloc(PIECE);
+	uint64_t size = 0;
+	ssize_t n;
+
+	while ((n = pread(from, piece, PIECE, (off_t)size)) > 0) {
+		size += (uint64_t)n;
+		if (size > max)
+			return err_set(err, -EFBIG, "state is larger than %llu bytes",
+				       (unsigned long long)max);
+		if (write(to, piece, (size_t)n) != n)
+			return err_errno(err, "write the state");
+	}
+	return n < 0 ? err_errno(err, "read the state") : 0;
+}
+
+static int create(const char *path, struct err *err)
+{
+	unlink(path);
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	return fd < 0 ? err_errno(err, "create %s", path) : fd;
+}
+
+static int save_files(const struct qemu *qemu, const struct snapshot_source *s,
+		      const char *unfinished, const char *copy, struct err *err)
+{
+	auto_free char *state = snapshot_file(qemu, s->key, ".state");
+	uint64_t memory_mib = s->spec->memory_mib ? s->spec->memory_mib : QEMU_MEMORY_DEFAULT_MIB;
+	auto_close int fd = create(unfinished, err);
+	auto_close int kept = fd < 0 ? -1 : create(copy, err);
+	int r = kept < 0 ? err->code : save_to(s, fd, err);
+
+	if (r == 0)
+		r = copy_state(fd, kept, (memory_mib + STATE_EXTRA_MIB) << 20, err);
+	if (r == 0 && rename(copy, state) < 0)
+		r = err_errno(err, "rename %s", copy);
+	return r < 0 ? r : snapshot_record(qemu, s->key, kept, s->spec->image, err);
+}
+
 static int save_locked(const struct qemu *qemu, const struct snapshot_source *s, struct err *err)
 {
 	auto_free char *dir = snapshot_dir(qemu);
 	auto_free char *record = snapshot_file(qemu, s->key, ".json");
-	auto_free char *state = snapshot_file(qemu, s->key, ".state");
 	auto_free char *unfinished = snapshot_file(qemu, s->key, ".new");
+	auto_free char *copy = snapshot_file(qemu, s->key, ".copy");
 
 	if (path_exists(record))
 		return err_set(err, -EALREADY, "it is there already");
 	if (dir_make(dir, 0700, err) < 0)
 		return err->code;
+	int r = save_files(qemu, s, unfinished, copy, err);
 	unlink(unfinished);
-	auto_close int fd = open(unfinished, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_errno(err, "create %s", unfinished);
-	int r = save_to(s, fd, err);
-	if (r == 0 && rename(unfinished, state) < 0)
-		r = err_errno(err, "rename %s", unfinished);
-	if (r == 0)
-		r = snapshot_record(qemu, s->key, fd, s->spec->image, err);
-	if (r < 0)
-		unlink(unfinished);
+	unlink(copy);
 	return r;
 }
 

@@ -6,6 +6,7 @@
 
 #define PREFIX  "sha256:"
 #define HEX_LEN 64
+#define PIECE   ((size_t)256 << 10)
 
 struct digest {
 	EVP_MD_CTX *ctx;
@@ -53,6 +54,24 @@ void digest_of(const void *data, size_t len, char out[DIGEST_TEXT_MAX])
 
 	digest_add(d, data, len);
 	digest_finish(d, out);
+}
+
+int digest_fd(int fd, char out[DIGEST_TEXT_MAX], uint64_t *ret_size, struct err *err)
+{
+	auto_(digest_free) struct digest *d = digest_new();
+	auto_free char *piece = xmalloc(PIECE);
+	uint64_t size = 0;
+	ssize_t n;
+
+	while ((n = pread(fd, piece, PIECE, (off_t)size)) > 0) {
+		digest_add(d, piece, (size_t)n);
+		size += (uint64_t)n;
+	}
+	if (n < 0)
+		return err_errno(err, "read");
+	digest_finish(d, out);
+	*ret_size = size;
+	return 0;
 }
 
 bool digest_is_valid(const char *text)

@@ -4,8 +4,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/cleanup.h"
+#include "base/err.h"
 
 #define DIGEST_TEXT_MAX 72
 
@@ -19,6 +21,8 @@ void digest_finish(struct digest *digest, char out[DIGEST_TEXT_MAX]);
 
 /* Of a whole piece of memory. */
 void digest_of(const void *data, size_t len, char out[DIGEST_TEXT_MAX]);
+/* Of a file, read from its beginning and not mapped: who else has it open may cut it meanwhile. */
+int digest_fd(int fd, char out[DIGEST_TEXT_MAX], uint64_t *ret_size, struct err *err);
 /* True for the one form above, lower case. */
 bool digest_is_valid(const char *text);
 

@@ -1,15 +1,13 @@
 /* A message is one line. Whatever is not an answer to the command under way is skipped. */
-#include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/clock.h"
+#include "base/socket.h"
 #include "wire/qmp/qmp.h"
 
-#define CHUNK        4096
-#define COMMAND_MAX  65536
-#define SKIP_MAX     1024 /* messages in front of an answer */
-#define PROC_FD_PATH "/proc/self/fd/%d/%s"
+#define CHUNK       4096
+#define COMMAND_MAX 65536
+#define SKIP_MAX    1024 /* messages in front of an answer */
 
 struct qmp {
 	int fd;
@@ -226,30 +224,11 @@ static int greet(struct qmp *qmp, uint64_t end_ms, unsigned timeout_ms, struct e
 	return qmp_execute(qmp, &command, NULL, err);
 }
 
-/* A socket's name has 107 bytes, a path may have more: the folder is opened first. */
-static int connect_in(const char *dir, const char *name, struct err *err)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	auto_close int dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (dir_fd < 0)
-		return err_errno(err, "open %s", dir);
-	if (fd < 0)
-		return err_errno(err, "create socket");
-	int n = snprintf(addr.sun_path, sizeof(addr.sun_path), PROC_FD_PATH, dir_fd, name);
-	if (n < 0 || (size_t)n >= sizeof(addr.sun_path))
-		return err_set(err, -ENAMETOOLONG, "connect to %s/%s: name too long", dir, name);
-	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
-		return err_errno(err, "connect to %s/%s", dir, name);
-	return TAKE_FD(fd);
-}
-
 int qmp_open(const char *dir, const char *name, unsigned timeout_ms, struct qmp **ret,
 	     struct err *err)
 {
 	uint64_t end_ms = clock_monotonic_ms() + timeout_ms;
-	int fd = connect_in(dir, name, err);
+	int fd = socket_connect(dir, name, SOCK_STREAM, err);
 
 	if (fd < 0)
 		return fd;

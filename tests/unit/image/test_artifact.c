@@ -290,6 +290,23 @@ static void no_platform_in_the_index(void **state)
 	assert_non_null(strstr(err.msg, "it is a unikernel"));
 }
 
+/* Small each, and together more than an image may have. */
+static void layers_that_are_too_much_together(void **state)
+{
+	struct kit *kit = *state;
+	const struct kit_entry first = { .name = KERNEL_AT, .zeros = 700 << 10 };
+	const struct kit_entry second = { .name = "usr/more", .zeros = 700 << 10 };
+	char *one = add_layer(kit, &first, 1);
+	char *two = add_layer(kit, &second, 1);
+	auto_free char *ref = finish(kit,
+				     add_manifest(kit, (struct parts){ .os = "qemu",
+								       .arch = "x86_64",
+								       .layers = { one, two } }),
+				     NULL);
+
+	assert_refused(kit, ref, -E2BIG, "more than 1048576 bytes");
+}
+
 static void bad_artifacts(void **state)
 {
 	struct kit *kit = *state;
@@ -346,10 +363,15 @@ static void damaged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		KIT_TEST(an_artifact),   KIT_TEST(by_architecture),
-		KIT_TEST(both_kinds),    KIT_TEST(wrong_kinds),
-		KIT_TEST(disguised),     KIT_TEST(no_platform_in_the_index),
-		KIT_TEST(bad_artifacts), KIT_TEST(damaged),
+		KIT_TEST(an_artifact),
+		KIT_TEST(by_architecture),
+		KIT_TEST(both_kinds),
+		KIT_TEST(wrong_kinds),
+		KIT_TEST(disguised),
+		KIT_TEST(no_platform_in_the_index),
+		KIT_TEST(bad_artifacts),
+		KIT_TEST(damaged),
+		KIT_TEST(layers_that_are_too_much_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
