@@ -6,6 +6,9 @@ test), a JUnit file of pytest, and single steps. Prints what failed with its out
 skipped, one line per suite, and as the last line "N passed, N failed, N skipped". A source without
 results, a test that did not run, or a runner that failed without naming a test is a failure, so
 that nothing can go missing. Exit code 0 only if something passed and nothing failed.
+
+A few system tests that failed may be run once more, alone; one that passes then has passed, but is
+shown with what it said at first (docs/decisions/0022-second-try.md).
 """
 import argparse
 import collections
@@ -26,7 +29,7 @@ class Test:
     suite: str
     name: str
     result: str  # passed, failed, skipped
-    output: str = ""  # of a failure; the reason of a skip
+    output: str = ""  # of a failure, also of one that passed at the second try; the reason of a skip
 
 
 def parse_tap(suite, program, text):
@@ -121,6 +124,24 @@ def read_junit(suite, path, code):
     return tests
 
 
+def failed_ids(path):
+    """What pytest calls the tests that failed; none if the file does not tell."""
+    tests = read_junit("", path, 0)
+    names = dict.fromkeys(t.name for t in tests if t.result == "failed")
+    found = [re.fullmatch(r"([\w.]+)\.(\w+(?:\[.*\])?)", name) for name in names]
+    return [f"{m[1].replace('.', '/')}.py::{m[2]}" for m in found] if all(found) else []
+
+
+def try_again(tests, second):
+    """Counts as passed what failed in the first list and passed in the second."""
+    passed = {t.name for t in second if t.result == "passed"}
+    passed -= {t.name for t in second if t.result == "failed"}
+    for test in tests:
+        if test.result == "failed" and test.name in passed:
+            test.result = "passed"
+    return tests
+
+
 def read_step(name, code):
     suite, _, what = name.rpartition(":")
     return [Test(suite or "build", what, "failed" if code else "passed")]
@@ -136,8 +157,9 @@ def report(tests):
     """Prints everything; returns the exit code."""
     shown = set()
     for test in tests:
-        if test.result == "failed":
-            print(f"FAILED {test.suite}: {test.name}")
+        if test.result == "failed" or test.result == "passed" and test.output:
+            word = "FAILED" if test.result == "failed" else "passed at the second try:"
+            print(f"{word} {test.suite}: {test.name}")
             if test.output and test.output not in shown:
                 print(tail(test.output))
                 shown.add(test.output)
@@ -166,11 +188,18 @@ def main():
     parser.add_argument(
         "--junit", action="append", default=[], nargs=3, metavar=("SUITE", "FILE", "EXIT")
     )
+    parser.add_argument("--again", metavar="FILE", help="JUnit file of the second try")
+    parser.add_argument("--failed", metavar="FILE", help="print the names of what failed, no more")
     parser.add_argument("--step", action="append", default=[], nargs=2, metavar=("NAME", "EXIT"))
     args = parser.parse_args()
+    if args.failed:
+        print("".join(f"{name}\n" for name in failed_ids(args.failed)), end="")
+        return 0
     tests = [t for name, code in args.step for t in read_step(name, int(code))]
     tests += [t for build in args.meson for t in read_meson(build)]
-    tests += [t for suite, path, code in args.junit for t in read_junit(suite, path, int(code))]
+    for suite, path, code in args.junit:
+        first = read_junit(suite, path, int(code))
+        tests += try_again(first, read_junit(suite, args.again, 0)) if args.again else first
     return report(tests)
 
 

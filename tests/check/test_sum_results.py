@@ -101,6 +101,41 @@ class SumResults(fixture.ToolTest):
         got = self.total("--junit", "system", self.root / "none.xml", "0")
         self.assertEqual(got, (1, "0 passed, 1 failed, 0 skipped"))
 
+    FAILED_TWICE = (
+        '<testcase classname="tests.system.test_a" name="x[a.b]"><failure>one</failure></testcase>'
+        '<testcase classname="tests.system.test_a" name="x[a.b]"><error>end</error></testcase>'
+        '<testcase classname="tests.system.test_a" name="y"><failure>two</failure></testcase>'
+    )
+
+    def again(self, cases):
+        path = self.write("again.xml", f"<testsuites><testsuite>{cases}</testsuite></testsuites>")
+        first = self.write("s.xml", f"<testsuites>{self.FAILED_TWICE}</testsuites>")
+        return self.total("--junit", "system", first, "1", "--again", path)
+
+    def test_second_try_counts_and_shows_the_first(self):
+        got = self.again('<testcase classname="tests.system.test_a" name="x[a.b]"/>'
+                         '<testcase classname="tests.system.test_a" name="y"/>')
+        self.assertEqual(got, (0, "3 passed, 0 failed, 0 skipped"))
+        self.assertIn("passed at the second try: system: tests.system.test_a.y\n    two", self.output)
+
+    def test_failed_at_both_tries(self):
+        got = self.again('<testcase classname="tests.system.test_a" name="x[a.b]"/>'
+                         '<testcase classname="tests.system.test_a" name="x[a.b]"><error>end</error></testcase>'
+                         '<testcase classname="tests.system.test_a" name="y"/>')
+        self.assertEqual(got, (1, "1 passed, 2 failed, 0 skipped"))
+
+    def test_second_try_without_results(self):
+        self.assertEqual(self.again("<testcase")[0], 1)
+
+    def test_names_of_what_failed(self):
+        path = self.write("s.xml", f"<testsuites>{self.FAILED_TWICE}</testsuites>")
+        code, output = self.run_tool("--failed", path)
+        self.assertEqual(code, 0)
+        self.assertEqual(output, "tests/system/test_a.py::x[a.b]\ntests/system/test_a.py::y\n")
+
+    def test_names_of_an_unreadable_file(self):
+        self.assertEqual(self.run_tool("--failed", self.root / "none.xml"), (0, ""))
+
     def test_failed_step_counts(self):
         got = self.total("--step", "build:release", "1", "--step", "check:clang", "0")
         self.assertEqual(got, (1, "1 passed, 1 failed, 0 skipped"))
