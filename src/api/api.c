@@ -1,97 +1,11 @@
-/* Listening, the table of routes, and who may use it. */
-#include "api/auth.h"
+/* Listening, dispatch by the table of routes, and answers. */
 #include "api/private.h"
 #include "api/status.h"
-
-#define V1 "/api/v1"
-
-const struct route api_routes[] = {
-	{ "GET", V1, api_get_document, .summary = "this list" },
-	{ "GET", V1 "/health", api_get_health, .is_public = true,
-	  .summary = "answers while the server works" },
-	{ "GET", V1 "/version", api_get_version, .summary = "the server's version" },
-	{ "GET", V1 "/apps", api_get_apps, .summary = "all applications" },
-	{ "GET", V1 "/services", api_get_services, .query = "app",
-	  .summary = "all services, or those of an application" },
-	{ "GET", V1 "/instances", api_get_instances, .query = "app",
-	  .summary = "all instances, or those of an application" },
-	{ "GET", V1 "/stats", api_get_stats, .summary = "what each running instance uses" },
-	{ "GET", V1 "/nodes", api_get_nodes, .summary = "all nodes" },
-	{ "GET", V1 "/nodes/{name}", api_get_node,
-	  .summary = "a node: what it has, may promise, has promised and uses" },
-	{ "POST", V1 "/nodes/{name}/cordon", api_post_cordon,
-	  .summary = "a node gets no more instances; those it has stay" },
-	{ "POST", V1 "/nodes/{name}/uncordon", api_post_uncordon,
-	  .summary = "a node gets instances again" },
-	{ "GET", V1 "/ping", api_get_node_ping, .query = "node",
-	  .summary = "asks a node whether it answers" },
-	{ "GET", V1 "/volumes", api_get_volumes, .query = "node",
-	  .summary = "named volumes of a node, and which instances use them" },
-	{ "POST", V1 "/volumes", api_post_volume, .query = "node", .has_body = true,
-	  .summary = "makes a named volume on a node: {\"name\": NAME, \"uid\": 0, \"gid\": 0}" },
-	{ "DELETE", V1 "/volumes/{name}", api_delete_volume, .query = "node",
-	  .summary = "removes a named volume that no instance uses or wants" },
-	{ "GET", V1 "/secrets", api_get_secrets, .summary = "all secrets, without their values" },
-	{ "PUT", V1 "/secrets/{name}", api_put_secret, .takes_bytes = true,
-	  .summary = "gives a secret a value: the body's bytes" },
-	{ "DELETE", V1 "/secrets/{name}", api_delete_secret, .query = "force",
-	  .summary = "removes a secret that no service uses" },
-	{ "GET", V1 "/configs", api_get_configs, .summary = "all configuration objects" },
-	{ "GET", V1 "/configs/{name}", api_get_config,
-	  .summary = "value of a configuration object: {\"name\", \"base64\"}" },
-	{ "PUT", V1 "/configs/{name}", api_put_config, .takes_bytes = true,
-	  .summary = "gives a configuration object a value: the body's bytes" },
-	{ "DELETE", V1 "/configs/{name}", api_delete_config, .query = "force",
-	  .summary = "removes a configuration object that no service uses" },
-	{ "GET", V1 "/images", api_get_images, .query = "node",
-	  .summary = "images of a node, and which instances use them" },
-	{ "POST", V1 "/images/pull", api_post_image_pull, .has_body = true,
-	  .query = "node, progress",
-	  .summary =
-		  "has an image on a node: {\"ref\": \"HOST/PATH:TAG\"}; with progress, as lines" },
-	{ "POST", V1 "/images/remove", api_post_image_remove, .has_body = true, .query = "node",
-	  .summary = "removes images that no instance uses or wants: {\"names\": […]}" },
-	{ "POST", V1 "/images/prune", api_post_image_prune, .has_body = true, .query = "node",
-	  .summary = "removes all such images: {\"all\": false, \"older_than_s\": 0}" },
-	{ "GET", V1 "/registries", api_get_registries, .query = "node",
-	  .summary = "registries that a node knows something about; no passwords" },
-	{ "POST", V1 "/registries/login", api_post_registry_login, .has_body = true,
-	  .query = "node",
-	  .summary = "asks a registry whether it takes them, and stores them on the node: "
-		     "{\"host\": …, \"user\": …, \"password\": …}" },
-	{ "POST", V1 "/registries/logout", api_post_registry_logout, .has_body = true,
-	  .query = "node", .summary = "forgets them: {\"host\": …}" },
-	{ "POST", V1 "/apply", api_post_apply, .query = "dry_run", .has_body = true,
-	  .summary = "makes applications what a descriptor (SLA v2.0) says; answers with the plan" },
-	{ "DELETE", V1 "/apps/{name}", api_delete_app,
-	  .summary = "deletes an application with its services and instances" },
-	{ "POST", V1 "/services/{name}/scale", api_post_scale, .has_body = true,
-	  .summary = "sets the number of instances: {\"replicas\": N}" },
-	{ "POST", V1 "/restart/{name}", api_post_restart, .query = "dry_run",
-	  .summary = "stops an instance, or all of a service, and starts them again in place" },
-	{ "GET", V1 "/instances/{name}/logs", api_get_logs,
-	  .query = "follow, tail, previous, since, until, stream, timestamps, names",
-	  .summary = "output of an instance, or of all of a service's, as text" },
-	{ "POST", V1 "/instances/{name}/exec", api_post_exec, .has_body = true,
-	  .summary =
-		  "runs a command in an instance: {\"cmd\": [\"ls\"]}, by Upgrade: " API_UPGRADE },
-	{ "POST", V1 "/instances/{name}/attach", api_post_attach, .has_body = true,
-	  .summary =
-		  "input and output of an instance that has \"tty\" or \"stdin\": {\"stdin\": true}, by "
-		  "Upgrade: " API_UPGRADE },
-	{ "POST", V1 "/instances/{name}/copy", api_post_copy, .has_body = true,
-	  .summary =
-		  "a tar archive of {\"path\": \"/etc\"}, or into it with \"put\", by Upgrade: " API_UPGRADE },
-	{ "GET", V1 "/events", api_get_events, .query = "since",
-	  .summary = "changes as server-sent events, after a revision or from now on" },
-	{ "POST", V1 "/down", api_post_down, .has_body = true,
-	  .summary = "stops everything here and the server: {\"purge\": false}" },
-};
-const size_t api_n_routes = ARRAY_LEN(api_routes);
 
 static void request_free(struct api_request *request)
 {
 	list_remove(&request->node);
+	identity_fini(&request->who);
 	free(request);
 }
 
@@ -116,10 +30,15 @@ void api_reply_json(struct api_request *request, char *take_json)
 	request_free(request);
 }
 
+void api_reply(struct api_request *request, unsigned status, char *take_json)
+{
+	http_reply(detach(request), status, take_json ? "application/json" : NULL, take_json);
+	request_free(request);
+}
+
 void api_reply_error(struct api_request *request, unsigned status, const char *message)
 {
-	http_reply(detach(request), status, "application/json", status_body(status, message));
-	request_free(request);
+	api_reply(request, status, status_body(status, message));
 }
 
 void api_reply_err(struct api_request *request, const struct err *err)
@@ -140,44 +59,20 @@ bool api_param_is_set(const struct api_request *request, const char *name)
 	return value && (!*value || str_eq(value, "1") || str_eq(value, "true"));
 }
 
-static bool has_body(const struct http_request *http)
+/* As the table has it: Oakestra's paths may end in a slash, and their HEAD is a GET without the body,
+ * which the HTTP server leaves out. */
+static int find_route(struct api_request *request, const char *method, const char *path)
 {
-	size_t len;
+	auto_free char *plain = xstrdup(path);
+	size_t len = strlen(plain);
 
-	http_request_body(http, &len);
-	return len > 0;
-}
-
-/* Whether it may go on; if not, it has been answered. `route` is NULL if there is none. */
-static bool is_allowed(struct api_request *request, const struct route *route)
-{
-	const struct api_config *config = &request->api->config;
-	struct http_request *http = request->http;
-
-	if (http_request_is_unix(http))
-		return true;
-	if (!auth_is_our_host(http_request_header(http, "Host"), config->address,
-			      request->api->port)) {
-		api_reply_error(request, 421,
-				"the Host header does not name this server: use its "
-				"address, 127.0.0.1 or localhost, with the port");
-		return false;
+	if (request->is_compat) {
+		while (len > 1 && plain[len - 1] == '/')
+			plain[--len] = '\0';
+		if (str_eq(method, "HEAD"))
+			method = "GET";
 	}
-	if (!(route && route->is_public) &&
-	    !auth_is_token(http_request_header(http, "Authorization"), config->token)) {
-		http_add_header(http, "WWW-Authenticate", "Bearer");
-		api_reply_error(request, 401,
-				"a valid token is needed: Authorization: Bearer TOKEN");
-		return false;
-	}
-	const char *type = route && route->takes_bytes ? AUTH_BYTES : AUTH_JSON;
-	if (has_body(http) && !auth_is_type(http_request_header(http, "Content-Type"), type)) {
-		auto_free char *message = xasprintf("a body has to be of Content-Type %s", type);
-
-		api_reply_error(request, 415, message);
-		return false;
-	}
-	return true;
+	return route_find(api_groups, method, plain, &request->match);
 }
 
 static void on_request(void *arg, struct http_request *http)
@@ -189,9 +84,10 @@ static void on_request(void *arg, struct http_request *http)
 
 	request->api = api;
 	request->http = http;
+	request->is_compat = route_is_compat(path);
 	list_push(&api->requests, &request->node);
-	int r = route_find(api_routes, api_n_routes, method, path, &request->match);
-	if (!is_allowed(request, request->match.route))
+	int r = find_route(request, method, path);
+	if (!access_check(request, request->match.route))
 		return;
 	if (r == 0) {
 		request->match.route->handle(request);
@@ -204,7 +100,8 @@ static void on_request(void *arg, struct http_request *http)
 		api_reply_error(request, 405, message);
 		return;
 	}
-	auto_free char *message = xasprintf("there is no %s; GET " V1 " lists what there is", path);
+	auto_free char *message = xasprintf("there is no %s; GET /api/v1 lists what there is",
+					    path);
 	api_reply_error(request, 404, message);
 }
 

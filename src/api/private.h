@@ -26,22 +26,38 @@ struct api {
 	unsigned n_splices;
 };
 
+/* Who asks. Nobody has proved to be anybody while `user` is NULL. */
+struct identity {
+	char *user;
+	char user_id[ID_SIZE]; /* "": of no stored user */
+	struct strv roles;     /* in `organization` */
+	char organization[ID_SIZE];
+	bool is_admin;
+	bool is_local; /* the machine's administrator: by the unix socket or the node's token */
+};
+void identity_fini(struct identity *who);
+
 /* A request until it is answered. Whoever handles it ends it by one of the replies below. */
 struct api_request {
 	struct list node;
 	struct api *api;
 	struct http_request *http;
 	struct route_match match;
-	bool is_begun; /* a stream was */
+	struct identity who; /* as the route's access asks for, before its handler runs */
+	bool is_compat;      /* of Oakestra's paths, see route_is_compat() */
+	bool is_begun;       /* a stream was */
 	/* Lets go of what the answer is made from (a stream, a watch); NULL: nothing is held. */
 	void (*release)(void *arg);
 	void *arg;
 };
 
-extern const struct route api_routes[];
-extern const size_t api_n_routes;
+extern const struct route_group *const api_groups[]; /* up to NULL */
+
+/* access.c: whether it may go on; if not, it has been answered. `route` is NULL if there is none. */
+bool access_check(struct api_request *request, const struct route *route);
 
 /* Each answers and frees the request. */
+void api_reply(struct api_request *request, unsigned status, char *take_json); /* NULL: no body */
 void api_reply_json(struct api_request *request, char *take_json);
 void api_reply_error(struct api_request *request, unsigned status, const char *message);
 void api_reply_err(struct api_request *request, const struct err *err);

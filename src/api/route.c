@@ -2,6 +2,14 @@
 #include "api/route.h"
 #include "json/json.h"
 
+static const char *const access_names[] = {
+	[ROUTE_ADMIN] = "admin",
+	[ROUTE_USER] = "user",
+	[ROUTE_REFRESH] = "refresh token",
+	[ROUTE_PUBLIC] = "public",
+};
+static_assert(ARRAY_LEN(access_names) == ROUTE_ACCESS_N, "a name per access");
+
 /* Takes one part off a path: "/a/b" gives "a" and leaves "/b". */
 static size_t part_len(const char *path)
 {
@@ -46,26 +54,51 @@ static void allow_add(char *allow, size_t size, const char *method)
 	snprintf(allow + len, size - len, "%s%s", len ? ", " : "", method);
 }
 
-int route_find(const struct route *routes, size_t n, const char *method, const char *path,
+int route_find(const struct route_group *const *groups, const char *method, const char *path,
 	       struct route_match *ret)
 {
 	struct route_match match = { 0 };
 
-	for (size_t i = 0; i < n; i++) {
-		if (!matches(routes[i].path, path, &match))
-			continue;
-		if (str_eq(routes[i].method, method)) {
-			match.route = &routes[i];
-			*ret = match;
-			return 0;
+	for (; *groups; groups++) {
+		const struct route *end = (*groups)->routes + (*groups)->n;
+
+		for (const struct route *route = (*groups)->routes; route < end; route++) {
+			if (!matches(route->path, path, &match))
+				continue;
+			if (str_eq(route->method, method)) {
+				match.route = route;
+				*ret = match;
+				return 0;
+			}
+			allow_add(match.allow, sizeof(match.allow), route->method);
 		}
-		allow_add(match.allow, sizeof(match.allow), routes[i].method);
 	}
 	*ret = match;
 	return match.allow[0] ? -EPERM : -ENOENT;
 }
 
-char *route_document(const struct route *routes, size_t n, const char *version)
+bool route_is_compat(const char *path)
+{
+	if (str_starts(path, "/docs/"))
+		return true;
+	return str_starts(path, "/api/") && !str_eq(path, "/api/v1") &&
+	       !str_starts(path, "/api/v1/");
+}
+
+static void document_one(struct json_out *out, const struct route *route)
+{
+	json_out_object(out, NULL);
+	json_out_str(out, "method", route->method);
+	json_out_str(out, "path", route->path);
+	if (route->query)
+		json_out_str(out, "query", route->query);
+	json_out_str(out, "access", access_names[route->access]);
+	json_out_bool(out, "is_public", route->access == ROUTE_PUBLIC);
+	json_out_str(out, "summary", route->summary);
+	json_out_object_end(out);
+}
+
+char *route_document(const struct route_group *const *groups, const char *version)
 {
 	auto_json_out struct json_out out;
 	struct err err;
@@ -75,16 +108,9 @@ char *route_document(const struct route *routes, size_t n, const char *version)
 	json_out_object(&out, NULL);
 	json_out_str(&out, "version", version);
 	json_out_array(&out, "routes");
-	for (size_t i = 0; i < n; i++) {
-		json_out_object(&out, NULL);
-		json_out_str(&out, "method", routes[i].method);
-		json_out_str(&out, "path", routes[i].path);
-		if (routes[i].query)
-			json_out_str(&out, "query", routes[i].query);
-		json_out_bool(&out, "is_public", routes[i].is_public);
-		json_out_str(&out, "summary", routes[i].summary);
-		json_out_object_end(&out);
-	}
+	for (; *groups; groups++)
+		for (size_t i = 0; i < (*groups)->n; i++)
+			document_one(&out, &(*groups)->routes[i]);
 	json_out_array_end(&out);
 	json_out_object_end(&out);
 	int r = json_out_finish(&out, &text, &err);

@@ -10,15 +10,30 @@
 
 struct api_request;
 
+/* Whom a route answers; others get 401 or 403. */
+enum route_access {
+	ROUTE_ADMIN,   /* the machine's administrator, or who has role Admin */
+	ROUTE_USER,    /* any user: the handler looks at what is whose */
+	ROUTE_REFRESH, /* who has a refresh token, which is good for nothing else */
+	ROUTE_PUBLIC,  /* everybody, without a token */
+	ROUTE_ACCESS_N,
+};
+
 struct route {
 	const char *method;
-	const char *path; /* "/api/v1/apps/{name}" */
+	const char *path; /* "/api/v1/apps/{name}"; without a slash at its end */
 	void (*handle)(struct api_request *request);
-	bool is_public;    /* answers without a token */
+	enum route_access access;
 	bool has_body;     /* JSON */
 	bool takes_bytes;  /* the body is no JSON */
 	const char *query; /* "follow, tail", NULL: takes none */
 	const char *summary;
+};
+
+/* A part of the table. */
+struct route_group {
+	const struct route *routes;
+	size_t n;
 };
 
 struct route_match {
@@ -27,11 +42,16 @@ struct route_match {
 	char allow[64];                                  /* methods of the path, for 405 */
 };
 
-/* 0; -ENOENT: no such path; -EPERM: not by this method, see ret->allow. */
-int route_find(const struct route *routes, size_t n, const char *method, const char *path,
+/* `groups` ends with NULL. 0; -ENOENT: no such path; -EPERM: not by this method, see ret->allow. */
+int route_find(const struct route_group *const *groups, const char *method, const char *path,
 	       struct route_match *ret);
 
-/* {"version": …, "routes": [{"method", "path", "query", "is_public", "summary"}]}; the caller's. */
-char *route_document(const struct route *routes, size_t n, const char *version);
+/* Whether it is one of Oakestra's paths: below /api/ or /docs/, but not /api/v1. Those answer pages of
+ * other origins, and both with a slash at the end and without. */
+bool route_is_compat(const char *path);
+
+/* {"version": …, "routes": [{"method", "path", "query", "access", "is_public", "summary"}]}; the
+ * caller's. */
+char *route_document(const struct route_group *const *groups, const char *version);
 
 #endif

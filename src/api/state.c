@@ -3,8 +3,7 @@
 
 void api_get_document(struct api_request *request)
 {
-	api_reply_json(request,
-		       route_document(api_routes, api_n_routes, request->api->config.version));
+	api_reply_json(request, route_document(api_groups, request->api->config.version));
 }
 
 void api_get_health(struct api_request *request)

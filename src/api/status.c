@@ -52,7 +52,7 @@ const char *status_text(unsigned status)
 	return "Error";
 }
 
-char *status_body(unsigned status, const char *message)
+static char *body(unsigned status, const char *message, const char *msg)
 {
 	auto_json_out struct json_out out;
 	struct err err;
@@ -63,8 +63,20 @@ char *status_body(unsigned status, const char *message)
 	json_out_int(&out, "code", status);
 	json_out_str(&out, "status", status_text(status));
 	json_out_str(&out, "message", message);
+	if (msg)
+		json_out_str(&out, "msg", msg);
 	json_out_object_end(&out);
 	int r = json_out_finish(&out, &text, &err);
 	assert(r == 0);
 	return text;
+}
+
+char *status_body(unsigned status, const char *message)
+{
+	return body(status, message, NULL);
+}
+
+char *status_token_body(unsigned status, const char *message)
+{
+	return body(status, message, message);
 }

@@ -8,5 +8,7 @@ unsigned status_of(int code);
 const char *status_text(unsigned status);
 /* {"code":404,"status":"Not Found","message":…}; the caller's. */
 char *status_body(unsigned status, const char *message);
+/* The same with "msg" beside "message": what Oakestra tells about tokens has that name. */
+char *status_token_body(unsigned status, const char *message);
 
 #endif

@@ -79,6 +79,34 @@ static void health_is_public_and_the_socket_open(void **state)
 	world_ask(*state, &ask, 200);
 }
 
+/* Pages of other origins may use Oakestra's paths, and see why they are refused; ours they may not. */
+static void other_origins_may_use_the_paths_of_oakestra(void **state)
+{
+	static const char origin[] = "Access-Control-Allow-Origin";
+	auto_ask struct ask ask = { .method = "OPTIONS", .path = "/api/user/x/", .is_tcp = true };
+
+	world_ask(*state, &ask, 204);
+	assert_string_equal(http_client_header(&ask.response, origin), "*");
+	assert_string_equal(http_client_header(&ask.response, "Access-Control-Allow-Headers"),
+			    "authorization, content-type");
+	assert_non_null(
+		strstr(http_client_header(&ask.response, "Access-Control-Allow-Methods"), "PUT"));
+	ask.method = "GET";
+	world_ask(*state, &ask, 401);
+	assert_string_equal(http_client_header(&ask.response, origin), "*");
+	auto_(json_free) struct json *json = parsed(&ask);
+	assert_string_equal(json_get_str(json, "msg"), json_get_str(json, "message"));
+	ask.has_token = true;
+	ask.path = "/api/nothing?";
+	world_ask(*state, &ask, 404);
+	assert_string_equal(http_client_header(&ask.response, origin), "*");
+	ask.path = V1 "/version";
+	world_ask(*state, &ask, 200);
+	assert_null(http_client_header(&ask.response, origin));
+	ask.method = "OPTIONS";
+	world_ask(*state, &ask, 405);
+}
+
 static void tcp_checks_host_and_content_type(void **state)
 {
 	auto_ask struct ask ask = { .path = V1 "/health",
@@ -459,6 +487,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(tcp_wants_the_token, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(other_origins_may_use_the_paths_of_oakestra, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(health_is_public_and_the_socket_open, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(tcp_checks_host_and_content_type, set_up,

@@ -11,16 +11,23 @@
 #include "json/json.h"
 
 static const struct route routes[] = {
-	{ "GET", "/v1", .summary = "list", .is_public = true },
+	{ "GET", "/v1", .summary = "list", .access = ROUTE_PUBLIC },
 	{ "GET", "/v1/apps", .summary = "apps", .query = "app" },
 	{ "POST", "/v1/apps", .summary = "apply" },
 	{ "DELETE", "/v1/apps/{name}", .summary = "delete" },
 	{ "POST", "/v1/a/{x}/b/{y}", .summary = "two" },
 };
+static const struct route more[] = {
+	{ "PUT", "/v2", .summary = "another", .access = ROUTE_USER },
+	{ "PATCH", "/v1/apps", .summary = "a further method" },
+};
+static const struct route_group group = { routes, ARRAY_LEN(routes) };
+static const struct route_group more_group = { more, ARRAY_LEN(more) };
+static const struct route_group *const groups[] = { &group, &more_group, NULL };
 
 static int find(const char *method, const char *path, struct route_match *ret)
 {
-	return route_find(routes, ARRAY_LEN(routes), method, path, ret);
+	return route_find(groups, method, path, ret);
 }
 
 static void paths_are_found(void **state)
@@ -36,6 +43,20 @@ static void paths_are_found(void **state)
 	assert_int_equal(find("POST", "/v1/a/1/b/2", &m), 0);
 	assert_string_equal(m.params[0], "1");
 	assert_string_equal(m.params[1], "2");
+	assert_int_equal(find("PUT", "/v2", &m), 0);
+	assert_ptr_equal(m.route, &more[0]);
+}
+
+static void paths_of_oakestra_are_told_apart(void **state)
+{
+	assert_true(route_is_compat("/api/application"));
+	assert_true(route_is_compat("/api/v2"));
+	assert_true(route_is_compat("/api/v1x"));
+	assert_true(route_is_compat("/docs/openapi.json"));
+	assert_false(route_is_compat("/api/v1"));
+	assert_false(route_is_compat("/api/v1/apps"));
+	assert_false(route_is_compat("/api"));
+	assert_false(route_is_compat("/"));
 }
 
 static void other_paths_are_not(void **state)
@@ -67,22 +88,26 @@ static void other_methods_are_told(void **state)
 	struct route_match m;
 
 	assert_int_equal(find("PUT", "/v1/apps", &m), -EPERM);
-	assert_string_equal(m.allow, "GET, POST");
+	assert_string_equal(m.allow, "GET, POST, PATCH");
 	assert_null(m.route);
 }
 
 static void the_table_is_a_document(void **state)
 {
-	auto_free char *text = route_document(routes, ARRAY_LEN(routes), "1.2");
+	auto_free char *text = route_document(groups, "1.2");
 	auto_(json_free) struct json *json = NULL;
 	struct err err;
 
 	assert_int_equal(json_parse(text, strlen(text), &json, &err), 0);
 	assert_string_equal(json_get_str(json, "version"), "1.2");
 	const struct json *list = json_get(json, "routes");
-	assert_int_equal(json_count(list), ARRAY_LEN(routes));
+	assert_int_equal(json_count(list), ARRAY_LEN(routes) + ARRAY_LEN(more));
 	assert_string_equal(json_get_str(json_at(list, 1), "path"), "/v1/apps");
 	assert_string_equal(json_get_str(json_at(list, 1), "query"), "app");
+	assert_string_equal(json_get_str(json_at(list, 0), "access"), "public");
+	assert_true(json_bool(json_get(json_at(list, 0), "is_public"), false));
+	assert_string_equal(json_get_str(json_at(list, 1), "access"), "admin");
+	assert_string_equal(json_get_str(json_at(list, 5), "access"), "user");
 }
 
 static void errors_have_statuses(void **state)
@@ -98,12 +123,16 @@ static void errors_have_statuses(void **state)
 	auto_free char *body = status_body(404, "there is no \"x\"");
 	assert_string_equal(body, "{\"code\":404,\"status\":\"Not Found\","
 				  "\"message\":\"there is no \\\"x\\\"\"}");
+	auto_free char *token = status_token_body(401, "no");
+	assert_string_equal(token, "{\"code\":401,\"status\":\"Unauthorized\","
+				   "\"message\":\"no\",\"msg\":\"no\"}");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(paths_are_found),
+		cmocka_unit_test(paths_of_oakestra_are_told_apart),
 		cmocka_unit_test(other_paths_are_not),
 		cmocka_unit_test(a_part_that_is_too_long_matches_nothing),
 		cmocka_unit_test(other_methods_are_told),
