@@ -47,6 +47,8 @@ void messages_register(struct worker *worker)
 		.volume_root = (char *)worker->config.volumes.host_root,
 	};
 
+	if (!worker->is_probed) /* a runtime that nothing is known of would seem to be missing */
+		return;
 	STR_COPY(node.id, worker->config.node_id);
 	for (size_t i = 0; i < worker->config.n_runtimes; i++)
 		add_info(&node, &worker->slots[i].info);

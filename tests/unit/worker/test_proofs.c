@@ -2,7 +2,7 @@
 #include "kit.h"
 #include "runtime/runtime.h"
 
-static struct runtime_driver slow;
+static struct runtime_driver slow, late;
 static unsigned n_probes;
 static bool is_slow_broken;
 
@@ -44,6 +44,28 @@ static void what_is_known_is_told_at_once(void **state)
 	assert_int_equal(kit->n_registered, 2);
 	kit_run(kit, 600000);
 	assert_int_equal(n_probes, 2);
+}
+
+static int probe_late(void *state, struct runtime_info *ret, struct err *err)
+{
+	strv_add(&ret->virtualization, "unikernel");
+	return 0;
+}
+
+/* However long each takes: nothing of a runtime would be missed that has not been asked yet. */
+static void all_have_been_asked_when_it_is_told(void **state)
+{
+	late = fake_driver;
+	late.probe = probe_late;
+	for (unsigned i = 0; i < 30; i++) {
+		struct kit *kit = *state;
+
+		kit->other = &late;
+		kit = boot(state, false);
+		while (!kit->n_registered)
+			kit_run(kit, 1);
+		assert_true(strv_has(&kit->node.virtualization, "unikernel"));
+	}
 }
 
 static void an_instance_waits_for_its_runtime(void **state)
@@ -97,6 +119,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(what_is_known_is_told_at_once),
+		KIT_TEST(all_have_been_asked_when_it_is_told),
 		KIT_TEST(an_instance_waits_for_its_runtime),
 		KIT_TEST(one_that_is_broken_after_all),
 		KIT_TEST(going_down_waits_for_a_probe),
