@@ -51,9 +51,9 @@ static void read_stream(struct logger *l, enum log_stream stream)
 {
 	ssize_t n = read(l->fds[stream].fd, l->chunk, sizeof(l->chunk));
 
-	if (n > 0) {
-		audience_tell(&l->audience, stream, l->chunk, (size_t)n);
+	if (n > 0) { /* the log first: a slow client is waited for */
 		log_file_write(l->log, stream, l->chunk, (size_t)n);
+		audience_tell(&l->audience, stream, l->chunk, (size_t)n);
 	} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
 		l->fds[stream].fd = -1;
 	}

@@ -38,6 +38,7 @@ struct run {
 	struct exit_record record;
 	bool has_ended;
 	char chunk[LOG_CHUNK];
+	char text[LOG_CHUNK]; /* of it, for the log */
 };
 
 static uint64_t wall_ms(void)
@@ -144,23 +145,29 @@ static void mark_first_byte(struct run *run)
 		log_file_write(run->log, LOG_STREAM_ERR, words, strlen(words));
 }
 
-static void read_stream(struct run *run, enum log_stream stream)
+static void log_chunk(struct run *run, enum log_stream stream, size_t len)
 {
-	ssize_t n = read(run->fds[stream].fd, run->chunk, sizeof(run->chunk));
-	size_t len = n > 0 ? (size_t)n : 0;
-
-	if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
-		run->fds[stream].fd = -1;
-	if (len)
-		audience_tell(&run->audience, stream, run->chunk, len);
+	memcpy(run->text, run->chunk, len);
 	if (stream == LOG_STREAM_OUT)
-		len = console_filter(&run->filter, run->chunk, len);
+		len = console_filter(&run->filter, run->text, len);
 	if (!len)
 		return;
 	if (stream == LOG_STREAM_OUT && !run->has_spoken)
 		mark_first_byte(run);
-	log_file_write(run->log, stream, run->chunk, len);
-	console_tail_add(&run->tails[stream], run->chunk, len);
+	log_file_write(run->log, stream, run->text, len);
+	console_tail_add(&run->tails[stream], run->text, len);
+}
+
+static void read_stream(struct run *run, enum log_stream stream)
+{
+	ssize_t n = read(run->fds[stream].fd, run->chunk, sizeof(run->chunk));
+
+	if (n > 0) { /* the log first: a slow client is waited for */
+		log_chunk(run, stream, (size_t)n);
+		audience_tell(&run->audience, stream, run->chunk, (size_t)n);
+	} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
+		run->fds[stream].fd = -1;
+	}
 }
 
 static void read_end(struct run *run)

@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -42,17 +43,24 @@ static int open_namespace(pid_t pid, const struct stat *owner, uint32_t uid, uin
 	return fd < 0 ? err_errno(err, "open %s", path) : fd;
 }
 
-/* A user namespace needs a process to be made, and none afterwards. */
+/* A user namespace needs a process to be made, and none afterwards. One that is stopped ends by itself
+ * only if it was told to before. */
+static void be_namespace(pid_t parent)
+{
+	if (unshare(CLONE_NEWUSER) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+	    getppid() == parent)
+		raise(SIGSTOP);
+	_exit(1);
+}
+
 static int make_map(const struct stat *owner, uint32_t uid, uint32_t gid, struct err *err)
 {
 	int status;
+	pid_t self = getpid();
 	pid_t pid = fork();
 
-	if (pid == 0) {
-		if (unshare(CLONE_NEWUSER) == 0)
-			raise(SIGSTOP);
-		_exit(1);
-	}
+	if (pid == 0)
+		be_namespace(self);
 	if (pid < 0)
 		return err_errno(err, "fork");
 	if (waitpid(pid, &status, WUNTRACED) != pid || !WIFSTOPPED(status))

@@ -340,9 +340,10 @@ static void shares_folders(void **state)
 	exit_record_fini(&record);
 }
 
+/* It runs: before that it would end with its supervisor. */
 static struct proc_id wait_for_vm(struct fixture *f)
 {
-	auto_free char *path = path_join(f->dir, "vm.pid");
+	auto_free char *path = path_join(f->dir, "vm/begun");
 	struct proc_id id;
 
 	for (int i = 0; i < WAIT_MS && !path_exists(path); i++)
@@ -359,7 +360,7 @@ static void goes_on_without_its_supervisor(void **state)
 	struct err err;
 
 	start(f,
-	      "trap '' PIPE; while echo x >&2 || :; do sleep 0.01; [ -e go ] && break; done;"
+	      "trap '' PIPE; echo > begun; while echo x >&2 || :; do sleep 0.01; [ -e go ] && break; done;"
 	      " echo done > result",
 	      NULL);
 	struct proc_id vm = wait_for_vm(f);
