@@ -38,11 +38,35 @@ def assert_secret(host):
     assert PASSWORD not in seen and "Sesame" not in seen
 
 
+@pytest.fixture
+def kernel(images, tmp_path):
+    path = tmp_path / "kernel"
+    path.write_bytes(images.kernel)
+    return path
+
+
+def push(host, kernel, name):
+    return host.run("image", "build-unikernel", "--kernel", kernel, "--cmd", "name=pushed", name)
+
+
+def assert_pushed(host, kernel, plain, name):
+    """It is sent, and can be had by a node."""
+    done = push(host, kernel, name)
+    assert done.returncode == OK, done.stderr
+    assert PASSWORD not in done.stdout + done.stderr
+    path = "/v2/{}/manifests/{}".format(*name.split("/", 1)[1].split(":"))
+    _, text = plain.get(path, headers={"Accept": "application/vnd.oci.image.index.v1+json"})
+    entry = json.loads(text)["manifests"][0]
+    assert entry["digest"] == done.stdout.split()[-1]
+    assert entry["platform"] == {"os": "qemu", "architecture": "x86_64",
+                                 "os.version": "0.17.0~holm"}
+
+
 def box(code, **fields):
     return service("box", "container", code, **fields)
 
 
-def test_password(host, images, plain):
+def test_password(host, images, plain, kernel):
     users = plain.root / "htpasswd"
     users.write_text(f"me:{crypt.crypt(PASSWORD, crypt.mksalt(crypt.METHOD_BLOWFISH))}\n")
     registry = Registry(host.ns, plain.root, AUTH, answer=401,
@@ -50,6 +74,8 @@ def test_password(host, images, plain):
     try:
         plain.push(images.container("v1"), "shop/app:v1")
         done = host.apply(box(f"{AUTH}/shop/app:v1"))
+        assert done.returncode == FAILED and f"none are stored for {AUTH}" in done.stderr
+        done = push(host, kernel, f"{AUTH}/shop/own:v1")
         assert done.returncode == FAILED and f"none are stored for {AUTH}" in done.stderr
 
         done = log_in(host, AUTH, "wrong one")
@@ -64,6 +90,7 @@ def test_password(host, images, plain):
         listed = json.loads(host.holm("registry", "ls", "-o", "json"))
         assert [r["user"] for r in listed if r["host"] == AUTH] == ["me"]
         assert AUTH in host.holm("registry", "ls")
+        assert_pushed(host, kernel, plain, f"{AUTH}/shop/own:v1")
         assert_secret(host)
 
         host.holm("registry", "logout", AUTH)
@@ -74,7 +101,7 @@ def test_password(host, images, plain):
         registry.close()
 
 
-def test_token(host, images, plain):
+def test_token(host, images, plain, kernel):
     tokens = TokenServer(host.ns, "127.0.0.1:5003", plain.root, "me", PASSWORD)
     registry = Registry(host.ns, plain.root, TOKEN, answer=401, **tokens.settings)
     try:
@@ -89,6 +116,9 @@ def test_token(host, images, plain):
         # The next pull has the token still.
         host.deploy(box(f"{TOKEN}/shop/app:v2", pull="always", cmd=["/bin/httpd", "name=again"]))
         assert len(tokens.given()) == 1
+        # Who may read may not write yet: another token.
+        assert_pushed(host, kernel, plain, f"{TOKEN}/shop/own:v1")
+        assert ["repository:shop/own:pull,push"] in [q["scope"] for q in tokens.given()]
         assert_secret(host)
     finally:
         registry.close()

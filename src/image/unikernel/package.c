@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <endian.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <archive.h>
@@ -167,6 +168,19 @@ static int check_arch(const struct unikernel_build *build, const char *have, str
 		       build->arch);
 }
 
+/* In the layer, which nobody changes meanwhile. */
+static int find_version(struct package *package, struct err *err)
+{
+	const struct image_blob *layer = &package->layers[0];
+	void *data = mmap(NULL, layer->descriptor.size, PROT_READ, MAP_PRIVATE, layer->fd, 0);
+
+	if (data == MAP_FAILED)
+		return err_errno(err, "map the kernel");
+	kernel_version_find(data, layer->descriptor.size, package->version);
+	munmap(data, layer->descriptor.size);
+	return 0;
+}
+
 static int add_kernel(struct package *package, const struct unikernel_build *build, struct err *err)
 {
 	auto_close int fd = open_regular(build->kernel, err);
@@ -184,7 +198,9 @@ static int add_kernel(struct package *package, const struct unikernel_build *bui
 			       "for arm64",
 			       build->kernel);
 	int r = check_arch(build, package->arch, err);
-	return r < 0 ? r : add_layer(package, KERNEL, fd, err);
+	if (r == 0)
+		r = add_layer(package, KERNEL, fd, err);
+	return r < 0 ? r : find_version(package, err);
 }
 
 /* A file as it is, a folder as an archive made of it. */
@@ -227,6 +243,15 @@ static void put_words(struct json_out *out, const char *key, const struct strv *
 	json_out_array_end(out);
 }
 
+/* Of a configuration, and of an entry of an index. */
+static void put_platform(struct json_out *out, const struct package *package)
+{
+	json_out_str(out, "architecture", package->arch);
+	json_out_str(out, "os", "qemu");
+	if (package->version[0])
+		json_out_str(out, "os.version", package->version);
+}
+
 static int add_config(struct package *package, const struct unikernel_build *build, struct err *err)
 {
 	auto_json_out struct json_out out = { 0 };
@@ -234,8 +259,7 @@ static int add_config(struct package *package, const struct unikernel_build *bui
 
 	json_out_init(&out, TEXT_MAX);
 	json_out_object(&out, NULL);
-	json_out_str(&out, "architecture", package->arch);
-	json_out_str(&out, "os", "qemu");
+	put_platform(&out, package);
 	json_out_object(&out, "config");
 	put_words(&out, "Env", &build->env);
 	put_words(&out, "Cmd", &build->cmd);
@@ -267,10 +291,12 @@ static void put_descriptor(struct json_out *out, const struct image_descriptor *
 }
 
 /* By which Unikraft's tools know what is theirs to run. */
-static void put_annotations(struct json_out *out)
+static void put_annotations(struct json_out *out, const char *version)
 {
 	json_out_object(out, "annotations");
 	json_out_str(out, "sh.kraftkit.version", "holm-" HOLM_VERSION);
+	if (*version)
+		json_out_str(out, "org.unikraft.kernel.version", version);
 	json_out_object_end(out);
 }
 
@@ -298,7 +324,7 @@ static int write_manifest(struct package *package, struct err *err)
 		json_out_object_end(&out);
 	}
 	json_out_array_end(&out);
-	put_annotations(&out);
+	put_annotations(&out, package->version);
 	json_out_object_end(&out);
 	int r = json_out_finish(&out, &package->manifest_text, err);
 	if (r == 0)
@@ -343,13 +369,12 @@ int package_index(struct package *package, const struct json *earlier, struct er
 	json_out_object(&out, NULL);
 	put_descriptor(&out, &package->manifest);
 	json_out_object(&out, "platform");
-	json_out_str(&out, "architecture", package->arch);
-	json_out_str(&out, "os", "qemu");
+	put_platform(&out, package);
 	json_out_object_end(&out);
-	put_annotations(&out);
+	put_annotations(&out, package->version);
 	json_out_object_end(&out);
 	json_out_array_end(&out);
-	put_annotations(&out);
+	put_annotations(&out, ""); /* it may have kernels of several */
 	json_out_object_end(&out);
 	int r = json_out_finish(&out, &package->index_text, err);
 	if (r == 0)

@@ -4,9 +4,12 @@
 
 #include "image/private.h"
 
+#define KERNEL_VERSION_SIZE 64
+
 struct package {
-	const char *arch;            /* "x86_64", as Unikraft's tools write it */
-	struct image_blob layers[2]; /* kernel, initrd */
+	const char *arch;                  /* "x86_64", as Unikraft's tools write it */
+	char version[KERNEL_VERSION_SIZE]; /* of its Unikraft, "" if it does not tell */
+	struct image_blob layers[2];       /* kernel, initrd */
 	size_t n_layers;
 	struct image_blob config;
 	struct image_descriptor manifest;
@@ -23,6 +26,9 @@ void package_fini(struct package *package);
 
 /* A file without a name, for what may be large; a descriptor or negative errno. */
 int package_file(struct err *err);
+
+/* version.c: "0.17.0~5f7a9b1", or "" if the kernel does not tell. */
+void kernel_version_find(const void *data, size_t len, char ret[KERNEL_VERSION_SIZE]);
 
 /* cpio.c: a folder as an archive in the newc format, in the order of names, without times and owners.
  * Links and folders and files; -EINVAL for what else there is. */

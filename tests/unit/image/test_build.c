@@ -199,6 +199,55 @@ static void what_is_refused(void **state)
 	assert_refused(kit, &b, -EEXIST, "holds another image");
 }
 
+/* Packs what consists of these bytes behind a kernel's head, and reads its configuration. */
+static char *config_with(const struct kit *kit, const char *kind, const char *bytes, size_t len)
+{
+	auto_free char *kernel = write_kernel(kit, "kernel", kind);
+	auto_free char *head = read_file(kit->dir, "kernel", &(size_t){ 0 });
+	auto_free char *ref = xasprintf("oci:%s/root/versions", kit->dir);
+	const struct unikernel_build b = { .ref = ref, .kernel = kernel };
+	char whole[4 * HEAD];
+	struct unikernel_built built;
+	struct unikernel_image image = { 0 };
+	struct err err = { 0 };
+
+	assert_true(len <= sizeof(whole) - HEAD);
+	memcpy(whole, head, HEAD);
+	memcpy(whole + HEAD, bytes, len);
+	kit_write(kit, "kernel", whole, HEAD + len);
+	if (build(kit, &b, &built, &err) < 0)
+		fail_msg("%s", err.msg);
+	get(kit, ref, NULL, &image);
+	char *config = read_file(image.dir, "artifact.json", &(size_t){ 0 });
+	unikernel_image_fini(&image);
+	return config;
+}
+
+#define CONFIG_WITH(kind, bytes) config_with(kit, kind, bytes, sizeof(bytes) - 1)
+
+/* As Unikraft's tools tell it: from its records, else from its banner. */
+static void the_version_of_its_unikraft(void **state)
+{
+	struct kit *kit = *state;
+	auto_free char *record = CONFIG_WITH("x86", "\7\0\7\0"
+						    "\7\0\x10\0\0\0"
+						    "0.17.0~ab\0"
+						    "Unikraft X 0.1.2");
+	auto_free char *banner = CONFIG_WITH("x86",
+					     "Unikraft tools; Unikraft Calypso 0.16.3-custom\n");
+	auto_free char *neither = CONFIG_WITH("x86", "\7\0\xff\xff\xff\xff"
+						     "0.17.0\0Unikraft 1.2");
+	auto_free char *hostile = CONFIG_WITH("x86", "\7\0\x10\0\0\0"
+						     "0.17.0\"},\0Unikraft");
+	auto_free char *cut = CONFIG_WITH("x86", "Unikraft Calypso 0.17.0~a\7\0\x10");
+
+	assert_non_null(strstr(record, "\"os.version\":\"0.17.0~ab\""));
+	assert_non_null(strstr(banner, "\"os.version\":\"0.16.3-custom\""));
+	assert_null(strstr(neither, "os.version"));
+	assert_null(strstr(hostile, "os.version"));
+	assert_non_null(strstr(cut, "\"os.version\":\"0.17.0~a\""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +255,7 @@ int main(void)
 		KIT_TEST(the_same_bytes_again),
 		KIT_TEST(a_cpio_file),
 		KIT_TEST(what_is_refused),
+		KIT_TEST(the_version_of_its_unikraft),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
