@@ -15,7 +15,7 @@ LAYERS = {
     "loop": 1, "json": 1,
     "wire": 2, "model": 2,
     "sched": 3, "reconcile": 3, "store": 3, "image": 3, "runtime": 3, "overlay": 3,
-    "volume": 3, "secrets": 3,
+    "volume": 3, "secrets": 3, "accounts": 3,
     "server": 4, "worker": 4,
     "api": 5,
     "cli": 6,

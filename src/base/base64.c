@@ -73,3 +73,29 @@ int base64_parse(const char *text, struct secret *ret)
 	out = (struct secret){ 0 };
 	return 0;
 }
+
+char *base64url_format(const void *bytes, size_t len)
+{
+	char *text = base64_format(bytes, len);
+
+	for (char *c = text; *c; c++)
+		*c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
+	text[strcspn(text, "=")] = '\0';
+	return text;
+}
+
+int base64url_parse(const char *text, size_t len, struct secret *ret)
+{
+	size_t n_pad = (4 - len % 4) % 4;
+	auto_free char *plain = xcalloc(1, len + n_pad + 1);
+
+	for (size_t i = 0; i < len; i++) {
+		if (!text[i] || strchr("+/=", text[i]))
+			return -EINVAL;
+		plain[i] = text[i] == '-' ? '+' : text[i] == '_' ? '/' : text[i];
+	}
+	memset(plain + len, '=', n_pad);
+	int r = base64_parse(plain, ret);
+	explicit_bzero(plain, len);
+	return r;
+}

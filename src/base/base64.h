@@ -12,4 +12,8 @@ char *base64_format(const void *bytes, size_t len);
  * be a secret. */
 int base64_parse(const char *text, struct secret *ret);
 
+/* The same with the letters of URLs, - and _ for + and /, without padding (RFC 4648, 5). */
+char *base64url_format(const void *bytes, size_t len);
+int base64url_parse(const char *text, size_t len, struct secret *ret);
+
 #endif

@@ -64,12 +64,32 @@ static void anything_else_is_refused(void **state)
 	}
 }
 
+static void the_letters_of_urls(void **state)
+{
+	static const unsigned char bytes[] = { 0xfb, 0xef, 0xff, 0x00, 0xfe };
+	static const char *const bad[] = { "-", "--+A", "AA==", "AB/A", "AB", "A B" };
+	auto_free char *text = base64url_format(bytes, sizeof(bytes));
+	auto_secret struct secret back = { 0 };
+	auto_secret struct secret untouched = { 0 };
+
+	assert_string_equal(text, "--__AP4");
+	assert_int_equal(base64url_parse(text, strlen(text), &back), 0);
+	assert_int_equal(back.len, sizeof(bytes));
+	assert_memory_equal(back.bytes, bytes, sizeof(bytes));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		if (base64url_parse(bad[i], strlen(bad[i]), &untouched) != -EINVAL)
+			fail_msg("\"%s\" was taken", bad[i]);
+	assert_int_equal(base64url_parse("AA\0A", 4, &untouched), -EINVAL);
+	assert_null(untouched.bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_rfcs_vectors),
 		cmocka_unit_test(every_byte_comes_back),
 		cmocka_unit_test(anything_else_is_refused),
+		cmocka_unit_test(the_letters_of_urls),
 	};
 
 	return cmocka_run_group_tests_name("base/base64", tests, NULL, NULL);
