@@ -12,12 +12,19 @@
 
 int share_parse(const char *text, struct share *ret)
 {
-	bool is_read_only = str_starts(text, "ro:/");
+	static const struct {
+		const char *prefix;
+		bool is_read_only;
+		bool keeps_owners;
+	} kinds[] = { { "rw:/", false, false }, { "ro:/", true, false }, { "as:/", true, true } };
 
-	if (!is_read_only && !str_starts(text, "rw:/"))
-		return -EINVAL;
-	*ret = (struct share){ text + 3, is_read_only };
-	return 0;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (!str_starts(text, kinds[i].prefix))
+			continue;
+		*ret = (struct share){ text + 3, kinds[i].is_read_only, kinds[i].keeps_owners };
+		return 0;
+	}
+	return -EINVAL;
 }
 
 static int write_map(pid_t pid, const char *name, uint32_t inside, uint32_t outside,
@@ -102,9 +109,10 @@ int share_open(const struct share *share, uint32_t uid, uint32_t gid, struct err
 	tree = open_tree(folder, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (tree < 0)
 		return err_errno(err, "take %s", share->path);
-	if (owner.st_uid != uid || owner.st_gid != gid)
+	bool needs_map = !share->keeps_owners && (owner.st_uid != uid || owner.st_gid != gid);
+	if (needs_map)
 		map = make_map(&owner, uid, gid, err);
-	if ((owner.st_uid != uid || owner.st_gid != gid) && map < 0)
+	if (needs_map && map < 0)
 		return err->code;
 	return map_owner(tree, share, map, err) < 0 ? err->code : TAKE_FD(tree);
 }

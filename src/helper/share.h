@@ -10,14 +10,15 @@
 struct share {
 	const char *path;
 	bool is_read_only;
+	bool keeps_owners;
 };
 
-/* "ro:/PATH" or "rw:/PATH"; -EINVAL. */
+/* "ro:/PATH", "rw:/PATH", or "as:/PATH": to be read, by whom its modes allow; -EINVAL. */
 int share_parse(const char *text, struct share *ret);
 
 /* A descriptor of the folder, closed on exec. For a program that runs as `uid` and `gid` (0: as we do) the
- * folder's owner and group appear as these, and what it makes there is theirs. -ENOTDIR; -ENOTSUP: its file
- * system cannot do that. */
+ * folder's owner and group appear as these, and what it makes there is theirs, unless it keeps its owners.
+ * -ENOTDIR; -ENOTSUP: its file system cannot do that. */
 int share_open(const struct share *share, uint32_t uid, uint32_t gid, struct err *err);
 
 #endif

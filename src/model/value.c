@@ -1,6 +1,7 @@
 /* How a service asks for secrets and configuration objects. */
 #include "base/base.h"
 #include "model/value.h"
+#include "model/volume.h"
 
 #define LETTERS  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define FILE_MAX 255
@@ -52,20 +53,23 @@ bool value_is_wanted(const struct service_spec *spec, enum value_kind kind, cons
 	return false;
 }
 
+/* `mode` NULL: none. */
 static void complete(struct sla_value *refs, size_t n, const char *dir, const char *mode)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!refs[i].file && !refs[i].env)
 			refs[i].file = path_join(dir, refs[i].name);
-		if (refs[i].file && !refs[i].mode)
+		if (refs[i].file && !refs[i].mode && mode)
 			refs[i].mode = xstrdup(mode);
 	}
 }
 
 void value_refs_complete(struct service_spec *spec)
 {
-	complete(spec->secrets, spec->n_secrets, VALUE_DIR_SECRETS, "0400");
-	complete(spec->configs, spec->n_configs, VALUE_DIR_CONFIGS, "0444");
+	bool has_modes = !spec_is_unikernel(spec);
+
+	complete(spec->secrets, spec->n_secrets, VALUE_DIR_SECRETS, has_modes ? "0400" : NULL);
+	complete(spec->configs, spec->n_configs, VALUE_DIR_CONFIGS, has_modes ? "0444" : NULL);
 }
 
 /* Absolute, and each part a name. */
@@ -136,6 +140,47 @@ const char *value_path_in_dir(const char *file, const char **ret_dir)
 	return NULL;
 }
 
+/* Of one file alone; the caller's. */
+static char *dir_of(const char *file)
+{
+	const char *dir = NULL;
+
+	if (value_path_in_dir(file, &dir))
+		return xstrdup(dir);
+	return xstrndup(file, (size_t)(strrchr(file, '/') - file));
+}
+
+char *value_unikernel_dir(const struct service_spec *spec, const struct sla_value *ref)
+{
+	char *top = dir_of(ref->file);
+
+	for (enum value_kind kind = 0; kind < VALUE_KIND_N; kind++) {
+		size_t n;
+		const struct sla_value *refs = value_refs(spec, kind, &n);
+
+		for (size_t i = 0; i < n; i++) {
+			auto_free char *dir = refs[i].file ? dir_of(refs[i].file) : NULL;
+
+			if (dir && strlen(dir) < strlen(top) && is_in(top, dir))
+				top[strlen(dir)] = '\0';
+		}
+	}
+	return top;
+}
+
+bool value_has_files(const struct service_spec *spec)
+{
+	for (enum value_kind kind = 0; kind < VALUE_KIND_N; kind++) {
+		size_t n;
+		const struct sla_value *refs = value_refs(spec, kind, &n);
+
+		for (size_t i = 0; i < n; i++)
+			if (refs[i].file)
+				return true;
+	}
+	return false;
+}
+
 struct refs_check {
 	const struct service_spec *spec;
 	enum value_kind kind;
@@ -154,22 +199,45 @@ static bool fail(const struct refs_check *c, const char *member, const char *exp
 	return false;
 }
 
-/* A unikernel has no files that we could give it, and its environment is on its kernel's command line,
- * which everybody on the node can read. */
+/* What is mounted later covers it. */
+static bool covers_volume(const struct service_spec *spec, const char *dir)
+{
+	for (size_t i = 0; i < spec->n_volumes; i++) {
+		auto_free char *target = volume_target(&spec->volumes[i]);
+
+		if (is_in(target, dir))
+			return true;
+	}
+	return false;
+}
+
+/* A unikernel's environment is on its kernel's command line, which everybody on the node can read. */
 static bool fits_unikernel(const struct refs_check *c)
 {
+	const struct sla_value *ref = c->ref;
+
 	if (!spec_is_unikernel(c->spec))
 		return true;
-	if (c->kind == VALUE_SECRET)
-		return fail(c, "name",
-			    "no secret: a unikernel could get it on its command line only, where "
-			    "others can read it",
-			    c->ref->name);
-	if (c->ref->file || !c->ref->env)
+	if (c->kind == VALUE_SECRET && ref->env)
 		return fail(c, "env",
-			    "a variable: a unikernel takes configuration in its "
-			    "environment only",
-			    c->ref->env);
+			    "a file instead: a unikernel has its environment on its command line, "
+			    "where others can read it",
+			    ref->env);
+	if (!ref->file)
+		return true;
+	auto_free char *dir = value_unikernel_dir(c->spec, ref);
+	if (!*dir || !volume_unikernel_takes(dir))
+		return fail(
+			c, "file",
+			"for a unikernel, which has the file's whole folder mounted: one in a folder, "
+			"without blanks, colons, quotes and brackets in its name",
+			ref->file);
+	if (covers_volume(c->spec, dir))
+		return fail(
+			c, "file",
+			"for a unikernel, which has the file's whole folder mounted: a folder with no "
+			"volume in it",
+			ref->file);
 	return true;
 }
 
@@ -180,14 +248,14 @@ static bool is_good(const struct refs_check *c)
 	if (!value_name_is_valid(ref->name))
 		return fail(c, "name", "1 to 63 letters, digits, dots, dashes and underscores",
 			    ref->name);
-	if (!fits_unikernel(c))
-		return false;
 	if (ref->file && ref->env)
 		return fail(c, "env", "either file or env", ref->env);
 	if (ref->file && !is_file_good(ref->file))
 		return fail(c, "file",
 			    "the absolute path of a file outside of /proc, /sys and /dev",
 			    ref->file);
+	if (!fits_unikernel(c))
+		return false;
 	if (ref->env && !is_env_good(ref->env))
 		return fail(c, "env", "letters, digits and underscores", ref->env);
 	if (ref->mode && (ref->env || !is_mode_good(ref->mode)))

@@ -27,7 +27,7 @@ const struct sla_value *value_refs(const struct service_spec *spec, enum value_k
 				   size_t *ret_n);
 bool value_is_wanted(const struct service_spec *spec, enum value_kind kind, const char *name);
 
-/* Fills in files and modes that are implied. */
+/* Fills in files and modes that are implied; a unikernel's files have none that matter. */
 void value_refs_complete(struct service_spec *spec);
 
 /* What is wrong with the first wrong one. */
@@ -37,6 +37,11 @@ struct value_fault {
 	const char *value;    /* borrowed from the spec */
 };
 bool value_refs_are_good(const struct service_spec *spec, struct value_fault *ret);
+/* A unikernel has its files by whole folders, mounted over what the image has there. */
+#define VALUE_MODE_UNIKERNEL 0444
+/* The topmost folder of the service's files in which this one is; the caller's. */
+char *value_unikernel_dir(const struct service_spec *spec, const struct sla_value *ref);
+bool value_has_files(const struct service_spec *spec);
 
 /* Of a checked reference. */
 unsigned value_mode(const struct sla_value *ref);

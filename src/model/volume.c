@@ -36,6 +36,11 @@ char *volume_target(const struct sla_volume *volume)
 	return xasprintf(CSI_TARGET "%s", volume->volume_id);
 }
 
+bool volume_unikernel_takes(const char *target)
+{
+	return !target[strcspn(target, ":[]\"' \t\n")];
+}
+
 static bool flaw(struct volume_flaw *ret, const char *field, const char *expected,
 		 const char *value)
 {

@@ -20,6 +20,9 @@ bool volume_name_is_valid(const char *name);
 /* Where it appears in the container; the caller's. Without mount_path, which only CSI's may lack, it
  * is Oakestra's /mnt/csi/VOLUME_ID. */
 char *volume_target(const struct sla_volume *volume);
+/* Whether it is a place for a unikernel, whose table of mounts has blanks, colons, quotes and brackets
+ * between its fields. */
+bool volume_unikernel_takes(const char *target);
 
 /* What is wrong with a volume: "volumes[0].FIELD: expected EXPECTED, got VALUE". */
 struct volume_flaw {

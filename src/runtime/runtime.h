@@ -60,6 +60,7 @@ struct runtime_mount {
 	const char *target; /* in the container, absolute; made if it is not there */
 	bool is_read_only;
 	const char *propagation; /* NULL: rprivate; else rslave, rshared, … */
+	bool is_given; /* files of secrets and configuration, made for it: owners and modes stay */
 };
 
 struct runtime_spec {

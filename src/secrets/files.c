@@ -20,11 +20,12 @@ static int open_parent(int root, const char *path, const char **ret_name, struct
 
 		if (mkdirat(dir, part, DIR_MODE) < 0 && errno != EEXIST)
 			return err_errno(err, "create folder %s", part);
-		int next = openat(dir, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (next < 0)
+		auto_close int next = openat(dir, part,
+					     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (next < 0 || fchmod(next, DIR_MODE) < 0) /* whatever the umask */
 			return err_errno(err, "open folder %s", part);
 		close(dir);
-		dir = next;
+		dir = TAKE_FD(next);
 	}
 	*ret_name = path;
 	return TAKE_FD(dir);

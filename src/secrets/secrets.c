@@ -8,8 +8,8 @@
 #include "secrets/private.h"
 
 /* Of one file: the old and the new content while it is replaced. */
-#define BYTES_PER_FILE  ((size_t)2 << 20)
-#define INODES_PER_FILE 8
+#define BYTES_PER_FILE ((size_t)2 << 20)
+#define INODES_SPARE   16
 
 void secrets_files_fini(struct secrets_files *files)
 {
@@ -40,8 +40,21 @@ static int make_root(const struct secrets_place *place, struct err *err)
 	return 0;
 }
 
+/* Each file, its successor while it is replaced, and the folders above it. */
+static size_t count_inodes(const struct secrets_files *files)
+{
+	size_t n = INODES_SPARE;
+
+	for (size_t i = 0; i < files->n; i++) {
+		n += 2;
+		for (const char *p = files->items[i].path; *p; p++)
+			n += *p == '/';
+	}
+	return n;
+}
+
 /* Not swapped out where the kernel can promise that (6.4 and later). */
-static int mount_tmpfs(const char *path, size_t n_files, struct err *err)
+static int mount_tmpfs(const char *path, const struct secrets_files *files, struct err *err)
 {
 	static const char *const more[] = { ",noswap", "" };
 	const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
@@ -49,7 +62,7 @@ static int mount_tmpfs(const char *path, size_t n_files, struct err *err)
 
 	for (size_t i = 0; i < ARRAY_LEN(more); i++) {
 		snprintf(options, sizeof(options), "mode=0700,size=%zu,nr_inodes=%zu%s",
-			 BYTES_PER_FILE * (n_files + 1), INODES_PER_FILE * (n_files + 2), more[i]);
+			 BYTES_PER_FILE * (files->n + 1), count_inodes(files), more[i]);
 		if (mount("holm-secrets", path, "tmpfs", flags, options) == 0)
 			return 0;
 	}
@@ -91,7 +104,7 @@ static int put(const struct secrets_place *place, const char *path,
 	if (r == 0 && mkdir(path, 0700) < 0)
 		r = err_errno(err, "create folder %s", path);
 	if (r == 0 && !place->is_plain)
-		r = mount_tmpfs(path, files->n, err);
+		r = mount_tmpfs(path, files, err);
 	return r < 0 ? r : write_all(place, path, files, err);
 }
 

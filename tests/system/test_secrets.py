@@ -198,3 +198,30 @@ def test_a_lost_key(new_host, images):
     key.write_bytes(kept)
     key.chmod(0o600)
     host.holm("secret", "set", "other", "-", stdin=WORD)
+
+
+def test_a_unikernel_has_files(host, images):
+    """By 9p: read-only, in no file of the host's, changed at once below /run, gone with it."""
+    set_both(host)
+    web = service("web", "unikernel", images.unikernel, memory=32,
+                  secrets=[{"name": "db"}, {"name": "db", "file": "/etc/app/key"}],
+                  configs=[{"name": "app"}, {"name": "app", "env": "APP"}],
+                  readiness={"tcp": {"port": 80}, "period_s": 1})
+    view = host.deploy(web)[0]
+
+    def ask(page):
+        return host.ns.get(f"http://{view['service_address']}/{page}")
+
+    assert ask("file?path=/run/secrets/db") == (200, WORD)
+    assert ask("file?path=/etc/app/key") == (200, WORD)
+    assert ask("file?path=/run/configs/app") == (200, PLAIN)
+    assert ask("write?path=/run/secrets/db&text=x")[0] == 403
+    assert ask("write?path=/run/secrets/new&text=x")[0] == 403
+    assert WORD.encode() not in pathlib.Path(f"/proc/{view['pid']}/cmdline").read_bytes()
+    assert host.run("secret", "set", "db", "-", stdin=NEWER).returncode == OK
+    until(lambda: ask("file?path=/run/secrets/db") == (200, NEWER), "the new one is there")
+    assert ask("file?path=/etc/app/key") == (200, WORD)
+    assert host.instance("web")["pid"] == view["pid"]
+    assert len(tmpfs_of(host)) == 1
+    host.delete_all()
+    assert not tmpfs_of(host)

@@ -42,8 +42,7 @@ static void spec_complete(struct service_spec *spec)
 	/* Published examples write [""] for no arguments. */
 	if (spec->cmd.n == 1 && str_is_empty(spec->cmd.items[0]))
 		strv_fini(&spec->cmd);
-	if (!spec_is_unikernel(spec))
-		value_refs_complete(spec);
+	value_refs_complete(spec);
 }
 
 static void complete(struct sla *sla)

@@ -223,9 +223,6 @@ static int refuse_volume(const struct check *c, size_t i, const struct volume_fl
 	return refuse(c, field, flaw->expected, flaw->value);
 }
 
-/* What separates the fields of its table of mounts. */
-#define UNIKERNEL_PATH_REJECT ":[]\"' \t\n"
-
 static int check_volumes(struct check *c)
 {
 	const struct service_spec *spec = c->spec;
@@ -241,7 +238,7 @@ static int check_volumes(struct check *c)
 			break;
 		}
 		auto_free char *target = volume_target(v);
-		if (spec_is_unikernel(spec) && target[strcspn(target, UNIKERNEL_PATH_REJECT)]) {
+		if (spec_is_unikernel(spec) && !volume_unikernel_takes(target)) {
 			flaw = (struct volume_flaw){
 				"mount_path",
 				"no blanks, colons, quotes and brackets, for a unikernel", target
@@ -257,13 +254,31 @@ static int check_volumes(struct check *c)
 	return r;
 }
 
+static void warn_of_owners(const struct check *c, enum value_kind kind)
+{
+	size_t n;
+	const struct sla_value *refs = value_refs(c->spec, kind, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		char field[48];
+
+		snprintf(field, sizeof(field), "%ss[%zu]", value_kind_names[kind], i);
+		if (refs[i].mode || refs[i].uid || refs[i].gid)
+			warn(c, field,
+			     "no effect of mode, uid and gid: a unikernel has one user, who can read "
+			     "it");
+	}
+}
+
 static int check_values(struct check *c)
 {
 	struct value_fault fault;
 
-	if (value_refs_are_good(c->spec, &fault))
-		return 0;
-	return refuse(c, fault.field, fault.expected, fault.value);
+	if (!value_refs_are_good(c->spec, &fault))
+		return refuse(c, fault.field, fault.expected, fault.value);
+	for (enum value_kind kind = 0; spec_is_unikernel(c->spec) && kind < VALUE_KIND_N; kind++)
+		warn_of_owners(c, kind);
+	return 0;
 }
 
 static int check_constraints(struct check *c)
@@ -306,6 +321,11 @@ static int check_start(struct check *c)
 	if (spec->n_volumes)
 		return refuse(c, "start",
 			      "cold, since a guest that has mounted volumes cannot be saved",
+			      "snapshot");
+	if (value_has_files(spec))
+		return refuse(c, "start",
+			      "cold, since a guest that has mounted files of secrets or "
+			      "configuration cannot be saved",
 			      "snapshot");
 	if (!spec_ready_port(spec))
 		return refuse(

@@ -152,14 +152,15 @@ static const struct field service_spec_fields[] = {
 		    .max = ITEMS_MAX, .flags = F_OMIT_EMPTY,
 		    .help = "files that outlive an instance; unikernel: folders, by 9p, for a "
 			    "kernel with lib9pfs"),
-	FIELD_ARRAY(struct service_spec, secrets, n_secrets, "secrets", &sla_value_table,
-		    .max = VALUE_REFS_MAX, .flags = F_OMIT_EMPTY,
-		    .help = "Holm: secrets (`holm secret set`) that each instance gets; container "
-			    "only"),
+	FIELD_ARRAY(
+		struct service_spec, secrets, n_secrets, "secrets", &sla_value_table,
+		.max = VALUE_REFS_MAX, .flags = F_OMIT_EMPTY,
+		.help = "Holm: secrets (`holm secret set`) that each instance gets; unikernel: as "
+			"files, by 9p"),
 	FIELD_ARRAY(struct service_spec, configs, n_configs, "configs", &sla_value_table,
 		    .max = VALUE_REFS_MAX, .flags = F_OMIT_EMPTY,
 		    .help = "Holm: configuration objects (`holm config set`) that each instance "
-			    "gets; unikernel: as environment only"),
+			    "gets; unikernel: files by 9p"),
 	FIELD_ARRAY(struct service_spec, constraints, n_constraints, "constraints",
 		    &constraint_table, .max = ITEMS_MAX, .flags = F_OMIT_EMPTY,
 		    .help = "where it may run; all must hold"),
@@ -184,7 +185,8 @@ static const struct field service_spec_fields[] = {
 		  "the first of `port`), and starts later ones from that. All "
 		  "of them then have the state of that moment: the same random numbers (no keys, no "
 		  "TLS), a clock that goes on from there, its connections broken; its memory, with "
-		  "secrets in it, lies on the node's disk. Not with files or volumes"),
+		  "secrets in it, lies on the node's disk. Not with a folder of files, volumes, or files of "
+		  "secrets and configuration"),
 	S(container.entrypoint, "entrypoint", F_STRV, .max = WORDS_MAX, .flags = F_OMIT_EMPTY,
 	  .help = "Holm: container: instead of the image's, `cmd` being its arguments"),
 	S(container.user, "user", F_STR, TEXT,

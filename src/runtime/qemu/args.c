@@ -258,6 +258,18 @@ static int check_net(const struct runtime_spec *spec, const struct qemu_vm *vm, 
 	return 0;
 }
 
+const char *qemu_mounts_name(const struct runtime_spec *spec)
+{
+	size_t n_given = 0;
+
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		n_given += spec->mounts[i].is_given;
+	if (!n_given)
+		return "volumes";
+	return n_given == spec->n_mounts ? "folders of secrets and configuration"
+					 : "volumes and folders of secrets and configuration";
+}
+
 static int check_mounts(const struct runtime_spec *spec, const struct qemu_vm *vm, struct err *err)
 {
 	size_t max = QEMU_MOUNTS_MAX;
@@ -266,14 +278,15 @@ static int check_mounts(const struct runtime_spec *spec, const struct qemu_vm *v
 		return 0;
 	if (!qemu_kernel_may_have(&vm->kernel, QEMU_LIB_9PFS))
 		return err_set(err, -ENOTSUP,
-			       "volumes are asked for but the image's kernel was built without "
-			       "lib9pfs and cannot mount them");
+			       "%s are asked for but the image's kernel was built without lib9pfs "
+			       "and cannot mount them",
+			       qemu_mounts_name(spec));
 	if (vm->machine == QEMU_MACHINE_MICROVM)
 		max = QEMU_MMIO_MAX - QEMU_MMIO_MOUNTS(vm);
 	if (spec->n_mounts > max)
 		return err_set(err, -ENOTSUP,
-			       "%zu volumes are asked for: this guest's machine has room for %zu",
-			       spec->n_mounts, max);
+			       "%zu %s are asked for: this guest's machine has room for %zu",
+			       spec->n_mounts, qemu_mounts_name(spec), max);
 	return 0;
 }
 

@@ -55,6 +55,9 @@ int qemu_state_fd(const struct qemu_vm *vm);
  * kernel has none inside. */
 bool qemu_needs_root(const struct runtime_spec *spec, const struct qemu_vm *vm);
 
+/* What the mounts are, for a person: "volumes" */
+const char *qemu_mounts_name(const struct runtime_spec *spec);
+
 /* "amd64", "qemu-system-x86_64" */
 const char *qemu_arch(enum qemu_kernel_kind kind);
 const char *qemu_program(enum qemu_kernel_kind kind);

@@ -178,8 +178,9 @@ static int add_mounts(struct line *line, const struct runtime_spec *spec, const 
 
 	if (spec->n_mounts && is_before(&vm->kernel, QEMU_KERNEL_VERSION(0, 14, 0)))
 		return err_set(err, -ENOTSUP,
-			       "volumes are asked for but the image is of a Unikraft before 0.14, "
-			       "which mounts its root alone");
+			       "%s are asked for but the image is of a Unikraft before 0.14, which "
+			       "mounts its root alone",
+			       qemu_mounts_name(spec));
 	for (size_t i = 0; r == 0 && i < spec->n_mounts; i++)
 		r = add_mount(line, &vm->kernel, i, spec->mounts[i].target, err);
 	return r;

@@ -132,6 +132,13 @@ static unsigned kvm_group(void)
 	return st.st_gid;
 }
 
+static const char *share_kind(const struct runtime_mount *mount)
+{
+	if (mount->is_given)
+		return "as";
+	return mount->is_read_only ? "ro" : "rw";
+}
+
 static void build_command(const struct vm_launch *l, struct strv *argv)
 {
 	strv_add(argv, l->qemu->helper_path);
@@ -149,8 +156,7 @@ static void build_command(const struct vm_launch *l, struct strv *argv)
 	if (l->cgroup)
 		strv_addf(argv, "cgroup=%s", l->cgroup);
 	for (size_t i = 0; i < l->n_mounts; i++)
-		strv_addf(argv, "share=%s:%s", l->mounts[i].is_read_only ? "ro" : "rw",
-			  l->mounts[i].source);
+		strv_addf(argv, "share=%s:%s", share_kind(&l->mounts[i]), l->mounts[i].source);
 	if (l->timeout_ms)
 		strv_addf(argv, "timeout_ms=%u", l->timeout_ms);
 	strv_add(argv, "--");

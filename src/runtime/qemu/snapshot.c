@@ -50,6 +50,12 @@ int snapshot_check(const struct runtime_spec *spec, const struct qemu_vm *vm, st
 		return err_set(err, -ENOTSUP,
 			       "start: snapshot is impossible with a folder of files, which the "
 			       "guest mounts by 9p: only cold");
+	if (spec->n_mounts)
+		return err_set(
+			err, -ENOTSUP,
+			"start: snapshot is impossible with %s, which the guest mounts by 9p: "
+			"only cold",
+			qemu_mounts_name(spec));
 	if (!spec->net.tap || !spec->net.netns_path || !spec->ready_port)
 		return err_set(err, -ENOTSUP,
 			       "start: snapshot needs a network and a TCP port to wait for");

@@ -33,14 +33,17 @@ void values_given_fini(struct values_given *given)
 	*given = (struct values_given){ 0 };
 }
 
-/* "/run/secrets/db" is secrets/db, other files have a number. */
-static char *path_of(const struct sla_value *ref, size_t index)
+/* "/run/secrets/db" is secrets/db, other files have a number. A unikernel sees whole folders, which
+ * are below the instance's where they are to be in the guest: run/secrets/db. */
+static char *path_of(const struct service_spec *spec, const struct sla_value *ref, size_t index)
 {
 	const char *dir;
 	const char *rest = ref->file ? value_path_in_dir(ref->file, &dir) : NULL;
 
 	if (!ref->file)
 		return NULL;
+	if (spec_is_unikernel(spec))
+		return xstrdup(ref->file + 1);
 	if (rest)
 		return xasprintf("%s/%s", strrchr(dir, '/') + 1, rest);
 	return xasprintf("files/%zu", index);
@@ -52,7 +55,7 @@ static void add_item(struct worker *worker, enum value_kind kind, const struct s
 	struct values_item *item = ARRAY_ADD(given->items, given->n);
 
 	item->ref = ref;
-	item->path = path_of(ref, given->n);
+	item->path = path_of(given->spec, ref, given->n);
 	item->key = values_key(kind, ref->name);
 	given->has_files |= item->path != NULL;
 	const struct kept_value *kept = map_find(&worker->values, item->key);
@@ -70,7 +73,8 @@ static void add_item(struct worker *worker, enum value_kind kind, const struct s
 void values_give(struct worker *worker, const struct service_spec *spec, bool is_update,
 		 struct values_given *ret)
 {
-	*ret = (struct values_given){ .key_path = worker->config.value_key_path,
+	*ret = (struct values_given){ .spec = spec,
+				      .key_path = worker->config.value_key_path,
 				      .place = worker->config.secrets,
 				      .seq = worker->value_seq };
 	strv_copy(&ret->env, &spec->environment);
@@ -96,6 +100,7 @@ static void add_mount(struct values_given *given, const char *source, const char
 		.source = given->mount_paths.items[given->mount_paths.n - 1],
 		.target = target,
 		.is_read_only = true,
+		.is_given = true,
 	};
 }
 
@@ -105,6 +110,19 @@ static bool has_target(const struct runtime_mount *mounts, size_t n, const char 
 		if (str_eq(mounts[i].target, target))
 			return true;
 	return false;
+}
+
+static void add_folder(struct values_given *given, const char *root, const struct sla_value *ref,
+		       struct runtime_mount **mounts, size_t *n_mounts)
+{
+	auto_free char *dir = value_unikernel_dir(given->spec, ref);
+
+	if (has_target(*mounts, *n_mounts, dir))
+		return;
+	auto_free char *source = path_join(root, dir + 1);
+	strv_add(&given->mount_paths, dir);
+	add_mount(given, source, given->mount_paths.items[given->mount_paths.n - 1], mounts,
+		  n_mounts);
 }
 
 void values_add_mounts(struct values_given *given, const char *instance_id,
@@ -119,7 +137,9 @@ void values_add_mounts(struct values_given *given, const char *instance_id,
 
 		if (!item->path)
 			continue;
-		if (!value_path_in_dir(item->ref->file, &target)) {
+		if (spec_is_unikernel(given->spec)) {
+			add_folder(given, root, item->ref, mounts, n_mounts);
+		} else if (!value_path_in_dir(item->ref->file, &target)) {
 			auto_free char *source = path_join(root, item->path);
 
 			add_mount(given, source, item->ref->file, mounts, n_mounts);
@@ -157,12 +177,14 @@ static int open_item(struct values_given *given, const struct secretbox *box,
 		r = add_env(given, item, &bytes, err);
 	if (r < 0 || !item->path)
 		return r;
+	/* Its QEMU reads as anybody; who else there is does not get to the folder above. */
+	bool is_unikernel = spec_is_unikernel(given->spec);
 	*ARRAY_ADD(given->files.items, given->files.n) = (struct secrets_file){
 		.path = xstrdup(item->path),
 		.bytes = bytes,
-		.mode = value_mode(item->ref),
-		.uid = item->ref->uid,
-		.gid = item->ref->gid,
+		.mode = is_unikernel ? VALUE_MODE_UNIKERNEL : value_mode(item->ref),
+		.uid = is_unikernel ? 0 : item->ref->uid,
+		.gid = is_unikernel ? 0 : item->ref->gid,
 	};
 	bytes = (struct secret){ 0 };
 	return 0;

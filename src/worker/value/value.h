@@ -21,6 +21,7 @@ void values_prune(struct worker *worker);
 
 /* given.c: what one instance gets, taken along to an executor. */
 struct values_given {
+	const struct service_spec *spec; /* outlives it; NULL: nothing is given */
 	const char *key_path;
 	struct secrets_place place;
 	struct values_item *items;

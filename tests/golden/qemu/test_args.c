@@ -344,6 +344,26 @@ static void refuses_volumes(void **state)
 	check_refused(&f, "mount path /a:b");
 }
 
+/* They are called what they are. */
+static void refuses_secrets(void **state)
+{
+	struct runtime_mount mounts[] = { two_mounts[0], two_mounts[1] };
+	struct fixture f;
+
+	mounts[1].is_given = true;
+	with_mounts(&f);
+	f.spec.mounts = mounts;
+	f.vm.kernel.version = QEMU_KERNEL_VERSION(0, 13, 1);
+	check_refused(&f, "volumes and folders of secrets and configuration are asked for but");
+	with_mounts(&f);
+	f.spec.mounts = &mounts[1];
+	f.spec.n_mounts = 1;
+	f.vm.kernel.has_libs = true;
+	f.vm.kernel.libs = QEMU_LIB_VIRTIO_PCI;
+	check_refused(&f, "folders of secrets and configuration are asked for but the image's "
+			  "kernel was built without lib9pfs");
+}
+
 static char *line_of(struct fixture *f)
 {
 	char *line = NULL;
@@ -510,6 +530,7 @@ int main(void)
 		cmocka_unit_test(with_seed),
 		cmocka_unit_test(with_volumes),
 		cmocka_unit_test(refuses_volumes),
+		cmocka_unit_test(refuses_secrets),
 		cmocka_unit_test(volumes_of_old_versions),
 		cmocka_unit_test(volumes_without_a_root),
 		cmocka_unit_test(initrd_of_old_versions),

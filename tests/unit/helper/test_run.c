@@ -340,6 +340,40 @@ static void shares_folders(void **state)
 	exit_record_fini(&record);
 }
 
+/* A folder that nobody but root gets to, by the descriptor alone; as others read it, and no one writes. */
+static void shares_what_is_given(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *above = path_join(f->dir, "above");
+	auto_free char *folder = path_join(above, "secrets");
+	auto_free char *open = path_join(folder, "open");
+	auto_free char *closed = path_join(folder, "closed");
+	auto_free char *share = xasprintf("share=as:%s", folder);
+	struct err err;
+
+	if (geteuid() != 0) {
+		print_message("not root: nobody to share with\n");
+		skip();
+	}
+	assert_int_equal(chmod(f->dir, 0711), 0);
+	assert_int_equal(dir_make(above, 0700, &err), 0);
+	assert_int_equal(dir_make(folder, 0755, &err), 0);
+	assert_int_equal(file_write_atomic(open, "word", 4, 0444, &err), 0);
+	assert_int_equal(file_write_atomic(closed, "word", 4, 0400, &err), 0);
+	f->user = "uid=65534";
+	f->group = "gid=65534";
+	auto_free char *script = xasprintf("cat /proc/self/fd/16/open; cat %s; "
+					   "cd /proc/self/fd/16; cat closed; echo x > new",
+					   open);
+	start(f, script, share);
+	struct exit_record record = finish(f);
+	assert_string_equal(record.output, "word");
+	assert_non_null(strstr(record.errors, "secrets/open: Permission denied"));
+	assert_non_null(strstr(record.errors, "closed: Permission denied"));
+	assert_non_null(strstr(record.errors, "Read-only file system"));
+	exit_record_fini(&record);
+}
+
 /* It runs: before that it would end with its supervisor. */
 static struct proc_id wait_for_vm(struct fixture *f)
 {
@@ -407,6 +441,7 @@ int main(void)
 		TEST(tells_why_it_cannot_start),
 		TEST(drops_privileges),
 		TEST(shares_folders),
+		TEST(shares_what_is_given),
 		TEST(goes_on_without_its_supervisor),
 		TEST(sees_nothing_of_the_machine),
 		TEST(is_born_into_its_group),

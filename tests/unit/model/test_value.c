@@ -64,6 +64,43 @@ static void a_unikernel_takes_configuration_by_its_environment(void **state)
 
 	assert_int_equal(parse(UNIKERNEL, "'configs':[{'name':'a','env':'A'}]", &sla, &err), 0);
 	assert_null(sla.apps[0].services[0].configs[0].mode);
+	assert_false(value_has_files(&sla.apps[0].services[0]));
+	sla_fini(&sla);
+}
+
+static void assert_dir(const struct service_spec *spec, const struct sla_value *ref,
+		       const char *expected)
+{
+	auto_free char *dir = value_unikernel_dir(spec, ref);
+
+	assert_string_equal(dir, expected);
+}
+
+/* One folder for those in it and below it. */
+static void a_unikernel_has_files_by_folders(void **state)
+{
+	struct sla sla = { 0 };
+	struct err err = { 0 };
+
+	if (parse(UNIKERNEL,
+		  "'secrets':[{'name':'db'},{'name':'k','file':'/etc/app/tls/k'},"
+		  "{'name':'k','file':'/run/secrets/a/b'},{'name':'k','file':'/etc/application'}],"
+		  "'configs':[{'name':'c','file':'/etc/app/c'},{'name':'a','env':'A'},"
+		  "{'name':'d','file':'/etc/app2/d'}]",
+		  &sla, &err) < 0)
+		fail_msg("%s", err.msg);
+	struct service_spec *spec = &sla.apps[0].services[0];
+	assert_true(value_has_files(spec));
+	assert_null(spec->secrets[0].mode);
+	assert_dir(spec, &spec->secrets[0], "/run/secrets");
+	assert_dir(spec, &spec->secrets[2], "/run/secrets");
+	assert_dir(spec, &spec->secrets[1], "/etc");
+	assert_dir(spec, &spec->configs[2], "/etc");
+	spec->n_secrets = 3;
+	assert_dir(spec, &spec->secrets[1], "/etc/app");
+	assert_dir(spec, &spec->configs[0], "/etc/app");
+	assert_dir(spec, &spec->configs[2], "/etc/app2");
+	spec->n_secrets = 4;
 	sla_fini(&sla);
 }
 
@@ -103,9 +140,19 @@ static const struct {
 	  "'file':'/etc/x/y'}]",
 	  "configs[0].file: expected a path of its own" },
 	{ UNIKERNEL, "'secrets':[{'name':'a','env':'A'}]",
-	  "secrets[0].name: expected no secret: a unikernel could get it on its command line" },
-	{ UNIKERNEL, "'configs':[{'name':'a'}]", "configs[0].env: expected a variable" },
-	{ UNIKERNEL, "'configs':[{'name':'a','file':'/a'}]", "configs[0].env: expected a vari" },
+	  "secrets[0].env: expected a file instead: a unikernel has its environment on its" },
+	{ UNIKERNEL, "'configs':[{'name':'a','file':'/a'}]",
+	  "configs[0].file: expected for a unikernel, which has the file's whole folder mounted: "
+	  "one in a folder" },
+	{ UNIKERNEL, "'configs':[{'name':'a','file':'/a:b/c'}]",
+	  "configs[0].file: expected for a unikernel" },
+	{ UNIKERNEL,
+	  "'volumes':[{'volume_id':'v','mount_path':'/etc/app/data'}],"
+	  "'configs':[{'name':'a','file':'/etc/app/c'}]",
+	  "configs[0].file: expected for a unikernel, which has the file's whole folder mounted: "
+	  "a folder with no volume in it" },
+	{ UNIKERNEL, "'start':'snapshot','port':'80','secrets':[{'name':'a'}]",
+	  "start: expected cold, since a guest that has mounted files" },
 };
 
 static void what_is_refused(void **state)
@@ -138,6 +185,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_implied),
 		cmocka_unit_test(a_unikernel_takes_configuration_by_its_environment),
+		cmocka_unit_test(a_unikernel_has_files_by_folders),
 		cmocka_unit_test(what_is_refused),
 		cmocka_unit_test(a_change_replaces_instances),
 	};

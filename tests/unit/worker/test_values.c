@@ -3,6 +3,7 @@
 
 #include "base/base64.h"
 #include "kit.h"
+#include "worker/private.h"
 
 #define WORD  "correct horse"
 #define NEWER "battery staple"
@@ -147,6 +148,54 @@ static void an_instance_gets_files_and_environment(void **state)
 	kit_run(kit, 1000);
 	assert_false(has_files(kit, ID_1));
 	assert_int_equal(on_disk(kit, "x").n_values, 0); /* nobody wants it any more */
+}
+
+static struct service_spec unikernel_spec(struct sla_value *refs, size_t n)
+{
+	return (struct service_spec){ .virtualization = (char *)(uintptr_t) "unikernel",
+				      .secrets = refs,
+				      .n_secrets = n };
+}
+
+/* By whole folders, which its QEMU reads as anybody. */
+static void a_unikernel_gets_folders(void **state)
+{
+	struct kit *kit = *state;
+	struct sla_value refs[] = {
+		{ .name = (char *)(uintptr_t) "db", .file = (char *)(uintptr_t) "/run/secrets/db" },
+		{ .name = (char *)(uintptr_t) "db", .file = (char *)(uintptr_t) "/etc/a/b/c" },
+		{ .name = (char *)(uintptr_t) "db", .file = (char *)(uintptr_t) "/etc/a/d" },
+	};
+	const struct service_spec spec = unikernel_spec(refs, ARRAY_LEN(refs));
+	struct runtime_mount *mounts = NULL;
+	size_t n_mounts = 0;
+	struct values_given values;
+	struct err err;
+	struct stat st;
+
+	refs[1].mode = (char *)(uintptr_t) "0400";
+	refs[1].uid = 7;
+	deploy(kit, ID_1, WANTS); /* so that it is kept */
+	send(kit, "db", 1, WORD);
+	values_give(kit->worker, &spec, false, &values);
+	values_add_mounts(&values, ID_2, &mounts, &n_mounts);
+	assert_int_equal(n_mounts, 2);
+	assert_true(mounts[0].is_given && mounts[0].is_read_only);
+	assert_string_equal(mounts[0].target, "/run/secrets");
+	assert_string_equal(mounts[1].target, "/etc/a");
+	auto_free char *source = path_of(kit, ID_2, "etc/a");
+	assert_string_equal(mounts[1].source, source);
+	assert_int_equal(values_put(&values, ID_2, &err), 0);
+	auto_free char *file = path_of(kit, ID_2, "etc/a/b/c");
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0444);
+	assert_int_equal(st.st_uid, geteuid());
+	auto_free char *db = path_of(kit, ID_2, "run/secrets/db");
+	auto_free char *text = NULL;
+	assert_int_equal(file_read(db, 100, &text, NULL, &err), 0);
+	assert_string_equal(text, WORD);
+	values_given_fini(&values);
+	free(mounts);
 }
 
 static void nothing_of_it_is_on_disk_or_told(void **state)
@@ -339,6 +388,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(an_instance_gets_files_and_environment),
+		T(a_unikernel_gets_folders),
 		T(nothing_of_it_is_on_disk_or_told),
 		T(one_that_is_missing_is_named_and_asked_for),
 		T(it_starts_without_a_server),

@@ -99,6 +99,12 @@ static void what_cannot_be_saved_is_refused(void **state)
 	vm.has_files = true;
 	assert_int_equal(snapshot_check(&f->spec, &vm, &err), -ENOTSUP);
 	assert_non_null(strstr(err.msg, "9p"));
+	const struct runtime_mount secrets = { "/run/x", "/run/secrets", true, NULL, true };
+	vm.has_files = false;
+	f->spec.mounts = &secrets;
+	f->spec.n_mounts = 1;
+	assert_int_equal(snapshot_check(&f->spec, &vm, &err), -ENOTSUP);
+	assert_non_null(strstr(err.msg, "folders of secrets and configuration"));
 }
 
 static void make_key(unsigned n, char ret[SNAPSHOT_KEY_SIZE])
