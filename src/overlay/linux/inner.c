@@ -92,6 +92,16 @@ int inner_make(const struct overlay_link_spec *spec, const char *netns, struct e
 	return r < 0 ? r : is_new;
 }
 
+bool inner_is_whole(const char *netns)
+{
+	auto_(netlink_close) struct netlink *inside = NULL;
+	struct netlink_link tap;
+	struct err absent;
+
+	return netlink_open(netns, &inside, &absent) == 0 &&
+	       netlink_link_find(inside, OVERLAY_INNER_TAP, &tap, &absent) == 0 && tap.is_up;
+}
+
 int inner_leave(const char *netns, struct err *err)
 {
 	auto_(netlink_close) struct netlink *inside = NULL;

@@ -43,6 +43,8 @@ int link_list(struct overlay *ov, struct strv *ret, struct err *err);
  * it, for one whose instance is a container now. */
 /* 1 if its tap was not there. */
 int inner_make(const struct overlay_link_spec *spec, const char *netns, struct err *err);
+/* False also if nothing can be seen of it. */
+bool inner_is_whole(const char *netns);
 int inner_leave(const char *netns, struct err *err);
 
 /* rules.c: the nftables table. */

@@ -50,8 +50,11 @@ static bool has_link(struct overlay *ov, const struct overlay_link_spec *spec,
 {
 	auto_free char *netns = xasprintf("%s%s", ov->plan.netns_prefix, spec->instance_id);
 
-	return is_plugged(ov, link, bridge) &&
-	       ((spec->is_tap && !spec->is_inner) || netns_exists(netns));
+	if (!is_plugged(ov, link, bridge))
+		return false;
+	if (spec->is_inner)
+		return netns_exists(netns) && inner_is_whole(netns);
+	return spec->is_tap || netns_exists(netns);
 }
 
 static int is_base_whole(struct overlay *ov, const struct netlink_link *bridge,
