@@ -65,6 +65,11 @@ static const char *cpu_arg(const struct qemu_vm *vm)
 	return vm->machine == QEMU_MACHINE_MICROVM ? "max,-apic" : "max";
 }
 
+static uint32_t memory_mib(const struct runtime_spec *spec)
+{
+	return spec->memory_mib ? spec->memory_mib : QEMU_MEMORY_DEFAULT_MIB;
+}
+
 static void add_machine(struct strv *args, const struct runtime_spec *spec,
 			const struct qemu_vm *vm)
 {
@@ -77,7 +82,7 @@ static void add_machine(struct strv *args, const struct runtime_spec *spec,
 	strv_add(args, "-smp");
 	strv_addf(args, "%u", spec->vcpus ? spec->vcpus : 1);
 	strv_add(args, "-m");
-	strv_addf(args, "%u", spec->memory_mib ? spec->memory_mib : QEMU_MEMORY_DEFAULT_MIB);
+	strv_addf(args, "%u", memory_mib(spec));
 	strv_add(args, "-nodefaults");
 	strv_add(args, "-no-user-config");
 	strv_add(args, "-no-reboot");
@@ -290,6 +295,17 @@ static int check_mounts(const struct runtime_spec *spec, const struct qemu_vm *v
 	return 0;
 }
 
+/* QEMU boots one that does not fit: into silence, or a reset before its first word. */
+static int check_memory(const struct runtime_spec *spec, const struct qemu_vm *vm, struct err *err)
+{
+	if (vm->kernel.reach <= (uint64_t)memory_mib(spec) << 20)
+		return 0;
+	return err_set(
+		err, -ENOTSUP,
+		"memory of %u MiB is too small: the image's kernel alone reaches to %.1f MiB",
+		memory_mib(spec), (double)vm->kernel.reach / (1 << 20));
+}
+
 static int check(const struct runtime_spec *spec, const struct qemu_vm *vm, struct err *err)
 {
 	if (!id_is_valid(spec->instance_id))
@@ -301,7 +317,7 @@ static int check(const struct runtime_spec *spec, const struct qemu_vm *vm, stru
 		return err_set(err, -ENOTSUP,
 			       "image has a folder of files but its kernel was built without "
 			       "lib9pfs and cannot mount it");
-	if (check_mounts(spec, vm, err) < 0)
+	if (check_memory(spec, vm, err) < 0 || check_mounts(spec, vm, err) < 0)
 		return err->code;
 	return check_net(spec, vm, err);
 }

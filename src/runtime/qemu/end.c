@@ -55,6 +55,20 @@ static const char *find_last(const struct strv *lines, const char *const *words,
 	return NULL;
 }
 
+/* "… returned error -12": Unikraft's numbers are Linux's, but for -1, which is any. */
+static char *explain(char *take_line)
+{
+	static const char mark[] = "returned error -";
+	const char *number = strstr(take_line, mark);
+	uint32_t code;
+
+	if (!number || parse_u32(number + strlen(mark), 2, 133, &code) < 0)
+		return take_line;
+	char *told = xasprintf("%s (%s)", take_line, strerror((int)code));
+	free(take_line);
+	return told;
+}
+
 char *qemu_crash_cause(const char *console)
 {
 	auto_strv struct strv lines = { 0 };
@@ -64,7 +78,7 @@ char *qemu_crash_cause(const char *console)
 	found = find_last(&lines, causes, ARRAY_LEN(causes));
 	if (!found)
 		found = find_last(&lines, levels, 1);
-	return found ? tidy(without_prefix(found)) : NULL;
+	return found ? explain(tidy(without_prefix(found))) : NULL;
 }
 
 char *qemu_last_line(const char *text)

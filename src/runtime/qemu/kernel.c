@@ -5,8 +5,12 @@
 #include "runtime/qemu/kernel.h"
 
 #define MULTIBOOT_MAGIC  0x1BADB002u
-#define MULTIBOOT_WITHIN 8192 /* the header lies in the first 8 KiB, at a multiple of 4 */
-#define ARM64_MAGIC_AT   0x38 /* "ARM\x64" in the header of an Image */
+#define MULTIBOOT_WITHIN 8192     /* the header lies in the first 8 KiB, at a multiple of 4 */
+#define MULTIBOOT_PLACES 0x10000u /* it says itself where what is loaded */
+#define ARM64_MAGIC_AT   0x38     /* "ARM\x64" in the header of an Image */
+#define ARM64_OFFSET_AT  0x08     /* u64 offset in memory, u64 size with what is not in the file */
+#define ARM64_MEMORY     0x40000000u /* where memory begins on QEMU's virt */
+#define SEGMENTS_MAX     64
 #define SECTIONS_MAX     4096
 #define RECORD_HEADER    6 /* u32 length, u16 layout; or u16 type, u32 length */
 #define LAYOUT           1 /* of the records, in all versions so far */
@@ -53,14 +57,15 @@ static uint16_t u16_at(const uint8_t *p)
 	return le16toh(v);
 }
 
-static bool has_multiboot(struct bytes b)
+static bool has_multiboot(struct bytes b, uint32_t *ret_flags)
 {
 	for (size_t at = 0; at < MULTIBOOT_WITHIN; at += 4) {
 		const uint8_t *p = part(b, at, 12);
 
 		if (!p)
 			return false;
-		if (u32_at(p) == MULTIBOOT_MAGIC && u32_at(p) + u32_at(p + 4) + u32_at(p + 8) == 0)
+		*ret_flags = u32_at(p + 4);
+		if (u32_at(p) == MULTIBOOT_MAGIC && u32_at(p) + *ret_flags + u32_at(p + 8) == 0)
 			return true;
 	}
 	return false;
@@ -174,6 +179,49 @@ static struct sections read_sections(struct bytes b)
 				  e32.e_shstrndx, false };
 }
 
+/* The highest address that segments of an ELF file are loaded to; 0 if there
+ * are none. */
+static uint64_t reach32(struct bytes b)
+{
+	uint64_t reach = 0;
+	Elf32_Ehdr e;
+	Elf32_Phdr s;
+
+	memcpy(&e, b.data, sizeof(e));
+	for (size_t i = 0; i < e.e_phnum && i < SEGMENTS_MAX; i++) {
+		const uint8_t *p = part(b, e.e_phoff + i * sizeof(s), sizeof(s));
+
+		if (!p || e.e_phentsize != sizeof(s))
+			break;
+		memcpy(&s, p, sizeof(s));
+		if (s.p_type == PT_LOAD && s.p_memsz && (uint64_t)s.p_paddr + s.p_memsz > reach)
+			reach = (uint64_t)s.p_paddr + s.p_memsz;
+	}
+	return reach;
+}
+
+static uint64_t reach64(struct bytes b)
+{
+	uint64_t reach = 0;
+	Elf64_Ehdr e;
+	Elf64_Phdr s;
+
+	memcpy(&e, b.data, sizeof(e));
+	for (size_t i = 0; i < e.e_phnum && i < SEGMENTS_MAX; i++) {
+		const uint8_t *p = e.e_phoff <= b.len
+					   ? part(b, e.e_phoff + i * sizeof(s), sizeof(s))
+					   : NULL;
+
+		if (!p || e.e_phentsize != sizeof(s))
+			break;
+		memcpy(&s, p, sizeof(s));
+		if (s.p_type == PT_LOAD && s.p_memsz && s.p_memsz <= UINT64_MAX - s.p_paddr &&
+		    s.p_paddr + s.p_memsz > reach)
+			reach = s.p_paddr + s.p_memsz;
+	}
+	return reach;
+}
+
 /* The section's bytes, empty if there is none of that name. */
 static struct bytes find_section(struct bytes b, const char *name)
 {
@@ -240,6 +288,8 @@ static int parse_arm64_elf(struct bytes b, struct qemu_kernel *ret, struct err *
 			       "kernel is an arm64 ELF file without Unikraft's records: it is an "
 			       "ordinary program");
 	k.names_tag = has_tag(b);
+	uint64_t reach = reach64(b);
+	k.reach = reach > ARM64_MEMORY ? reach - ARM64_MEMORY : 0;
 	*ret = k;
 	return 0;
 }
@@ -263,6 +313,7 @@ static int refuse_x86_64(struct bytes b, struct err *err)
 static int parse_elf(struct bytes b, struct qemu_kernel *ret, struct err *err)
 {
 	struct qemu_kernel k = { .kind = QEMU_KERNEL_X86 };
+	uint32_t flags;
 
 	if (part(b, 0, sizeof(Elf64_Ehdr)) && b.data[EI_CLASS] == ELFCLASS64 &&
 	    b.data[EI_DATA] == ELFDATA2LSB && u16_at(b.data + EI_NIDENT + 2) == EM_AARCH64)
@@ -272,12 +323,13 @@ static int parse_elf(struct bytes b, struct qemu_kernel *ret, struct err *err)
 	if (!part(b, 0, sizeof(Elf32_Ehdr)) || b.data[EI_CLASS] != ELFCLASS32 ||
 	    b.data[EI_DATA] != ELFDATA2LSB || u16_at(b.data + EI_NIDENT + 2) != EM_386)
 		return err_set(err, -ENOEXEC, "kernel is an ELF file of another architecture");
-	if (!has_multiboot(b))
+	if (!has_multiboot(b, &flags))
 		return err_set(err, -ENOEXEC,
 			       "kernel has no multiboot header: it is an ordinary program or was "
 			       "built for another platform");
 	take_libinfo(&k, find_section(b, ".uk_libinfo"));
 	k.names_tag = has_tag(b);
+	k.reach = flags & MULTIBOOT_PLACES ? 0 : reach32(b);
 	*ret = k;
 	return 0;
 }
@@ -339,6 +391,13 @@ static struct bytes find_records(struct bytes b)
 static int parse_image(struct bytes b, struct qemu_kernel *ret)
 {
 	struct qemu_kernel k = { .kind = QEMU_KERNEL_ARM64 };
+	const uint8_t *head = part(b, ARM64_OFFSET_AT, 2 * sizeof(uint64_t));
+	uint64_t offset, size;
+
+	memcpy(&offset, head, sizeof(offset));
+	memcpy(&size, head + sizeof(offset), sizeof(size));
+	if (size && le64toh(size) <= UINT64_MAX - le64toh(offset))
+		k.reach = le64toh(offset) + le64toh(size);
 
 	take_libinfo(&k, find_records(b));
 	if (!k.version)

@@ -31,6 +31,7 @@ struct qemu_kernel {
 	bool has_libs;    /* it records its libraries, so that one not there is known to miss */
 	uint32_t libs;    /* enum qemu_kernel_lib */
 	bool names_tag;   /* it has a table of its own that mounts the shared folder fs0 or fs1 */
+	uint64_t reach;   /* bytes from the beginning of memory to its end, 0: unknown */
 };
 
 /* -ENOEXEC with the reason for whatever cannot be booted. Unikraft's own records (`.uk_libinfo`)

@@ -411,6 +411,19 @@ static void volumes_of_old_versions(void **state)
 	fixture_fini(&f);
 }
 
+static void refuses_memory_that_the_kernel_alone_fills(void **state)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	f.spec.memory_mib = 2;
+	f.vm.kernel.reach = (2 << 20) + (1 << 19);
+	check_refused(&f, "memory of 2 MiB is too small: the image's kernel alone reaches to 2.5");
+	fixture_init(&f);
+	f.vm.kernel.reach = 65 << 20;
+	check_refused(&f, "memory of 64 MiB is too small");
+}
+
 static void refuses_words(void **state)
 {
 	struct fixture f;
@@ -534,6 +547,7 @@ int main(void)
 		cmocka_unit_test(volumes_of_old_versions),
 		cmocka_unit_test(volumes_without_a_root),
 		cmocka_unit_test(initrd_of_old_versions),
+		cmocka_unit_test(refuses_memory_that_the_kernel_alone_fills),
 		cmocka_unit_test(refuses_words),
 		cmocka_unit_test(refuses_too_much),
 		cmocka_unit_test(accepts_the_limits),

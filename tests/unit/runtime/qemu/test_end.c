@@ -105,6 +105,11 @@ static void finds_the_cause(void **state)
 		  "[    0.12] CRIT: [libkvmplat] <trace.c @   41> RIP: 0000000000106a2c\n",
 		  "Unhandled Trap 13 (general protection), error code=0x0" },
 		{ "[    0.12] CRIT: [libkvmplat] <traps.c @   90> Crashing\n", "Crashing" },
+		{ "[    0.17] ERR:  [libukboot] <boot.c @  385> Init function at 0x120a80 "
+		  "returned error -12\n",
+		  "Init function at 0x120a80 returned error -12 (Cannot allocate memory)" },
+		{ "Init function at 0x1 returned error -4096\n",
+		  "Init function at 0x1 returned error -4096" },
 		{ "en1: Set as default interface\n", NULL },
 		{ "nothing to see\n", NULL },
 		{ "", NULL },

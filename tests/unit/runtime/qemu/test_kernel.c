@@ -1,5 +1,6 @@
 /* Recognising kernels: files made here byte by byte, whole, cut and damaged. */
 #include <elf.h>
+#include <endian.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -286,6 +287,48 @@ static void names_the_platform_of_another_build(void **state)
 	refuse(i, "is built for Xen");
 }
 
+#define SEGMENTS_AT 256
+
+/* Two that are loaded, and one that is nowhere. */
+static void tells_how_far_it_reaches(void **state)
+{
+	const Elf32_Phdr s32[] = {
+		{ .p_type = PT_LOAD, .p_paddr = 0x226000, .p_memsz = 0x4c000 },
+		{ .p_type = PT_LOAD, .p_paddr = 0x100000, .p_memsz = 0x1000 },
+		{ .p_type = PT_NOTE, .p_paddr = 0xffff0000, .p_memsz = 0x1000 },
+	};
+	const Elf64_Phdr s64[] = {
+		{ .p_type = PT_LOAD, .p_paddr = 0x40100000, .p_memsz = 0x5000 },
+		{ .p_type = PT_LOAD, .p_paddr = UINT64_MAX, .p_memsz = 2 },
+	};
+	const uint64_t head[2] = { htole64(0x80000), htole64(0x100000) };
+	auto_free struct image *i = image_new("0.17.0");
+	struct qemu_kernel k;
+	struct err err;
+
+	assert_int_equal(parse(i->data, i->len, &k, &err), 0);
+	assert_int_equal(k.reach, 0);
+	Elf32_Ehdr *e32 = (Elf32_Ehdr *)i->data;
+	e32->e_phoff = SEGMENTS_AT;
+	e32->e_phentsize = sizeof(s32[0]);
+	e32->e_phnum = ARRAY_LEN(s32);
+	memcpy(i->data + SEGMENTS_AT, s32, sizeof(s32));
+	assert_int_equal(parse(i->data, i->len, &k, &err), 0);
+	assert_int_equal(k.reach, 0x272000);
+	become_arm64_elf(i);
+	Elf64_Ehdr *e64 = (Elf64_Ehdr *)i->data;
+	e64->e_phoff = SEGMENTS_AT;
+	e64->e_phentsize = sizeof(s64[0]);
+	e64->e_phnum = ARRAY_LEN(s64);
+	memcpy(i->data + SEGMENTS_AT, s64, sizeof(s64));
+	assert_int_equal(parse(i->data, i->len, &k, &err), 0);
+	assert_int_equal(k.reach, 0x105000);
+	become_arm64_image(i);
+	memcpy(i->data + 8, head, sizeof(head));
+	assert_int_equal(parse(i->data, i->len, &k, &err), 0);
+	assert_int_equal(k.reach, 0x180000);
+}
+
 static void damage(struct image *i)
 {
 	struct qemu_kernel k;
@@ -325,6 +368,7 @@ int main(void)
 		cmocka_unit_test(sees_a_table_of_its_own),
 		cmocka_unit_test(refuses_with_a_reason),
 		cmocka_unit_test(names_the_platform_of_another_build),
+		cmocka_unit_test(tells_how_far_it_reaches),
 		cmocka_unit_test(recognises_arm64),
 		cmocka_unit_test(finds_records_in_an_arm64_image),
 		cmocka_unit_test(takes_no_two_libraries_for_records),
