@@ -76,6 +76,11 @@ uint32_t fake_network_ip(const struct fake_network *net, const char *instance_id
 	return link ? link->ip : 0;
 }
 
+void fake_network_lose(struct fake_network *net, const char *instance_id)
+{
+	free(map_remove(&net->links, instance_id));
+}
+
 /* A local backend without its link is a black hole, as in a real network. */
 static bool is_reached(const struct fake_network *net, const struct overlay_backend *b)
 {
@@ -156,8 +161,10 @@ static int fake_attach(struct overlay *ov, const struct overlay_link_spec *spec,
 	}
 	struct fake_link *link = NEW(struct fake_link);
 	*link = (struct fake_link){ .ip = spec->ip, .is_tap = spec->is_tap };
-	free(map_set(&net->links, spec->instance_id, link));
+	struct fake_link *before = map_set(&net->links, spec->instance_id, link);
 	overlay_link_describe(&ov->plan, spec, ret);
+	ret->is_new = spec->is_tap && !before;
+	free(before);
 	return 0;
 }
 
@@ -207,6 +214,18 @@ static int fake_check(struct overlay *ov, struct strv *ret, struct err *err)
 	return 0;
 }
 
+static int fake_look(struct overlay *ov, const struct overlay_link_spec *specs, size_t n,
+		     struct strv *ret_lost, struct err *err)
+{
+	struct strv lost = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		if (!map_find(&ov->net->links, specs[i].instance_id))
+			strv_add(&lost, specs[i].instance_id);
+	*ret_lost = lost;
+	return 0;
+}
+
 static int fake_down(struct overlay *ov, struct err *err)
 {
 	forget_table(ov->net);
@@ -224,5 +243,6 @@ const struct overlay_driver overlay_fake = {
 	.publish = fake_publish,
 	.list = fake_list,
 	.check = fake_check,
+	.look = fake_look,
 	.down = fake_down,
 };

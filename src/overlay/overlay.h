@@ -123,6 +123,8 @@ const char *fake_network_dir(const struct fake_network *net);
 const char *fake_network_connect(struct fake_network *net, uint32_t service_ip);
 /* Namespace address of an instance's link, 0 if it has none. */
 uint32_t fake_network_ip(const struct fake_network *net, const char *instance_id);
+/* Somebody else removes its link. */
+void fake_network_lose(struct fake_network *net, const char *instance_id);
 extern const struct overlay_driver overlay_fake;
 
 /* Pure address arithmetic. Blocks of /26: the first usable address is the gateway. */

@@ -169,6 +169,7 @@ void winst_saw_run(struct winst *inst, struct runtime_slot *slot,
 		return;
 	}
 	attach_tell_end(inst, status);
+	copy_tell_end(inst);
 	bool was_ended = inst->run == RUN_ENDED;
 	inst->run = RUN_ENDED;
 	inst->life.condemned[0] = '\0';

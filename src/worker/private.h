@@ -12,6 +12,7 @@
 #include "worker/machine.h"
 #include "worker/network/network.h"
 #include "worker/op.h"
+#include "worker/session/session.h"
 #include "worker/value/value.h"
 #include "worker/worker.h"
 
@@ -103,16 +104,13 @@ struct worker {
 	struct runtime_slot slots[WORKER_RUNTIMES_MAX];
 	struct map instances; /* id → struct winst */
 	struct list ops;
-	struct list saves;    /* commits under way */
-	struct map transfers; /* image → struct transfer */
-	struct list logs;     /* that are being read */
-	struct list calls;    /* that wait for an answer */
-	struct list execs;    /* commands in instances, for clients */
-	unsigned n_execs;
-	struct list attaches; /* clients that are connected to instances */
-	unsigned n_attaches;
-	struct list copies; /* of files, for clients */
-	unsigned n_copies;
+	struct list saves;        /* commits under way */
+	struct map transfers;     /* image → struct transfer */
+	struct list logs;         /* that are being read */
+	struct list calls;        /* that wait for an answer */
+	struct sessions execs;    /* commands in instances, for clients */
+	struct sessions attaches; /* clients that are connected to instances */
+	struct sessions copies;   /* of files, for clients */
 	struct timer *progress_timer;
 	struct images *images;
 	struct map unikernels; /* URL → struct unikernel_image on disk */
@@ -278,16 +276,6 @@ void logs_free_all(struct worker *worker);
 void worker_tell_ready(struct worker *worker, const struct err *err);
 /* Tells it when all of the start is done, and what was adopted is told as running. */
 void worker_check_ready(struct worker *worker);
-
-/* session/: streams both ways */
-void exec_open(struct worker *worker, struct stream *stream, struct json *take_request);
-void exec_free_all(struct worker *worker);
-void attach_open(struct worker *worker, struct stream *stream, struct json *take_request);
-/* To those who are attached to this run of it. */
-void attach_tell_end(const struct winst *inst, const struct runtime_status *status);
-void attach_free_all(struct worker *worker);
-void copy_open(struct worker *worker, struct stream *stream, struct json *take_request);
-void copy_free_all(struct worker *worker);
 
 /* The driver that runs this kind, or NULL. */
 struct runtime_slot *worker_find_slot(struct worker *worker, const char *virtualization);

@@ -265,6 +265,7 @@ static void stop_done(struct op *op)
 		return;
 	}
 	attach_tell_end(inst, &r->status);
+	copy_tell_end(inst);
 	run_unwatch(inst);
 	inst->run = RUN_ABSENT;
 	inst->may_have_run = false;

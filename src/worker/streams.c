@@ -42,7 +42,7 @@ void streams_free_all(struct worker *worker)
 		stream_hub_unregister(worker->config.streams, worker->config.node_id);
 	logs_free_all(worker);
 	call_free_all(worker);
-	exec_free_all(worker);
-	attach_free_all(worker);
-	copy_free_all(worker);
+	sessions_free_all(&worker->execs);
+	sessions_free_all(&worker->attaches);
+	sessions_free_all(&worker->copies);
 }

@@ -67,9 +67,9 @@ struct worker *worker_new(const struct worker_config *config, struct err *err)
 	list_init(&worker->saves);
 	list_init(&worker->logs);
 	list_init(&worker->calls);
-	list_init(&worker->execs);
-	list_init(&worker->attaches);
-	list_init(&worker->copies);
+	list_init(&worker->execs.list);
+	list_init(&worker->attaches.list);
+	list_init(&worker->copies.list);
 	worker->store = store_open(config->loop, config->store, config->store_where, err);
 	if (!worker->store || records_load(worker, err) < 0 || volumes_load(worker, err) < 0) {
 		worker_free(worker);
@@ -99,6 +99,7 @@ static void close_drivers(struct worker *worker)
 void worker_leave(struct worker *worker)
 {
 	volumes_cancel_all(worker);
+	copy_leave_all(worker);
 }
 
 struct worker *worker_free(struct worker *worker)

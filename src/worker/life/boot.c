@@ -55,15 +55,12 @@ void boot_judge(struct winst *inst)
 	if (!inst->life.is_boot_due)
 		return;
 	inst->life.is_boot_due = false;
-	if (inst->is_draining || inst->life.condemned[0] || is_up(inst))
+	if (inst->is_draining || is_up(inst))
 		return;
 	if (inst->status.is_silent)
-		snprintf(inst->life.condemned, sizeof(inst->life.condemned),
-			 "no byte on the console within %u s", timeout_s(inst));
+		life_condemn(inst, false, "no byte on the console within %u s", timeout_s(inst));
 	else if (has_to_be_ready(&inst->current.spec))
-		snprintf(inst->life.condemned, sizeof(inst->life.condemned),
-			 "not ready within %u s of its start: %.400s", timeout_s(inst),
-			 str_starts(inst->detail, "not ready: ") ? inst->detail + 11
-								 : inst->detail);
-	inst->life.was_healthy = false;
+		life_condemn(
+			inst, false, "not ready within %u s of its start: %.400s", timeout_s(inst),
+			str_starts(inst->detail, "not ready: ") ? inst->detail + 11 : inst->detail);
 }

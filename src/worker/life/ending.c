@@ -1,4 +1,6 @@
 /* Ends: what the restart policy makes of them, and the words for it. */
+#include <stdarg.h>
+
 #include "worker/life/life.h"
 #include "worker/private.h"
 
@@ -111,7 +113,7 @@ static void follow_policy(struct winst *inst, bool is_clean, bool was_healthy)
 	}
 }
 
-static bool has_run_for_long(const struct winst *inst)
+bool life_is_long(const struct winst *inst)
 {
 	uint64_t started_ms = inst->status.started_ms;
 
@@ -119,10 +121,23 @@ static bool has_run_for_long(const struct winst *inst)
 	       started_ms + LIFE_HEALTHY_MS <= loop_wall_ms(inst->worker->config.loop);
 }
 
+void life_condemn(struct winst *inst, bool was_healthy, const char *fmt, ...)
+{
+	struct life *life = &inst->life;
+	va_list ap;
+
+	if (life->condemned[0])
+		return;
+	va_start(ap, fmt);
+	vsnprintf(life->condemned, sizeof(life->condemned), fmt, ap);
+	va_end(ap);
+	life->was_healthy = was_healthy;
+}
+
 void ending_note(struct winst *inst)
 {
 	describe(inst);
-	follow_policy(inst, inst->status.end == RUNTIME_END_CLEAN, has_run_for_long(inst));
+	follow_policy(inst, inst->status.end == RUNTIME_END_CLEAN, life_is_long(inst));
 }
 
 void ending_note_failure(struct winst *inst, const char *words)

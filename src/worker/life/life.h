@@ -48,6 +48,13 @@ struct life {
 /* "exit code 3, crash loop: 7 ends in a row, next start in 12.8 s; last output: …" */
 void ending_format(const struct ending *ending, char out[DETAIL_MAX]);
 
+/* It runs, and is to be stopped and started again: the words say why. The first reason stays. Without
+ * `was_healthy` its failures in a row go on. */
+void life_condemn(struct winst *inst, bool was_healthy, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* This run was no failure from the start. */
+bool life_is_long(const struct winst *inst);
+
 /* An end by itself, with its facts in inst->status and last output in inst->life.ending: DEAD with another
  * start, or, by the restart policy, COMPLETED or FAILED for good. */
 void ending_note(struct winst *inst);

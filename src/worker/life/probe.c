@@ -204,11 +204,8 @@ static void condemn(const struct probe *probe, const char *words)
 	struct winst *inst = probe->probing->inst;
 	const struct probe_tally *tally = &probe->tally;
 
-	if (inst->life.condemned[0])
-		return;
-	snprintf(inst->life.condemned, sizeof(inst->life.condemned), "%s probe failed: %.*s",
-		 sla_probe_names[probe->kind], WORDS_MAX, words);
-	inst->life.was_healthy = tally->good_ms >= tally->begun_ms + LIFE_HEALTHY_MS;
+	life_condemn(inst, tally->good_ms >= tally->begun_ms + LIFE_HEALTHY_MS,
+		     "%s probe failed: %.*s", sla_probe_names[probe->kind], WORDS_MAX, words);
 	winst_tick(inst); /* the probe is gone now */
 }
 

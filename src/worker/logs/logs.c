@@ -22,8 +22,9 @@ struct log_stream {
 	struct log_filter filter;
 	struct buf rest; /* of a record that is not whole yet, where records are filtered */
 	bool is_follow;
-	struct err refusal; /* of a request that is none, code 0: it is one */
-	bool is_pushing;    /* the reader may go away meanwhile */
+	struct err
+		refusal; /* a request that is none, or a file that cannot be read; code 0: neither */
+	bool is_pushing; /* the reader may go away meanwhile */
 	bool is_reading;
 	bool is_dirty; /* the file grew during a read */
 	int fd;        /* file that is being read, -1: none yet, or a read has it */
@@ -131,32 +132,48 @@ static bool is_turned(const char *path, int fd)
 	return fstat(fd, &have) == 0 && stat(path, &now) == 0 && have.st_ino != now.st_ino;
 }
 
+/* -1 for one that is not there. */
+static int open_file(const char *path, int *ret, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 && errno != ENOENT)
+		return err_errno(err, "read log: open %s", path);
+	*ret = fd;
+	return 0;
+}
+
 /* The current file and the one before it, at one moment: if the current one is still that after the
- * other was opened, there was no turn between the two. False: ask again. */
-static bool open_both(const char *path, int *ret_older, int *ret_current)
+ * other was opened, there was no turn between the two. 1, or 0: ask again. */
+static int open_both(const char *path, int *ret_older, int *ret_current, struct err *err)
 {
 	auto_free char *older_path = xasprintf("%s.1", path);
-	auto_close int current = open(path, O_RDONLY | O_CLOEXEC);
+	auto_close int current = -1;
+	auto_close int older = -1;
 
+	if (open_file(path, &current, err) < 0)
+		return err->code;
 	if (current < 0)
-		return false;
-	auto_close int older = open(older_path, O_RDONLY | O_CLOEXEC);
+		return 0;
+	if (open_file(older_path, &older, err) < 0)
+		return err->code;
 	if (is_turned(path, current))
-		return false;
+		return 0;
 	*ret_current = TAKE_FD(current);
 	*ret_older = TAKE_FD(older);
-	return true;
+	return 1;
 }
 
 /* Goes on from a file that was turned away, or from none, to the current one. It is opened here: a
  * turn between two reads would hide it from the next one. */
-static void go_on(struct log_op *l)
+static int go_on(struct log_op *l)
 {
 	auto_close int older = -1;
 	int current = -1;
+	int r = open_both(l->path, &older, &current, &l->op.err);
 
-	if (!open_both(l->path, &older, &current))
-		return;
+	if (r <= 0)
+		return r;
 	if (l->fd >= 0)
 		read_rest(l->fd, &l->data); /* written to it until it was turned away */
 	/* It was turned again since: the file between the two. */
@@ -165,16 +182,18 @@ static void go_on(struct log_op *l)
 	if (l->fd >= 0)
 		close(l->fd);
 	l->fd = current;
+	return 0;
 }
 
-static void read_current(struct log_op *l)
+static int read_current(struct log_op *l)
 {
 	if (l->fd >= 0)
 		read_rest(l->fd, &l->data);
-	if (l->fd < 0 || is_turned(l->path, l->fd)) {
-		go_on(l);
-		l->is_turned = l->fd >= 0; /* the new one is read next */
-	}
+	if (l->fd >= 0 && !is_turned(l->path, l->fd))
+		return 0;
+	int r = go_on(l);
+	l->is_turned = l->fd >= 0; /* the new one is read next */
+	return r;
 }
 
 /* Leaves the last `tail` lines. */
@@ -205,13 +224,15 @@ static uint32_t seek_to_begin(const struct log_op *l, int fd, uint32_t tail)
 }
 
 /* Both files from where it begins. */
-static void read_first(struct log_op *l)
+static int read_first(struct log_op *l)
 {
 	auto_free char *older_path = xasprintf("%s.1", l->path);
+	auto_close int older = -1;
 	uint32_t tail = l->tail;
 
-	l->fd = open(l->path, O_RDONLY | O_CLOEXEC);
-	auto_close int older = open(older_path, O_RDONLY | O_CLOEXEC);
+	if (open_file(l->path, &l->fd, &l->op.err) < 0 ||
+	    open_file(older_path, &older, &l->op.err) < 0)
+		return l->op.err.code;
 	if (l->fd >= 0) {
 		uint32_t found = seek_to_begin(l, l->fd, tail);
 
@@ -222,10 +243,10 @@ static void read_first(struct log_op *l)
 		seek_to_begin(l, older, tail);
 		read_rest(older, &l->data);
 	}
-	if (l->fd < 0) /* caught within a turn, or there is no more than this */
-		l->fd = TAKE_FD(older);
-	else
-		read_current(l);
+	if (l->fd >= 0)
+		return read_current(l);
+	l->fd = TAKE_FD(older); /* caught within a turn, or there is no more than this */
+	return 0;
 }
 
 /* Of what was read, the part that was asked for. */
@@ -245,12 +266,9 @@ static void log_run(struct op *op)
 {
 	struct log_op *l = container_of(op, struct log_op, op);
 
-	if (l->is_first) {
-		read_first(l);
+	op->result = l->is_first ? read_first(l) : read_current(l);
+	if (l->is_first)
 		filter_first(l);
-	} else {
-		read_current(l);
-	}
 }
 
 static void finish(struct log_stream *log)
@@ -282,9 +300,9 @@ static void push(struct log_stream *log)
 		log_free(log);
 	else if (log->pending.len) /* until the reader has room */
 		return;
-	else if (log->is_dirty)
+	else if (log->is_dirty && !log->refusal.code)
 		read_begin(log, false);
-	else if (!log->is_follow)
+	else if (!log->is_follow || log->refusal.code)
 		finish(log);
 }
 
@@ -331,6 +349,8 @@ static void log_done(struct op *op)
 		return;
 	}
 	log->is_dirty |= l->is_turned;
+	if (op->result < 0)
+		log->refusal = op->err;
 	if (l->is_first)
 		buf_add(&log->pending, l->data.data, l->data.len);
 	else
@@ -382,16 +402,18 @@ static void on_notify(void *arg, unsigned events)
 		read_begin(log, false);
 }
 
-static void follow(struct log_stream *log)
+static int follow(struct log_stream *log, struct err *err)
 {
 	auto_free char *dir = xstrndup(log->path, (size_t)(strrchr(log->path, '/') - log->path));
 
 	log->notify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (log->notify_fd < 0)
-		return;
+		return err_errno(err, "follow log: watch %s", dir);
 	/* The folder tells of new files, the file of its growth; the folder's events name both. */
-	inotify_add_watch(log->notify_fd, dir, IN_MODIFY | IN_CREATE | IN_MOVED_TO);
+	if (inotify_add_watch(log->notify_fd, dir, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0)
+		return err_errno(err, "follow log: watch %s", dir);
 	log->notify = io_watch(log->worker->config.loop, log->notify_fd, IO_READ, on_notify, log);
+	return 0;
 }
 
 static void on_gone(void *arg)
@@ -469,9 +491,8 @@ void logs_open(struct worker *worker, struct stream *stream, struct json *take_r
 	buf_init(&log->rest, LOG_HELD_MAX);
 	stream_serve_both(stream, &server);
 	read_request(log, request);
-	if (!log->path) /* read as one that is not there; then the refusal is told */
-		log->path = logs_path(worker, "none");
-	if (log->is_follow)
-		follow(log);
-	read_begin(log, true);
+	if (log->refusal.code || (log->is_follow && follow(log, &log->refusal) < 0))
+		log->soon = timer_start(worker->config.loop, 0, on_soon, log);
+	else
+		read_begin(log, true);
 }

@@ -173,7 +173,7 @@ static void attach_done(struct op *op)
 	inst->is_attached = true;
 	inst->link = n->link;
 	if (inst->run == RUN_ALIVE && n->link.is_new)
-		STR_COPY(inst->life.condemned, "its network device was removed");
+		life_condemn(inst, life_is_long(inst), "its network device was removed");
 	if (inst->run == RUN_ALIVE) { /* an adopted one: its addresses lead to it again */
 		inst->publish_after = network_publish(inst->worker);
 		probes_begin(inst);

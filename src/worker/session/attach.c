@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 
 #include "model/session.h"
-#include "worker/session/session.h"
+#include "worker/session/private.h"
 
 #define ATTACHES_MAX 32
 #define QUIET_MS     500  /* of silence after its end: what still holds the output is left alone */
@@ -16,22 +16,16 @@
 #define PACKET_SIZE  (1 + RUNTIME_PACKET_MAX)
 
 struct attach {
-	struct list node;
-	struct worker *worker;
-	struct stream *stream; /* NULL: the client has gone */
+	struct session session;
 	struct attach_request request;
 	struct runtime_slot slot;
 	uint32_t incarnation;
 	bool is_open;
 	bool is_terminal;
-	struct frame_reader frames;
-	struct session_sink input;
 	int output; /* -1: it is over, or not there yet */
 	struct io *output_io;
 	struct timer *timer;
-	struct session_soon soon; /* a tick */
-	struct err refusal;       /* code 0: none */
-	unsigned n_ops;           /* that are under way */
+	unsigned n_ops; /* that are under way */
 	bool is_resizing;
 	bool needs_resize;
 	bool is_input_told; /* its end, to the runtime */
@@ -53,36 +47,28 @@ struct attach_op {
 	struct runtime_attachment ends;
 };
 
-/* All but what is the loop's. */
-static void release(struct attach *x)
+static struct attach *of(struct session *session)
 {
-	list_remove(&x->node);
-	x->worker->n_attaches--;
-	sink_fini(&x->input);
+	return container_of(session, struct attach, session);
+}
+
+/* All but what is the loop's. */
+static void release(struct session *session)
+{
+	struct attach *x = of(session);
+
+	session_fini(session);
 	if (x->output >= 0)
 		close(x->output);
-	frame_reader_fini(&x->frames);
 	free(x);
 }
 
 static void attach_free(struct attach *x)
 {
-	sink_close(&x->input);
+	session_stop(&x->session);
 	x->output_io = io_cancel(x->output_io);
 	x->timer = timer_cancel(x->timer);
-	soon_cancel(&x->soon);
-	release(x);
-}
-
-void attach_free_all(struct worker *worker)
-{
-	while (!list_is_empty(&worker->attaches)) {
-		struct attach *x = container_of(worker->attaches.next, struct attach, node);
-
-		if (x->stream)
-			stream_serve(x->stream, NULL, NULL);
-		release(x);
-	}
+	release(&x->session);
 }
 
 static void op_run(struct op *op)
@@ -128,14 +114,7 @@ static void step_begin(struct attach *x, enum attach_step step, void (*done)(str
 					 .columns = x->request.columns };
 	a->ends = (struct runtime_attachment){ .in = -1, .output = -1 };
 	x->n_ops++;
-	op_begin(x->worker, EXECUTOR_RUNTIME, &a->op);
-}
-
-static void tick(struct attach *x);
-
-static void on_soon(void *arg)
-{
-	tick(arg);
+	op_begin(x->session.worker, EXECUTOR_RUNTIME, &a->op);
 }
 
 static void side_done(struct op *op)
@@ -147,14 +126,14 @@ static void side_done(struct op *op)
 		log_debug("attached to %s: %s", a->id, op->err.msg);
 	if (a->step == STEP_RESIZE)
 		a->attach->is_resizing = false;
-	soon_begin(&a->attach->soon);
+	soon_begin(&a->attach->session.soon);
 }
 
 static void close_output(struct attach *x)
 {
 	x->output_io = io_cancel(x->output_io);
 	close(TAKE_FD(x->output));
-	soon_begin(&x->soon);
+	soon_begin(&x->session.soon);
 }
 
 static void on_output(void *arg, unsigned events)
@@ -170,17 +149,22 @@ static void on_output(void *arg, unsigned events)
 		return;
 	}
 	x->was_heard = true;
-	session_send(x->stream, packet[0] ? FRAME_ERRORS : FRAME_OUTPUT, packet + 1, (size_t)n - 1);
-	if (x->stream && stream_is_full(x->stream)) /* until its reader has room */
+	session_send(x->session.stream, packet[0] ? FRAME_ERRORS : FRAME_OUTPUT, packet + 1,
+		     (size_t)n - 1);
+	if (x->session.stream && stream_is_full(x->session.stream)) /* until its reader has room */
 		x->output_io = io_cancel(x->output_io);
 }
 
-static void on_room(void *arg)
+static void watch_output(struct attach *x)
 {
-	struct attach *x = arg;
-
 	if (x->output >= 0 && !x->output_io)
-		x->output_io = io_watch(x->worker->config.loop, x->output, IO_READ, on_output, x);
+		x->output_io = io_watch(x->session.worker->config.loop, x->output, IO_READ,
+					on_output, x);
+}
+
+static void on_room(struct session *session)
+{
+	watch_output(of(session));
 }
 
 static void attach_done(struct op *op)
@@ -190,22 +174,21 @@ static void attach_done(struct op *op)
 
 	x->n_ops--;
 	if (op->result < 0) {
-		err_copy(&x->refusal, &op->err);
-		tick(x);
+		session_fail(&x->session, &op->err);
 		return;
 	}
 	x->is_open = true;
 	x->is_terminal = a->ends.is_terminal;
-	session_send(x->stream, FRAME_BEGUN, "tty", x->is_terminal ? 3 : 0);
+	session_send(x->session.stream, FRAME_BEGUN, "tty", x->is_terminal ? 3 : 0);
 	/* The shim ends a terminal with its input: that end is never told. */
 	x->is_input_told = x->is_terminal || a->ends.in < 0 || !x->request.has_input;
 	if (a->ends.in >= 0 && x->request.has_input)
-		sink_open(&x->input, TAKE_FD(a->ends.in));
+		sink_open(&x->session.input, TAKE_FD(a->ends.in));
 	else
-		sink_close(&x->input);
+		sink_close(&x->session.input);
 	x->output = TAKE_FD(a->ends.output);
-	on_room(x);
-	tick(x);
+	watch_output(x);
+	soon_begin(&x->session.soon);
 }
 
 static void on_overdue(void *arg)
@@ -214,21 +197,21 @@ static void on_overdue(void *arg)
 
 	x->timer = NULL;
 	/* Silent, because nobody reads: that may be more. */
-	x->is_overdue = !x->was_heard && (!x->stream || !stream_is_full(x->stream));
+	x->is_overdue = !x->was_heard && (!x->session.stream || !stream_is_full(x->session.stream));
 	x->was_heard = false;
-	tick(x);
+	soon_begin(&x->session.soon);
 }
 
 static bool goes_on(const struct attach *x)
 {
-	const struct winst *inst = map_find(&x->worker->instances, x->request.instance);
+	const struct winst *inst = map_find(&x->session.worker->instances, x->request.instance);
 
 	return inst && inst->run == RUN_ALIVE && inst->status.incarnation == x->incarnation;
 }
 
 static void tell_end(struct attach *x)
 {
-	struct stream *stream = x->stream;
+	struct stream *stream = x->session.stream;
 	bool has_ended = x->has_ended;
 	bool is_left = !has_ended && goes_on(x);
 	int exit_code = x->exit_code;
@@ -254,7 +237,7 @@ static void tick_open(struct attach *x)
 		return;
 	}
 	if ((is_over || x->has_ended) && !x->timer)
-		x->timer = timer_start(x->worker->config.loop, is_over ? TOLD_MS : QUIET_MS,
+		x->timer = timer_start(x->session.worker->config.loop, is_over ? TOLD_MS : QUIET_MS,
 				       on_overdue, x);
 	if (x->needs_resize && !x->is_resizing && x->is_terminal) {
 		x->needs_resize = false;
@@ -262,16 +245,17 @@ static void tick_open(struct attach *x)
 		step_begin(x, STEP_RESIZE, side_done);
 	}
 	/* The shim still has an end open; the runtime is told once all is written. */
-	if (x->input.is_over && x->input.fd < 0 && !x->is_input_told) {
+	if (x->session.input.is_over && x->session.input.fd < 0 && !x->is_input_told) {
 		x->is_input_told = true;
 		step_begin(x, STEP_CLOSE_INPUT, side_done);
 	}
 }
 
-static void tick(struct attach *x)
+static void tick(struct session *session)
 {
-	struct stream *stream = x->stream;
-	struct err err = x->refusal;
+	struct attach *x = of(session);
+	struct stream *stream = session->stream;
+	struct err err = session->failure;
 
 	if (!stream || err.code) {
 		if (x->n_ops)
@@ -286,10 +270,10 @@ static void tick(struct attach *x)
 
 void attach_tell_end(const struct winst *inst, const struct runtime_status *status)
 {
-	struct worker *worker = inst->worker;
+	const struct list *all = &inst->worker->attaches.list;
 
-	for (struct list *at = worker->attaches.next; at != &worker->attaches; at = at->next) {
-		struct attach *x = container_of(at, struct attach, node);
+	for (struct list *at = all->next; at != all; at = at->next) {
+		struct attach *x = container_of(at, struct attach, session.node);
 
 		if (x->has_ended || x->incarnation != status->incarnation ||
 		    !str_eq(x->request.instance, inst->id))
@@ -297,33 +281,24 @@ void attach_tell_end(const struct winst *inst, const struct runtime_status *stat
 		x->has_ended = true;
 		x->exit_code = status->exit_code;
 		x->timer = timer_cancel(x->timer);
-		soon_begin(&x->soon);
+		soon_begin(&x->session.soon);
 	}
 }
 
-static void on_input_drained(void *arg)
+static void on_frame(struct session *session, const struct frame *frame)
 {
-	struct attach *x = arg;
+	struct attach *x = of(session);
 
-	if (x->stream)
-		stream_accept(x->stream);
-	soon_begin(&x->soon);
-}
-
-static void take_frame(struct attach *x, const struct frame *frame)
-{
 	switch (frame->type) {
-	case FRAME_INPUT:
-		sink_add(&x->input, frame->data, frame->len);
-		break;
 	case FRAME_INPUT_END:
 		/* The shim ends a terminal whose input ends. */
 		if (!x->is_terminal)
-			sink_end(&x->input);
+			sink_end(&x->session.input);
 		break;
 	case FRAME_SIZE:
 		x->needs_resize = frame_get_size(frame, &x->request.rows, &x->request.columns);
 		break;
+	case FRAME_INPUT:
 	case FRAME_SIGNAL:
 	case FRAME_BEGUN:
 	case FRAME_OUTPUT:
@@ -333,52 +308,17 @@ static void take_frame(struct attach *x, const struct frame *frame)
 	}
 }
 
-static void on_take(void *arg, const char *data, size_t len)
-{
-	struct attach *x = arg;
-	struct frame frame;
-	struct err err;
-	int r;
-
-	frame_feed(&x->frames, data, len);
-	while ((r = frame_next(&x->frames, &frame, &err)) > 0)
-		take_frame(x, &frame);
-	if (r < 0 && !x->refusal.code)
-		err_copy(&x->refusal, &err);
-	soon_begin(&x->soon);
-}
-
-static bool on_full(void *arg)
-{
-	return sink_is_full(&((struct attach *)arg)->input);
-}
-
-static void on_gone(void *arg)
-{
-	struct attach *x = arg;
-
-	x->stream = NULL;
-	soon_begin(&x->soon);
-}
+static const struct session_kind kind = { .take = on_frame,
+					  .room = on_room,
+					  .tick = tick,
+					  .release = release };
 
 static struct attach *attach_new(struct worker *worker, struct stream *stream)
 {
 	struct attach *x = NEW(struct attach);
-	const struct stream_server server = { .take = on_take,
-					      .is_full = on_full,
-					      .room = on_room,
-					      .gone = on_gone,
-					      .arg = x };
 
-	x->worker = worker;
-	x->soon = (struct session_soon){ worker->config.loop, on_soon, x, NULL };
-	x->stream = stream;
 	x->output = -1;
-	frame_reader_init(&x->frames);
-	sink_init(&x->input, worker->config.loop, on_input_drained, x);
-	list_push(&worker->attaches, &x->node);
-	worker->n_attaches++;
-	stream_serve_both(stream, &server);
+	session_init(&x->session, &kind, worker, &worker->attaches, stream);
 	return x;
 }
 
@@ -389,12 +329,12 @@ static int prepare(struct attach *x, const struct json *request, struct err *err
 
 	if (r < 0)
 		return r;
-	if (x->worker->n_attaches > ATTACHES_MAX)
+	if (x->session.all->n > ATTACHES_MAX)
 		return err_set(err, -EBUSY, "%d clients are attached on this node already",
 			       ATTACHES_MAX);
-	const struct winst *inst = map_find(&x->worker->instances, x->request.instance);
-	if (!inst || inst->run != RUN_ALIVE || !inst->slot)
-		return err_set(err, -EBUSY, "the instance does not run");
+	const struct winst *inst = session_find(&x->session, x->request.instance, err);
+	if (!inst)
+		return err->code;
 	if (!inst->slot->driver->exec)
 		return err_set(err, -ENOTSUP, "what %s runs takes no input",
 			       inst->slot->driver->name);
@@ -407,9 +347,10 @@ void attach_open(struct worker *worker, struct stream *stream, struct json *take
 {
 	auto_(json_free) struct json *request = take_request;
 	struct attach *x = attach_new(worker, stream);
+	struct err err;
 
-	if (prepare(x, request, &x->refusal) < 0)
-		soon_begin(&x->soon);
+	if (prepare(x, request, &err) < 0)
+		session_fail(&x->session, &err);
 	else
 		step_begin(x, STEP_ATTACH, attach_done);
 }

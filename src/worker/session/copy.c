@@ -6,20 +6,15 @@
 
 #include "image/image.h"
 #include "model/session.h"
-#include "worker/session/session.h"
+#include "worker/session/private.h"
 
 #define COPIES_MAX 4 /* each has a thread of the transfers' */
 
 struct copy {
-	struct list node;
-	struct worker *worker;
-	struct stream *stream; /* NULL: the client has gone */
+	struct session session;
 	struct copy_request request;
-	struct frame_reader frames;
-	struct session_sink input;
+	uint32_t incarnation;
 	struct session_source output;
-	struct session_soon soon; /* a tick */
-	struct err refusal;       /* code 0: none */
 	struct err result;
 	bool is_begun;
 	bool is_done; /* the thread */
@@ -36,41 +31,33 @@ struct copy_op {
 	int fd; /* the thread's end of the pipe */
 };
 
-static void tick(struct copy *c);
-
-static void release(struct copy *c)
+static struct copy *of(struct session *session)
 {
-	list_remove(&c->node);
-	c->worker->n_copies--;
-	sink_fini(&c->input);
+	return container_of(session, struct copy, session);
+}
+
+static void release(struct session *session)
+{
+	struct copy *c = of(session);
+
+	session_fini(session);
 	source_fini(&c->output);
-	frame_reader_fini(&c->frames);
 	fields_fini(&copy_request_table, &c->request);
 	free(c);
 }
 
+/* Our end of the pipe: the thread's work ends with it. */
+static void close_pipe(struct copy *c)
+{
+	sink_close(&c->session.input);
+	source_close(&c->output);
+}
+
 static void copy_free(struct copy *c)
 {
-	sink_close(&c->input);
-	source_close(&c->output);
-	soon_cancel(&c->soon);
-	release(c);
-}
-
-void copy_free_all(struct worker *worker)
-{
-	while (!list_is_empty(&worker->copies)) {
-		struct copy *c = container_of(worker->copies.next, struct copy, node);
-
-		if (c->stream)
-			stream_serve(c->stream, NULL, NULL);
-		release(c);
-	}
-}
-
-static void on_soon(void *arg)
-{
-	tick(arg);
+	close_pipe(c);
+	session_stop(&c->session);
+	release(&c->session);
 }
 
 static void op_fini(struct op *op)
@@ -105,22 +92,14 @@ static void copy_done(struct op *op)
 	c->is_done = true;
 	if (op->result < 0)
 		c->result = op->err;
-	tick(c);
+	soon_begin(&c->session.soon);
 }
 
 static void on_changed(void *arg)
 {
 	struct copy *c = arg;
 
-	soon_begin(&c->soon);
-}
-
-static void on_drained(void *arg)
-{
-	struct copy *c = arg;
-
-	if (c->stream)
-		stream_accept(c->stream);
+	soon_begin(&c->session.soon);
 }
 
 static int begin(struct copy *c, const struct winst *inst, struct err *err)
@@ -142,111 +121,97 @@ static int begin(struct copy *c, const struct winst *inst, struct err *err)
 	o->needs_folder = c->request.is_archive;
 	o->fd = fds[is_put ? 0 : 1];
 	c->is_begun = true;
+	c->incarnation = inst->status.incarnation;
 	if (is_put)
-		sink_open(&c->input, ours);
+		sink_open(&c->session.input, ours);
 	else
 		source_open(&c->output, ours);
-	op_begin(c->worker, EXECUTOR_TRANSFER, &o->op);
-	session_send(c->stream, FRAME_BEGUN, NULL, 0);
+	op_begin(c->session.worker, EXECUTOR_TRANSFER, &o->op);
+	session_send(c->session.stream, FRAME_BEGUN, NULL, 0);
 	return 0;
 }
 
 static void finish(struct copy *c)
 {
-	struct stream *stream = c->stream;
-	struct err result = c->result;
+	struct stream *stream = c->session.stream;
+	struct err result = c->session.failure.code ? c->session.failure : c->result;
 
 	copy_free(c);
 	if (stream)
 		session_end(stream, result.code ? 1 : 0, result.code ? result.msg : "");
 }
 
-static void tick(struct copy *c)
+static void tick(struct session *session)
 {
-	struct stream *stream = c->stream;
-	struct err refusal = c->refusal;
+	struct copy *c = of(session);
+	struct stream *stream = session->stream;
+	struct err failure = session->failure;
 
-	if (refusal.code) {
+	if (!c->is_begun && failure.code) {
 		copy_free(c);
 		if (stream)
-			stream_end(stream, &refusal);
+			stream_end(stream, &failure);
 		return;
 	}
-	if (!stream) {
-		sink_close(&c->input);
-		source_close(&c->output);
-	}
+	if (!stream || failure.code)
+		close_pipe(c);
 	/* All that was packed is sent before the end is told. */
 	if (c->is_done && c->output.fd < 0)
 		finish(c);
 }
 
-static void take_frame(struct copy *c, const struct frame *frame)
+static void on_frame(struct session *session, const struct frame *frame)
 {
-	if (frame->type == FRAME_INPUT)
-		sink_add(&c->input, frame->data, frame->len);
-	else if (frame->type == FRAME_INPUT_END)
-		sink_end(&c->input);
+	if (frame->type == FRAME_INPUT_END)
+		sink_end(&session->input);
 }
 
-static void on_take(void *arg, const char *data, size_t len)
+static void on_room(struct session *session)
 {
-	struct copy *c = arg;
-	struct frame frame;
-	struct err err;
-	int r;
-
-	frame_feed(&c->frames, data, len);
-	while ((r = frame_next(&c->frames, &frame, &err)) > 0)
-		take_frame(c, &frame);
-	if (r < 0) {
-		log_warning("copy of %s: %s", c->request.instance, err.msg);
-		sink_close(&c->input);
-	}
+	source_continue(&of(session)->output);
 }
 
-static bool on_full(void *arg)
-{
-	return sink_is_full(&((struct copy *)arg)->input);
-}
-
-static void on_room(void *arg)
-{
-	source_continue(&((struct copy *)arg)->output);
-}
-
-static void on_gone(void *arg)
-{
-	struct copy *c = arg;
-
-	c->stream = NULL;
-	soon_begin(&c->soon);
-}
+static const struct session_kind kind = { .take = on_frame,
+					  .room = on_room,
+					  .tick = tick,
+					  .release = release };
 
 static struct copy *copy_new(struct worker *worker, struct stream *stream)
 {
 	struct copy *c = NEW(struct copy);
-	const struct stream_server server = { .take = on_take,
-					      .is_full = on_full,
-					      .room = on_room,
-					      .gone = on_gone,
-					      .arg = c };
 
-	c->worker = worker;
-	c->soon = (struct session_soon){ worker->config.loop, on_soon, c, NULL };
-	c->stream = stream;
-	frame_reader_init(&c->frames);
-	sink_init(&c->input, worker->config.loop, on_drained, c);
 	c->output = (struct session_source){ .loop = worker->config.loop,
 					     .fd = -1,
 					     .type = FRAME_OUTPUT,
 					     .changed = on_changed,
 					     .arg = c,
-					     .stream = &c->stream };
-	list_push(&worker->copies, &c->node);
-	worker->n_copies++;
-	stream_serve_both(stream, &server);
+					     .stream = &c->session.stream };
+	session_init(&c->session, &kind, worker, &worker->copies, stream);
 	return c;
+}
+
+/* What is in the client's hands already is whole. */
+void copy_tell_end(const struct winst *inst)
+{
+	const struct list *all = &inst->worker->copies.list;
+	struct err err;
+
+	err_set(&err, -EPIPE, "the instance has ended, and not all was copied");
+	for (struct list *at = all->next; at != all; at = at->next) {
+		struct copy *c = container_of(at, struct copy, session.node);
+
+		if (c->is_begun && !c->is_done && c->incarnation == inst->status.incarnation &&
+		    str_eq(c->request.instance, inst->id))
+			session_fail(&c->session, &err);
+	}
+}
+
+void copy_leave_all(struct worker *worker)
+{
+	const struct list *all = &worker->copies.list;
+
+	for (struct list *at = all->next; at != all; at = at->next)
+		close_pipe(container_of(at, struct copy, session.node));
 }
 
 static int prepare(struct copy *c, const struct json *request, struct err *err)
@@ -257,10 +222,10 @@ static int prepare(struct copy *c, const struct json *request, struct err *err)
 		return r;
 	if (c->request.path[0] != '/')
 		return err_set(err, -EINVAL, "copy: path %.200s is not absolute", c->request.path);
-	if (c->worker->n_copies > COPIES_MAX)
+	if (c->session.all->n > COPIES_MAX)
 		return err_set(err, -EBUSY, "%d copies go on on this node already", COPIES_MAX);
-	const struct winst *inst = map_find(&c->worker->instances, c->request.instance);
-	if (!inst || inst->run != RUN_ALIVE || !inst->slot)
+	const struct winst *inst = session_find(&c->session, c->request.instance, err);
+	if (!inst)
 		return err_set(
 			err, -EBUSY,
 			"the instance does not run: its files can be reached only while it does");
@@ -276,7 +241,8 @@ void copy_open(struct worker *worker, struct stream *stream, struct json *take_r
 {
 	auto_(json_free) struct json *request = take_request;
 	struct copy *c = copy_new(worker, stream);
+	struct err err;
 
-	if (prepare(c, request, &c->refusal) < 0)
-		soon_begin(&c->soon);
+	if (prepare(c, request, &err) < 0)
+		session_fail(&c->session, &err);
 }

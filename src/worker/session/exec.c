@@ -9,7 +9,7 @@
 #include <signal.h>
 
 #include "model/session.h"
-#include "worker/session/session.h"
+#include "worker/session/private.h"
 
 #define EXECS_MAX    32
 #define SIGNALS_MAX  8    /* under way at once for one command; more of them are dropped */
@@ -22,16 +22,12 @@
 enum exec_state { EXEC_BEGINNING, EXEC_RUNNING, EXEC_LEAVING, EXEC_ENDING };
 
 struct exec {
-	struct list node;
-	struct worker *worker;
-	struct stream *stream; /* NULL: the client has gone */
+	struct session session;
 	struct runtime_slot slot;
 	enum exec_state state;
 	struct exec_request request;
 	char id[ID_SIZE];
 	struct runtime_exec what; /* points into the two above */
-	struct frame_reader frames;
-	struct session_sink input;
 	struct session_source output;
 	struct session_source errors;
 	struct proc_id proc;
@@ -39,10 +35,8 @@ struct exec {
 	int exit_fd;        /* pidfd, -1: it has ended */
 	struct io *exit_io;
 	struct timer *timer;
-	struct session_soon soon; /* a tick */
-	struct err refusal;       /* code 0: none */
-	unsigned n_ops;           /* that are under way */
-	bool is_overdue;          /* the hang-up had no effect */
+	unsigned n_ops;  /* that are under way */
+	bool is_overdue; /* the hang-up had no effect */
 	bool is_resizing;
 	bool needs_resize;
 };
@@ -60,57 +54,42 @@ struct exec_op {
 	struct runtime_exec_process process;
 };
 
-static void tick(struct exec *x);
-
-/* All but what is the loop's. */
-static void release(struct exec *x)
+static struct exec *of(struct session *session)
 {
-	list_remove(&x->node);
-	x->worker->n_execs--;
-	sink_fini(&x->input);
+	return container_of(session, struct exec, session);
+}
+
+/* All but what is the loop's. What is still running is killed; the rest is the next start's, see
+ * runtime/exec.h. */
+static void release(struct session *session)
+{
+	struct exec *x = of(session);
+	struct err ignored;
+
+	if (x->state == EXEC_RUNNING || x->state == EXEC_LEAVING)
+		proc_kill(&x->proc, SIGKILL, &ignored);
+	session_fini(session);
 	source_fini(&x->output);
 	source_fini(&x->errors);
 	if (x->exit_fd >= 0)
 		close(x->exit_fd);
-	frame_reader_fini(&x->frames);
 	fields_fini(&exec_request_table, &x->request);
 	free(x);
 }
 
 static void stop_watching(struct exec *x)
 {
-	sink_close(&x->input);
+	session_stop(&x->session);
 	source_close(&x->output);
 	source_close(&x->errors);
 	x->exit_io = io_cancel(x->exit_io);
 	x->timer = timer_cancel(x->timer);
-	soon_cancel(&x->soon);
 }
 
 static void exec_free(struct exec *x)
 {
 	stop_watching(x);
-	release(x);
-}
-
-/* What is still running is killed; the rest is the next start's, see runtime/exec.h. */
-void exec_free_all(struct worker *worker)
-{
-	while (!list_is_empty(&worker->execs)) {
-		struct exec *x = container_of(worker->execs.next, struct exec, node);
-		struct err ignored;
-
-		if (x->stream)
-			stream_serve(x->stream, NULL, NULL);
-		if (x->state == EXEC_RUNNING || x->state == EXEC_LEAVING)
-			proc_kill(&x->proc, SIGKILL, &ignored);
-		release(x);
-	}
-}
-
-static void on_soon(void *arg)
-{
-	tick(arg);
+	release(&x->session);
 }
 
 static void op_run(struct op *op)
@@ -164,7 +143,7 @@ static struct exec_op *step_new(struct exec *x, enum exec_step step, void (*done
 
 static void step_begin(struct exec_op *e)
 {
-	op_begin(e->exec->worker, EXECUTOR_RUNTIME, &e->op);
+	op_begin(e->exec->session.worker, EXECUTOR_RUNTIME, &e->op);
 }
 
 /* Steps on the side: what fails is met by the command itself. */
@@ -177,7 +156,7 @@ static void side_done(struct op *op)
 		log_debug("command in %s: %s", e->what.instance_id, op->err.msg);
 	if (e->step == STEP_RESIZE)
 		e->exec->is_resizing = false;
-	soon_begin(&e->exec->soon);
+	soon_begin(&e->exec->session.soon);
 }
 
 static void send_signal(struct exec *x, int sig)
@@ -192,7 +171,7 @@ static void end_done(struct op *op)
 {
 	struct exec_op *e = container_of(op, struct exec_op, op);
 	struct exec *x = e->exec;
-	struct stream *stream = x->stream;
+	struct stream *stream = x->session.stream;
 
 	if (op->result < 0)
 		log_debug("%s", op->err.msg);
@@ -220,7 +199,7 @@ static void on_exit_event(void *arg, unsigned events)
 
 	x->exit_io = io_cancel(x->exit_io);
 	close(TAKE_FD(x->exit_fd));
-	tick(x);
+	soon_begin(&x->session.soon);
 }
 
 static void on_quiet(void *arg)
@@ -229,13 +208,11 @@ static void on_quiet(void *arg)
 
 	x->timer = NULL;
 	/* Silent, because nobody reads: that may be more. */
-	if (x->stream && stream_is_full(x->stream)) {
-		tick(x);
-		return;
+	if (!x->session.stream || !stream_is_full(x->session.stream)) {
+		source_close(&x->output);
+		source_close(&x->errors);
 	}
-	source_close(&x->output);
-	source_close(&x->errors);
-	tick(x);
+	soon_begin(&x->session.soon);
 }
 
 static void on_hangup_over(void *arg)
@@ -244,26 +221,27 @@ static void on_hangup_over(void *arg)
 
 	x->timer = NULL;
 	x->is_overdue = true;
-	tick(x);
+	soon_begin(&x->session.soon);
 }
 
 static void leave(struct exec *x)
 {
 	x->state = EXEC_LEAVING;
-	sink_close(&x->input);
+	sink_close(&x->session.input);
 	source_close(&x->output);
 	source_close(&x->errors);
 	x->timer = timer_cancel(x->timer);
 	if (x->exit_fd < 0)
 		return;
 	send_signal(x, SIGHUP);
-	x->timer = timer_start(x->worker->config.loop, HANGUP_MS, on_hangup_over, x);
+	x->timer = timer_start(x->session.worker->config.loop, HANGUP_MS, on_hangup_over, x);
 }
 
 /* A terminal's input has no end of its own. */
 static void tell_input_end(struct exec *x)
 {
-	if (x->is_input_told || !x->what.has_input || !x->input.is_over || x->input.fd >= 0)
+	if (x->is_input_told || !x->what.has_input || !x->session.input.is_over ||
+	    x->session.input.fd >= 0)
 		return;
 	x->is_input_told = true;
 	step_begin(step_new(x, STEP_CLOSE_INPUT, side_done));
@@ -280,8 +258,14 @@ static void resize(struct exec *x)
 
 static void tick_running(struct exec *x)
 {
-	if (!x->stream) {
+	struct stream *stream = x->session.stream;
+	struct err failure = x->session.failure;
+
+	if (!stream || failure.code) {
+		x->session.stream = NULL;
 		leave(x);
+		if (stream)
+			stream_end(stream, &failure);
 		return;
 	}
 	if (x->exit_fd >= 0) {
@@ -291,15 +275,15 @@ static void tick_running(struct exec *x)
 	}
 	x->timer = timer_cancel(x->timer);
 	if (x->output.fd >= 0 || x->errors.fd >= 0)
-		x->timer = timer_start(x->worker->config.loop, QUIET_MS, on_quiet, x);
+		x->timer = timer_start(x->session.worker->config.loop, QUIET_MS, on_quiet, x);
 	else if (!x->n_ops)
 		end_begin(x, false);
 }
 
 static void refuse(struct exec *x)
 {
-	struct stream *stream = x->stream;
-	struct err err = x->refusal;
+	struct stream *stream = x->session.stream;
+	struct err err = x->session.failure;
 	bool is_absent = err.code == -ENOENT;
 
 	exec_free(x);
@@ -313,11 +297,13 @@ static void refuse(struct exec *x)
 	session_end(stream, is_absent ? CODE_ABSENT : CODE_REFUSED, err.msg);
 }
 
-static void tick(struct exec *x)
+static void tick(struct session *session)
 {
+	struct exec *x = of(session);
+
 	switch (x->state) {
 	case EXEC_BEGINNING:
-		if (x->refusal.code && !x->n_ops)
+		if (session->failure.code && !x->n_ops)
 			refuse(x);
 		break;
 	case EXEC_RUNNING:
@@ -336,31 +322,22 @@ static void on_changed(void *arg)
 {
 	struct exec *x = arg;
 
-	soon_begin(&x->soon);
-}
-
-static void on_input_drained(void *arg)
-{
-	struct exec *x = arg;
-
-	if (x->stream)
-		stream_accept(x->stream);
-	soon_begin(&x->soon);
+	soon_begin(&x->session.soon);
 }
 
 static void take_process(struct exec *x, struct runtime_exec_process *p)
 {
-	struct loop *loop = x->worker->config.loop;
+	struct loop *loop = x->session.worker->config.loop;
 	struct err ignored;
 
 	x->state = EXEC_RUNNING;
 	x->proc = p->proc;
-	session_send(x->stream, FRAME_BEGUN, NULL, 0);
+	session_send(x->session.stream, FRAME_BEGUN, NULL, 0);
 	x->exit_fd = p->proc.pid ? proc_open(&p->proc, &ignored) : -1;
 	if (x->exit_fd >= 0)
 		x->exit_io = io_watch(loop, x->exit_fd, IO_READ, on_exit_event, x);
 	if (p->in >= 0)
-		sink_open(&x->input, TAKE_FD(p->in));
+		sink_open(&x->session.input, TAKE_FD(p->in));
 	if (p->out >= 0)
 		source_open(&x->output, TAKE_FD(p->out));
 	if (p->err >= 0)
@@ -374,22 +351,20 @@ static void begin_done(struct op *op)
 
 	x->n_ops--;
 	if (op->result < 0)
-		err_copy(&x->refusal, &op->err);
+		session_fail(&x->session, &op->err);
 	else
 		take_process(x, &e->process);
-	tick(x);
+	soon_begin(&x->session.soon);
 }
 
-static void take_frame(struct exec *x, const struct frame *frame)
+static void on_frame(struct session *session, const struct frame *frame)
 {
+	struct exec *x = of(session);
 	int sig;
 
 	switch (frame->type) {
-	case FRAME_INPUT:
-		sink_add(&x->input, frame->data, frame->len);
-		break;
 	case FRAME_INPUT_END:
-		sink_end(&x->input);
+		sink_end(&x->session.input);
 		break;
 	case FRAME_SIZE:
 		x->needs_resize = x->what.is_terminal &&
@@ -400,6 +375,7 @@ static void take_frame(struct exec *x, const struct frame *frame)
 		    frame_get_signal(frame, &sig))
 			send_signal(x, sig);
 		break;
+	case FRAME_INPUT:
 	case FRAME_BEGUN:
 	case FRAME_OUTPUT:
 	case FRAME_ERRORS:
@@ -408,86 +384,47 @@ static void take_frame(struct exec *x, const struct frame *frame)
 	}
 }
 
-static void on_take(void *arg, const char *data, size_t len)
+static void on_room(struct session *session)
 {
-	struct exec *x = arg;
-	struct frame frame;
-	struct err err;
-	int r;
-
-	frame_feed(&x->frames, data, len);
-	while ((r = frame_next(&x->frames, &frame, &err)) > 0)
-		take_frame(x, &frame);
-	if (r < 0) {
-		log_warning("command in %s: %s", x->request.instance, err.msg);
-		sink_close(&x->input);
-	}
-	soon_begin(&x->soon);
-}
-
-static bool on_full(void *arg)
-{
-	return sink_is_full(&((struct exec *)arg)->input);
-}
-
-static void on_room(void *arg)
-{
-	struct exec *x = arg;
+	struct exec *x = of(session);
 
 	source_continue(&x->output);
 	source_continue(&x->errors);
 }
 
-static void on_gone(void *arg)
-{
-	struct exec *x = arg;
-
-	x->stream = NULL;
-	soon_begin(&x->soon);
-}
+static const struct session_kind kind = { .take = on_frame,
+					  .room = on_room,
+					  .tick = tick,
+					  .release = release };
 
 static struct exec *exec_new(struct worker *worker, struct stream *stream)
 {
 	struct exec *x = NEW(struct exec);
-	const struct stream_server server = { .take = on_take,
-					      .is_full = on_full,
-					      .room = on_room,
-					      .gone = on_gone,
-					      .arg = x };
 	struct session_source source = { .loop = worker->config.loop,
 					 .fd = -1,
 					 .changed = on_changed,
 					 .arg = x,
-					 .stream = &x->stream };
+					 .stream = &x->session.stream };
 	uint8_t random[12];
 
-	x->worker = worker;
-	x->soon = (struct session_soon){ worker->config.loop, on_soon, x, NULL };
-	x->stream = stream;
 	x->exit_fd = -1;
 	loop_random(worker->config.loop, random, sizeof(random));
 	id_format(random, x->id);
-	frame_reader_init(&x->frames);
-	sink_init(&x->input, worker->config.loop, on_input_drained, x);
 	source.type = FRAME_OUTPUT;
 	x->output = source;
 	source.type = FRAME_ERRORS;
 	x->errors = source;
-	list_push(&worker->execs, &x->node);
-	worker->n_execs++;
-	stream_serve_both(stream, &server);
+	session_init(&x->session, &kind, worker, &worker->execs, stream);
 	return x;
 }
 
 /* The instance, if a command can be run in it. */
 static const struct winst *find_instance(struct exec *x, struct err *err)
 {
-	const struct winst *inst = map_find(&x->worker->instances, x->request.instance);
+	const struct winst *inst = session_find(&x->session, x->request.instance, err);
 
-	if (!inst || inst->run != RUN_ALIVE || !inst->slot) {
-		err_set(err, -EBUSY, "the instance does not run");
+	if (!inst)
 		return NULL;
-	}
 	if (!inst->slot->driver->exec || !inst->slot->driver->exec->begin) {
 		err_set(err, -ENOTSUP,
 			"no command can be run inside a unikernel, which is one program without a "
@@ -506,7 +443,7 @@ static int prepare(struct exec *x, const struct json *request, struct err *err)
 		return r;
 	if (!x->request.cmd.n)
 		return err_set(err, -EINVAL, "run command: none is given");
-	if (x->worker->n_execs > EXECS_MAX)
+	if (x->session.all->n > EXECS_MAX)
 		return err_set(err, -EBUSY, "%d commands are being run on this node already",
 			       EXECS_MAX);
 	const struct winst *inst = find_instance(x, err);
@@ -532,9 +469,10 @@ void exec_open(struct worker *worker, struct stream *stream, struct json *take_r
 {
 	auto_(json_free) struct json *request = take_request;
 	struct exec *x = exec_new(worker, stream);
+	struct err err;
 
-	if (prepare(x, request, &x->refusal) < 0)
-		soon_begin(&x->soon);
+	if (prepare(x, request, &err) < 0)
+		session_fail(&x->session, &err);
 	else
 		step_begin(step_new(x, STEP_BEGIN, begin_done));
 }

@@ -1,5 +1,5 @@
 /* Frames into streams, and descriptors on the loop. */
-#include "worker/session/session.h"
+#include "worker/session/private.h"
 
 #define PIECE ((size_t)64 << 10)
 
@@ -114,16 +114,16 @@ void sink_open(struct session_sink *sink, int take_fd)
 	write_pending(sink);
 }
 
-void sink_add(struct session_sink *sink, const void *data, size_t len)
+int sink_add(struct session_sink *sink, const void *data, size_t len, struct err *err)
 {
 	if (sink->is_over)
-		return;
-	if (buf_add(&sink->pending, data, len) < 0) {
-		log_warning("input of more than %zu bytes was sent unasked", sink->pending.max);
-		sink_close(sink);
-	} else if (sink->fd >= 0) {
+		return 0;
+	if (buf_add(&sink->pending, data, len) < 0)
+		return err_set(err, -ENOBUFS, "input of more than %zu bytes was sent unasked",
+			       sink->pending.max);
+	if (sink->fd >= 0)
 		write_pending(sink);
-	}
+	return 0;
 }
 
 void sink_end(struct session_sink *sink)
@@ -173,4 +173,128 @@ void source_fini(struct session_source *source)
 {
 	if (source->fd >= 0)
 		close(TAKE_FD(source->fd));
+}
+
+void session_fail(struct session *session, const struct err *err)
+{
+	if (!session->failure.code)
+		session->failure = *err;
+	soon_begin(&session->soon);
+}
+
+static void take_frame(struct session *session, const struct frame *frame)
+{
+	struct err err;
+
+	if (frame->type != FRAME_INPUT)
+		session->kind->take(session, frame);
+	else if (sink_add(&session->input, frame->data, frame->len, &err) < 0)
+		session_fail(session, &err);
+}
+
+static void on_take(void *arg, const char *data, size_t len)
+{
+	struct session *session = arg;
+	struct frame frame;
+	struct err err;
+	int r;
+
+	frame_feed(&session->frames, data, len);
+	while ((r = frame_next(&session->frames, &frame, &err)) > 0)
+		take_frame(session, &frame);
+	if (r < 0)
+		session_fail(session, &err);
+	soon_begin(&session->soon);
+}
+
+static bool on_full(void *arg)
+{
+	return sink_is_full(&((struct session *)arg)->input);
+}
+
+static void on_room(void *arg)
+{
+	struct session *session = arg;
+
+	session->kind->room(session);
+}
+
+static void on_gone(void *arg)
+{
+	struct session *session = arg;
+
+	session->stream = NULL;
+	soon_begin(&session->soon);
+}
+
+static void on_drained(void *arg)
+{
+	struct session *session = arg;
+
+	if (session->stream)
+		stream_accept(session->stream);
+	soon_begin(&session->soon);
+}
+
+static void on_tick(void *arg)
+{
+	struct session *session = arg;
+
+	session->kind->tick(session);
+}
+
+void session_init(struct session *session, const struct session_kind *kind, struct worker *worker,
+		  struct sessions *all, struct stream *stream)
+{
+	const struct stream_server server = { .take = on_take,
+					      .is_full = on_full,
+					      .room = on_room,
+					      .gone = on_gone,
+					      .arg = session };
+
+	session->kind = kind;
+	session->worker = worker;
+	session->all = all;
+	session->stream = stream;
+	session->soon = (struct session_soon){ worker->config.loop, on_tick, session, NULL };
+	frame_reader_init(&session->frames);
+	sink_init(&session->input, worker->config.loop, on_drained, session);
+	list_push(&all->list, &session->node);
+	all->n++;
+	stream_serve_both(stream, &server);
+}
+
+void session_stop(struct session *session)
+{
+	sink_close(&session->input);
+	soon_cancel(&session->soon);
+}
+
+void session_fini(struct session *session)
+{
+	list_remove(&session->node);
+	session->all->n--;
+	sink_fini(&session->input);
+	frame_reader_fini(&session->frames);
+}
+
+void sessions_free_all(struct sessions *all)
+{
+	while (!list_is_empty(&all->list)) {
+		struct session *session = container_of(all->list.next, struct session, node);
+
+		if (session->stream)
+			stream_serve(session->stream, NULL, NULL);
+		session->kind->release(session);
+	}
+}
+
+const struct winst *session_find(const struct session *session, const char *id, struct err *err)
+{
+	const struct winst *inst = map_find(&session->worker->instances, id);
+
+	if (inst && inst->run == RUN_ALIVE && inst->slot)
+		return inst;
+	err_set(err, -EBUSY, "the instance does not run");
+	return NULL;
 }

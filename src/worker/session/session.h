@@ -1,62 +1,29 @@
-/* Commands, consoles and files of instances over streams of frames (wire/frame). */
+/* Clients' streams both ways, as the rest of the worker sees them. */
 #ifndef HOLM_WORKER_SESSION_SESSION_H
 #define HOLM_WORKER_SESSION_SESSION_H
 
-#include "wire/frame/frame.h"
-#include "worker/private.h"
+#include "base/base.h"
 
-/* One frame to whoever reads. NULL: nobody does. */
-void session_send(struct stream *stream, enum frame_type type, const void *data, size_t len);
-/* The last frame, and the end of the stream. */
-void session_end(struct stream *stream, int exit_code, const char *words);
+struct json;
+struct runtime_status;
+struct stream;
+struct winst;
+struct worker;
 
-/* One call of `run` in a later turn of the loop, however often it was asked for: never from inside a
- * callback of the stream, which the call may end. */
-struct session_soon {
-	struct loop *loop;
-	void (*run)(void *arg);
-	void *arg;
-	struct timer *timer;
+/* Those of one kind. */
+struct sessions {
+	struct list list;
+	unsigned n;
 };
-void soon_begin(struct session_soon *soon);
-void soon_cancel(struct session_soon *soon);
-
-/* Bytes on their way into a descriptor, which may be full. */
-struct session_sink {
-	struct loop *loop;
-	int fd; /* -1: closed */
-	struct io *io;
-	struct buf pending;
-	bool is_over;               /* closed once all is written */
-	void (*drained)(void *arg); /* nothing is pending any more, or it is closed */
-	void *arg;
-};
-#define SESSION_PENDING_MAX ((size_t)1 << 20)
-void sink_init(struct session_sink *sink, struct loop *loop, void (*drained)(void *arg), void *arg);
-void sink_open(struct session_sink *sink, int take_fd);
-/* What comes before it is open, or after its end, waits or is dropped. */
-void sink_add(struct session_sink *sink, const void *data, size_t len);
-void sink_end(struct session_sink *sink);
-/* So much is pending that no more should come. */
-bool sink_is_full(const struct session_sink *sink);
-void sink_close(struct session_sink *sink);
-/* Without the loop, which may be gone. */
-void sink_fini(struct session_sink *sink);
-
-/* Bytes out of a descriptor, as frames into a stream, as far as its reader takes them. */
-struct session_source {
-	struct loop *loop;
-	int fd; /* -1: closed */
-	struct io *io;
-	enum frame_type type;
-	void (*changed)(void *arg); /* it is closed, or something was read */
-	void *arg;
-	struct stream **stream; /* *stream NULL: what is read is dropped */
-};
-void source_open(struct session_source *source, int take_fd);
-/* Reads again once the stream's reader has room. */
-void source_continue(struct session_source *source);
-void source_close(struct session_source *source);
-void source_fini(struct session_source *source);
+void sessions_free_all(struct sessions *all);
+void exec_open(struct worker *worker, struct stream *stream, struct json *take_request);
+void attach_open(struct worker *worker, struct stream *stream, struct json *take_request);
+/* To those who are attached to this run of it. */
+void attach_tell_end(const struct winst *inst, const struct runtime_status *status);
+void copy_open(struct worker *worker, struct stream *stream, struct json *take_request);
+/* Those of its files end, and tell why. */
+void copy_tell_end(const struct winst *inst);
+/* No thread waits for a client any more. */
+void copy_leave_all(struct worker *worker);
 
 #endif

@@ -204,9 +204,11 @@ void kit_boot(struct kit *kit)
 {
 	struct err err = { 0 };
 
-	kit->loop = loop_sim_new(++kit->n_boots);
-	timer_start(kit->loop, kit->n_boots * KIT_BOOT_MS, nothing, NULL);
-	loop_sim_run(kit->loop, kit->n_boots * KIT_BOOT_MS);
+	kit->loop = kit->is_real ? loop_new() : loop_sim_new(++kit->n_boots);
+	if (!kit->is_real) {
+		timer_start(kit->loop, kit->n_boots * KIT_BOOT_MS, nothing, NULL);
+		loop_sim_run(kit->loop, kit->n_boots * KIT_BOOT_MS);
+	}
 	kit->bus = bus_local_new(kit->loop);
 	bus_subscribe(kit->bus, "nodes/#", on_message, kit);
 	kit->config = config_of(kit);

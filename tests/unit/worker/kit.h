@@ -28,7 +28,8 @@ struct kit {
 	struct map ports; /* "10.18.0.2:80" → what answers a probe there */
 	unsigned n_asked_by_probes;
 	const struct runtime_driver *driver; /* NULL: the simulated host's */
-	const struct runtime_driver *other;  /* a second runtime, or NULL */
+	bool is_real; /* threads and descriptors, no virtual time: set before kit_boot() */
+	const struct runtime_driver *other; /* a second runtime, or NULL */
 	struct fake_host *host;
 	struct store_mem *disk;
 	struct fake_network *network;

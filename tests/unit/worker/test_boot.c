@@ -1,5 +1,6 @@
 /* Guests whose boot comes to nothing, on virtual time. */
 #include "kit.h"
+#include "worker/private.h"
 
 #define IP_1  "10.18.0.2"
 #define READY ",\"readiness\":{\"tcp\":{\"port\":80},\"period_s\":1}"
@@ -53,6 +54,17 @@ static void its_time_is_the_descriptors(void **state)
 	assert_string_equal(kit_status(kit, ID_1)->detail,
 			    "no byte on the console within 3 s, not started again (restart: "
 			    "never)");
+}
+
+/* Both may come while a step is under way; what came first is what it was. */
+static void the_first_reason_stays(void **state)
+{
+	struct winst inst = { 0 };
+
+	life_condemn(&inst, true, "liveness %s", "failed");
+	life_condemn(&inst, false, "no byte");
+	assert_string_equal(inst.life.condemned, "liveness failed");
+	assert_true(inst.life.was_healthy);
 }
 
 static void one_that_speaks_in_time_goes_on(void **state)
@@ -136,6 +148,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_silent_one_is_ended_and_told),
 		TEST(its_time_is_the_descriptors),
+		cmocka_unit_test(the_first_reason_stays),
 		TEST(one_that_speaks_in_time_goes_on),
 		TEST(one_that_was_ready_may_be_silent),
 		TEST(one_that_never_gets_ready_is_ended_if_asked),

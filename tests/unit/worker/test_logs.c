@@ -1,4 +1,6 @@
 /* Logs as streams, against real files and a real loop. */
+#include <sys/resource.h>
+
 #include "kit.h"
 
 #define DEADLINE_MS 60000 /* on a machine with much else to do */
@@ -212,6 +214,51 @@ static void an_earlier_run_that_was_not(void **state)
 
 #define FOLLOW "{\"kind\":\"logs\",\"instance\":\"" ID_1 "\",\"follow\":true,\"tail\":1}"
 
+/* No descriptor is left from here on. */
+static void use_up_descriptors(struct rlimit *ret_before)
+{
+	int next = dup(0);
+
+	assert_true(next >= 0);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, ret_before), 0);
+	struct rlimit now = { (rlim_t)next, ret_before->rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+}
+
+static void one_that_cannot_be_opened(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit before;
+	struct reader r;
+
+	add(f, "one\n");
+	use_up_descriptors(&before);
+	open_log(f, &r, "{\"kind\":\"logs\",\"instance\":\"" ID_1 "\"}");
+	loop_run(f->loop);
+	setrlimit(RLIMIT_NOFILE, &before);
+	assert_int_equal(r.err.code, -EMFILE);
+	buf_fini(&r.got);
+	/* It cannot be followed either. */
+	use_up_descriptors(&before);
+	open_log(f, &r, "{\"kind\":\"logs\",\"instance\":\"" ID_1 "\",\"follow\":true}");
+	loop_run(f->loop);
+	setrlimit(RLIMIT_NOFILE, &before);
+	assert_int_equal(r.err.code, -EMFILE);
+	buf_fini(&r.got);
+	/* One that is followed ends when the next file cannot be had; it is not tried for ever. */
+	open_log(f, &r, "{\"kind\":\"logs\",\"instance\":\"" ID_1 "\",\"follow\":true}");
+	await(&r, "one\n");
+	turn(f);
+	add(f, "two\n");
+	use_up_descriptors(&before);
+	loop_run(f->loop);
+	setrlimit(RLIMIT_NOFILE, &before);
+	assert_true(r.is_ended);
+	assert_int_equal(r.err.code, -EMFILE);
+	buf_fini(&r.got);
+}
+
 static void following(void **state)
 {
 	struct fixture *f = *state;
@@ -361,6 +408,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_whole_and_its_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_requests, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_earlier_run_that_was_not, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_that_cannot_be_opened, setup, teardown),
 		cmocka_unit_test_setup_teardown(following, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_lost_or_told_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(readers_that_go_away, setup, teardown),

@@ -368,6 +368,55 @@ static void down_without_a_network(void **state)
 	assert_int_equal(fake_host_running(kit->host, ID_1), 0);
 }
 
+/* The simulated runtime, as one whose instances are on taps. */
+static struct runtime_driver tapped;
+
+static int setup_tapped(void **state)
+{
+	int r = kit_setup(state);
+	struct kit *kit = *state;
+
+	tapped = fake_driver;
+	tapped.caps &= ~(uint32_t)RUNTIME_CAP_NETNS;
+	kit->driver = &tapped;
+	kit_crash(kit);
+	kit_boot(kit);
+	kit_run(kit, 1000);
+	return r;
+}
+
+static void a_lost_tap_takes_its_guest_along(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_deploy(kit, &(struct wish){ .id = ID_1 });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	for (unsigned i = 1; i < 4; i++) {
+		kit_forget(kit);
+		fake_network_lose(kit->network, ID_1);
+		kit_await(kit, ID_1, STATE_DEAD);
+		assert_true(str_starts(kit_status(kit, ID_1)->detail,
+				       "its network device was removed, "));
+		kit_await(kit, ID_1, STATE_RUNNING);
+		assert_int_equal(kit_status(kit, ID_1)->incarnation, i + 1);
+	}
+	assert_int_not_equal(fake_network_ip(kit->network, ID_1), 0);
+}
+
+static void a_lost_veth_is_made_again(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_deploy(kit, &(struct wish){ .id = ID_1 });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	fake_network_lose(kit->network, ID_1);
+	kit_run(kit, 20000);
+	assert_int_not_equal(fake_network_ip(kit->network, ID_1), 0);
+	assert_string_equal(fake_network_connect(kit->network, RR), ID_1);
+	assert_int_equal(kit_status(kit, ID_1)->incarnation, 1);
+	assert_int_equal(kit_status(kit, ID_1)->state, STATE_RUNNING);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,6 +426,9 @@ int main(void)
 		KIT_TEST(an_instance_without_an_address_of_its_own),
 		KIT_TEST(nothing_starts_without_a_block),
 		KIT_TEST(a_full_block),
+		cmocka_unit_test_setup_teardown(a_lost_tap_takes_its_guest_along, setup_tapped,
+						kit_teardown),
+		KIT_TEST(a_lost_veth_is_made_again),
 		KIT_TEST(a_network_that_refuses),
 		KIT_TEST(a_completed_one_stays_so_while_the_network_refuses),
 		KIT_TEST(deleted_while_the_network_refuses),
