@@ -32,6 +32,13 @@ void url_add(struct buf *url, const char *text)
 	}
 }
 
+void url_add_instance(struct buf *url, const char *name, const char *rest)
+{
+	buf_add_str(url, "/api/v1/instances/");
+	url_add(url, name);
+	buf_add_str(url, rest);
+}
+
 void url_add_node(const struct cli_call *call, struct buf *url)
 {
 	const char *node = cli_value(call, "node");

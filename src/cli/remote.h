@@ -57,6 +57,8 @@ int remote_listen(const struct remote *remote, const struct listening *listening
 
 /* Adds a text as one part of a path or query. */
 void url_add(struct buf *url, const char *text);
+/* Adds the path of an instance, and what follows it ("/exec"). */
+void url_add_instance(struct buf *url, const char *name, const char *rest);
 /* Adds "?node=NAME", if the command was given a node. */
 void url_add_node(const struct cli_call *call, struct buf *url);
 uint64_t now_ms(void); /* monotonic */

@@ -10,29 +10,14 @@
 #define URL_BYTES_MAX 4096
 #define NO_INPUT      422 /* it takes none, and has no terminal: -ENOTSUP of its node */
 
-static int on_data(void *arg, const char *data, size_t len)
-{
-	return log_print_feed(arg, data, len);
-}
-
 /* What comes from now on. */
 static int listen_to(const struct cli_call *call, const struct remote *remote)
 {
-	struct log_print print = { .out = call->out,
-				   .err = call->err,
-				   .has_names = true,
-				   .is_colored = call->is_colored };
 	auto_buf struct buf path;
 
 	buf_init(&path, URL_BYTES_MAX);
-	buf_add_str(&path, "/api/v1/instances/");
-	url_add(&path, call->args[0]);
-	buf_add_str(&path, "/logs?names=1&follow=1&tail=0");
-	log_print_init(&print);
-	const struct listening listening = { .path = path.data, .take = on_data, .arg = &print };
-	int code = remote_listen(remote, &listening);
-	log_print_fini(&print);
-	return code;
+	url_add_instance(&path, call->args[0], "/logs?names=1&follow=1&tail=0");
+	return log_print_listen(call, remote, path.data, false);
 }
 
 /* CLI_OK without a session: it is nothing to be attached to both ways. */
@@ -43,9 +28,7 @@ static int open_session(const struct cli_call *call, const struct remote *remote
 	auto_buf struct buf path;
 
 	buf_init(&path, URL_BYTES_MAX);
-	buf_add_str(&path, "/api/v1/instances/");
-	url_add(&path, call->args[0]);
-	buf_add_str(&path, "/attach");
+	url_add_instance(&path, call->args[0], "/attach");
 	auto_free char *body = fields_format(&attach_request_table, &attach);
 	const struct question question = { .method = "POST",
 					   .path = path.data,

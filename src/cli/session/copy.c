@@ -86,9 +86,7 @@ static int copy(const struct cli_call *call, const struct place *there, struct w
 	request.path = (char *)(uintptr_t)there->path;
 	auto_free char *body = fields_format(&copy_request_table, &request);
 	buf_init(&path, URL_BYTES_MAX);
-	buf_add_str(&path, "/api/v1/instances/");
-	url_add(&path, there->instance);
-	buf_add_str(&path, "/copy");
+	url_add_instance(&path, there->instance, "/copy");
 	const struct question question = { .method = "POST", .path = path.data, .body = body };
 	int code = remote_open(call, &remote);
 	if (code == CLI_OK)

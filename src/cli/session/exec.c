@@ -36,9 +36,7 @@ static int run_session(const struct cli_call *call, const struct exec_request *e
 	struct remote remote;
 
 	buf_init(&path, URL_BYTES_MAX);
-	buf_add_str(&path, "/api/v1/instances/");
-	url_add(&path, call->args[0]);
-	buf_add_str(&path, "/exec");
+	url_add_instance(&path, call->args[0], "/exec");
 	const struct question question = { .method = "POST", .path = path.data, .body = body };
 	int code = remote_open(call, &remote);
 	if (code == CLI_OK)

@@ -1,4 +1,5 @@
 /* One record at a time. */
+#include "cli/remote.h"
 #include "cli/session/log_print.h"
 
 /* A record taken apart; the fields point into the line. */
@@ -108,4 +109,25 @@ int log_print_feed(struct log_print *print, const char *data, size_t len)
 	if (fflush(print->out) != 0 || fflush(print->err) != 0)
 		return -errno;
 	return 0;
+}
+
+static int on_data(void *arg, const char *data, size_t len)
+{
+	return log_print_feed(arg, data, len);
+}
+
+int log_print_listen(const struct cli_call *call, const struct remote *remote, const char *path,
+		     bool shows_time)
+{
+	struct log_print print = { .out = call->out,
+				   .err = call->err,
+				   .has_names = true,
+				   .shows_time = shows_time,
+				   .is_colored = call->is_colored };
+	const struct listening listening = { .path = path, .take = on_data, .arg = &print };
+
+	log_print_init(&print);
+	int code = remote_listen(remote, &listening);
+	log_print_fini(&print);
+	return code;
 }

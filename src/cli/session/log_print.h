@@ -22,4 +22,11 @@ void log_print_fini(struct log_print *print);
 /* In any pieces. -EPIPE and so on if it cannot be written. */
 int log_print_feed(struct log_print *print, const char *data, size_t len);
 
+/* What a path of the API tells of logs with names, until its end, to the command's output: an exit
+ * code. */
+struct cli_call;
+struct remote;
+int log_print_listen(const struct cli_call *call, const struct remote *remote, const char *path,
+		     bool shows_time);
+
 #endif
