@@ -6,6 +6,8 @@
 #include "image/registry/session.h"
 
 struct push {
+	const struct image_config *images;
+	const struct registry_hosts *hosts;
 	struct registry_session *session;
 	const struct cancel *cancel;
 };
@@ -54,6 +56,39 @@ static int put(const struct push *push, const char *path, const struct image_des
 	return registry_session_ask(push->session, path, &request, &response, err);
 }
 
+/* To whom the registry sends us with a blob: storage behind it, for which the location itself is the
+ * permission. He gets the bytes, and nothing of who we are. */
+static int put_elsewhere(const struct push *push, const char *url, const void *data, size_t len,
+			 struct err *err)
+{
+	auto_http_client_response struct http_client_response response = { 0 };
+	const char *authority = strstr(url, "://") + 3;
+	auto_free char *host = xstrndup(authority, strcspn(authority, "/?#"));
+	auto_free char *shown = xstrndup(url, strcspn(url, "?"));
+	const struct registry_host *said = registry_hosts_find(push->hosts, host);
+	bool may_be_plain = registry_is_plain(push->images, push->hosts, host);
+	struct http_client_request request = {
+		.method = "PUT",
+		.url = url,
+		.body = data,
+		.body_len = len,
+		.ca_file = said ? said->ca_file : NULL,
+		.total_timeout_ms = HTTP_CLIENT_NO_TIMEOUT,
+		.cancel = push->cancel,
+	};
+
+	if (strchr(host, '@') ||
+	    (!str_starts(url, "https://") && !(may_be_plain && str_starts(url, "http://"))))
+		return err_set(err, -EPROTO,
+			       "the registry sends blobs to %.200s, which is not https", shown);
+	if (http_client_perform(&request, &response, err) < 0)
+		return err->code;
+	if (response.status / 100 == 2)
+		return 0;
+	return err_set(err, -EPROTO, "PUT %.200s, where the registry sends blobs: HTTP %u", shown,
+		       response.status);
+}
+
 static int upload(const struct push *push, const struct image_blob *blob, struct err *err)
 {
 	const struct image_descriptor *d = &blob->descriptor;
@@ -69,7 +104,9 @@ static int upload(const struct push *push, const struct image_blob *blob, struct
 	void *data = mmap(NULL, d->size, PROT_READ, MAP_SHARED, blob->fd, 0);
 	if (data == MAP_FAILED)
 		return err_errno(err, "map a blob");
-	r = put(push, path, &body, data, err);
+	r = registry_session_leads_away(push->session, location)
+		    ? put_elsewhere(push, path, data, d->size, err)
+		    : put(push, path, &body, data, err);
 	munmap(data, d->size);
 	return r;
 }
@@ -138,6 +175,6 @@ int registry_push(const struct image_config *config, const struct image_ref *ref
 
 	if (r == 0)
 		r = registry_session_open(&to, &session, err);
-	const struct push push = { session, cancel };
+	const struct push push = { config, &hosts, session, cancel };
 	return r < 0 ? r : push_all(&push, upload, ref->tag, err);
 }

@@ -341,6 +341,14 @@ static size_t origin_len(const char *url)
 	return host ? (size_t)(host - url) + 3 + strcspn(host + 3, "/?#") : 0;
 }
 
+bool registry_session_leads_away(const struct registry_session *s, const char *location)
+{
+	size_t origin = origin_len(s->base);
+
+	return location[0] != '/' && strstr(location, "://") &&
+	       (origin_len(location) != origin || strncmp(location, s->base, origin) != 0);
+}
+
 /* A path below the repository, or where the registry has sent us: nobody else gets who we are. */
 static char *url_of(const struct registry_session *s, const char *path, struct err *err)
 {
@@ -350,7 +358,7 @@ static char *url_of(const struct registry_session *s, const char *path, struct e
 		return xasprintf("%.*s%s", (int)origin, s->base, path);
 	if (!strstr(path, "://"))
 		return xasprintf("%s/%s", s->base, path);
-	if (origin_len(path) == origin && strncmp(path, s->base, origin) == 0)
+	if (!registry_session_leads_away(s, path))
 		return xstrdup(path);
 	err_set(err, -EPROTO, "the registry %s sends us to %.*s", s->host, (int)origin_len(path),
 		path);

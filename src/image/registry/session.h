@@ -45,6 +45,9 @@ int registry_session_ask(struct registry_session *session, const char *path,
 			 struct http_client_request *request, struct http_client_response *response,
 			 struct err *err);
 
+/* Whether a Location leads to somebody else, who is not to know who we are. */
+bool registry_session_leads_away(const struct registry_session *session, const char *location);
+
 /* blob.c: a body piece by piece, taken up again where it breaks off. */
 struct blob_read {
 	/* One GET of the rest: url and so on are filled in. */

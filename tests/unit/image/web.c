@@ -50,6 +50,24 @@ static char *header_of(const char *head, const char *name)
 	return xstrndup(at, strcspn(at, "\r"));
 }
 
+/* What a connection is closed upon unread would break it for the client. */
+static void read_body(int fd, const char *head, size_t have)
+{
+	auto_free char *length = header_of(head, "Content-Length");
+	char piece[4096];
+	uint64_t left = 0;
+
+	parse_u64(length, 0, SIZE_MAX, &left);
+	size_t got = have - (size_t)(strstr(head, "\r\n\r\n") + 4 - head);
+	for (left -= got < left ? got : left; left;) {
+		ssize_t n = recv(fd, piece, left < sizeof(piece) ? left : sizeof(piece), 0);
+
+		if (n <= 0)
+			return;
+		left -= (size_t)n;
+	}
+}
+
 static bool read_request(int fd, struct asked *asked)
 {
 	char head[8192];
@@ -65,6 +83,9 @@ static bool read_request(int fd, struct asked *asked)
 		if (strstr(head, "\r\n\r\n"))
 			break;
 	}
+	if (!strstr(head, "\r\n\r\n"))
+		return false;
+	read_body(fd, head, len);
 	auto_free char *range = header_of(head, "Range");
 	uint64_t from = 0;
 	if (str_starts(range, "bytes=")) {
