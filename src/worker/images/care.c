@@ -5,6 +5,7 @@
 
 #define LOOK_EVERY_MS  30000
 #define LOOK_FIRST_MS  5000
+#define SPACE_TRIES    5
 #define UNPACKED_TIMES 3 /* an image's blobs and what they unpack to, of its transfer's bytes */
 
 static void on_timer(void *arg)
@@ -133,15 +134,35 @@ static void hurry(struct worker *worker)
 	}
 }
 
+/* There is nothing that could be pruned. What has waited for room for some tries (others may be about to
+ * leave) has failed, and is tried again as after any failure. */
+static void tell_hopeless(struct worker *worker)
+{
+	map_for_each(&worker->instances, i, e) {
+		struct winst *inst = e->value;
+
+		if (!inst->lacks_space || inst->update_failures < SPACE_TRIES)
+			continue;
+		inst->lacks_space = false;
+		if (inst->state == STATE_CREATING && !inst->fetching_generation)
+			winst_set_state(inst, STATE_FAILED, "%s", inst->detail);
+		else
+			messages_report(inst);
+	}
+}
+
 static void care_done(struct images *images)
 {
 	bool has_helped = images->is_short && images->freed;
+	bool is_hopeless = images->is_short && !images->freed;
 
 	images->is_caring = images->is_short = false;
 	images->missing = 0;
 	images->freed = 0;
 	if (has_helped)
 		hurry(images->worker);
+	if (is_hopeless)
+		tell_hopeless(images->worker);
 	if (images->needs_care)
 		images_care(images);
 }

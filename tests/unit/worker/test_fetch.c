@@ -143,6 +143,29 @@ static void a_lack_of_space_is_no_failure_yet(void **state)
 	assert_int_equal(kit_status(kit, ID_1)->generation, 2);
 }
 
+static void what_can_never_fit_has_failed(void **state)
+{
+	struct kit *kit = boot(state);
+	auto_free char *spec = spec_of(kit, "always");
+
+	n_full = 100;
+	kit_deploy(kit, &(struct wish){ .id = ID_1, .spec = spec });
+	kit_await(kit, ID_1, STATE_FAILED);
+	assert_non_null(strstr(kit_status(kit, ID_1)->detail, "no space left on device"));
+	n_full = 0;
+	kit_await(kit, ID_1, STATE_RUNNING);
+	/* An update that does not fit is one that failed. */
+	n_full = 10;
+	kit_forget(kit);
+	kit_deploy(kit, &(struct wish){ .id = ID_1, .spec = spec, .generation = 2 });
+	kit_run(kit, 600000);
+	bool is_told = false;
+	for (size_t i = 0; i < kit->n_told; i++)
+		is_told |= kit->told[i].is_update_failed;
+	assert_true(is_told);
+	assert_int_equal(kit_status(kit, ID_1)->generation, 2);
+}
+
 static void always_asks_at_creation_and_change_only(void **state)
 {
 	struct kit *kit = boot(state);
@@ -306,6 +329,7 @@ int main(void)
 		KIT_TEST(missing_takes_what_is_here),
 		KIT_TEST(never_asks_nobody),
 		KIT_TEST(a_lack_of_space_is_no_failure_yet),
+		KIT_TEST(what_can_never_fit_has_failed),
 		KIT_TEST(always_asks_at_creation_and_change_only),
 		KIT_TEST(always_transfers_nothing_that_is_here),
 		KIT_TEST(many_wait_for_one_transfer),
