@@ -70,6 +70,23 @@ void api_post_restart(struct api_request *request)
 	server_restart_begin(request->api->config.server, &restart, api_on_planned, request);
 }
 
+static void set_paused(struct api_request *request, bool is_paused)
+{
+	const struct server_pause pause = { request->match.params[0], is_paused };
+
+	server_pause_begin(request->api->config.server, &pause, api_on_planned, request);
+}
+
+void api_post_pause(struct api_request *request)
+{
+	set_paused(request, true);
+}
+
+void api_post_resume(struct api_request *request)
+{
+	set_paused(request, false);
+}
+
 static void cordon(struct api_request *request, bool is_cordoned)
 {
 	const struct server_cordon cordon = { request->match.params[0], is_cordoned };

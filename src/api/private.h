@@ -105,6 +105,8 @@ void api_delete_config(struct api_request *request);
 void api_post_apply(struct api_request *request);
 void api_delete_app(struct api_request *request);
 void api_post_restart(struct api_request *request);
+void api_post_pause(struct api_request *request);
+void api_post_resume(struct api_request *request);
 void api_post_cordon(struct api_request *request);
 void api_post_uncordon(struct api_request *request);
 void api_post_scale(struct api_request *request);

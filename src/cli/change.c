@@ -1,4 +1,4 @@
-/* `holm apply`, `scale`, `restart` and `delete`: a request, its plan, and the wait for it. */
+/* `holm apply`, `scale`, `restart`, `pause`, `resume` and `delete`: a request, its plan, and the wait for it. */
 #include "cli/plan.h"
 #include "cli/private.h"
 #include "cli/watch/watch.h"
@@ -168,12 +168,13 @@ int run_scale(const struct cli_call *call)
 	return code;
 }
 
-static int post_restart(const struct change *change, const char *name)
+/* "restart", "pause", "resume" */
+static int post_verb(const struct change *change, const char *verb, const char *name)
 {
 	auto_buf struct buf path;
 
 	buf_init(&path, URL_BYTES_MAX);
-	buf_add_str(&path, "/api/v1/restart/");
+	buf_addf(&path, "/api/v1/%s/", verb);
 	url_add(&path, name);
 	const struct question question = { .method = "POST", .path = path.data };
 	return change_make(change, &question);
@@ -209,7 +210,7 @@ static int restart_in_turn(const struct change *change, const struct plan_view *
 
 		one.started_ms = now_ms();
 		one.is_narrow = one.is_waiting = one.is_quiet = true;
-		code = post_restart(&one, plan->items[i].name);
+		code = post_verb(&one, "restart", plan->items[i].name);
 		if (code == CLI_OK && !change->is_quiet)
 			fprintf(call->out, "restarted %s (%zu of %zu)\n", plan->items[i].name,
 				i + 1, plan->n_items);
@@ -232,8 +233,19 @@ int run_restart(const struct cli_call *call)
 		code = plan_restart(&change, &plan);
 	if (code == CLI_OK)
 		code = plan.n_items > 1 ? restart_in_turn(&change, &plan)
-					: post_restart(&change, call->args[0]);
+					: post_verb(&change, "restart", call->args[0]);
 	fields_fini(&plan_view_table, &plan);
+	remote_close(&change.remote);
+	return code;
+}
+
+int run_pause(const struct cli_call *call)
+{
+	struct change change;
+	int code = change_begin(call, &change);
+
+	if (code == CLI_OK)
+		code = post_verb(&change, call->command->name, call->args[0]);
 	remote_close(&change.remote);
 	return code;
 }

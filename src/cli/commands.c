@@ -294,6 +294,32 @@ static const struct cli_command commands[] = {
 		.run = run_restart,
 	},
 	{
+		.name = "pause",
+		.args = "INSTANCE|SERVICE",
+		.summary = "halt an instance, or all of a service, where they are",
+		.details =
+			"It keeps its memory, its number and its addresses, and gets no processor, no traffic and\n"
+			"no probes, until `holm resume`; also over an end of Holm. A newer version, or what is\n"
+			"started after an end, is paused as soon as it runs. Connections stay open as long as the\n"
+			"other side waits. INSTANCE and SERVICE are named as for `holm restart`, which ends a\n"
+			"pause, too.\n",
+		.options = wait_options,
+		.n_options = ARRAY_LEN(wait_options),
+		.min_args = 1,
+		.max_args = 1,
+		.run = run_pause,
+	},
+	{
+		.name = "resume",
+		.args = "INSTANCE|SERVICE",
+		.summary = "let what is paused go on",
+		.options = wait_options,
+		.n_options = ARRAY_LEN(wait_options),
+		.min_args = 1,
+		.max_args = 1,
+		.run = run_pause,
+	},
+	{
 		.name = "delete",
 		.args = "app NAME",
 		.summary = "delete an application and all its instances",

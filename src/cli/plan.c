@@ -12,7 +12,8 @@ static const struct {
 	{ "create", "+", STYLE_GOOD },  { "update", "~", STYLE_BUSY },
 	{ "replace", "~", STYLE_BUSY }, { "scale", "~", STYLE_BUSY },
 	{ "delete", "-", STYLE_BAD },   { "unchanged", " ", STYLE_DIM },
-	{ "restart", "~", STYLE_BUSY },
+	{ "restart", "~", STYLE_BUSY }, { "pause", "~", STYLE_BUSY },
+	{ "resume", "~", STYLE_BUSY },
 };
 
 bool plan_has_changes(const struct plan_view *plan)

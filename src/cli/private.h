@@ -72,6 +72,7 @@ int run_attach(const struct cli_call *call);
 int run_exec(const struct cli_call *call);
 int run_logs(const struct cli_call *call);
 int run_delete(const struct cli_call *call);
+int run_pause(const struct cli_call *call); /* and "resume" */
 int run_restart(const struct cli_call *call);
 int run_scale(const struct cli_call *call);
 int run_down(const struct cli_call *call);

@@ -20,6 +20,7 @@ static const struct field deploy_fields[] = {
 	S(instance_number, "instance_number", F_U32, .flags = F_REQUIRED),
 	S(generation, "generation", F_U32),
 	S(restarts, "restarts", F_U32, .flags = F_OMIT_EMPTY),
+	S(is_paused, "is_paused", F_BOOL, .flags = F_OMIT_EMPTY),
 	S(revision, "revision", F_U64),
 	S(rr_ip, "RR_ip", F_STR),
 	S(instance_ip, "instance_ip", F_STR),

@@ -35,6 +35,7 @@ struct msg_deploy {
 	uint32_t instance_number;
 	uint32_t generation;
 	uint32_t restarts; /* asked for so far: fewer done means one more to do */
+	bool is_paused;    /* it is to be halted while it runs */
 	uint64_t revision; /* of the node's wish; 0 inside a sync */
 	char *rr_ip;
 	char *instance_ip;

@@ -44,6 +44,7 @@ static const struct field instance_fields[] = {
 	S(pids, "pids", F_U32, .flags = F_OMIT_EMPTY),
 	S(disk_mib, "disk_mib", F_U32, .flags = F_OMIT_EMPTY),
 	S(is_removed, "is_removed", F_BOOL, .flags = F_OMIT_EMPTY),
+	S(is_paused, "is_paused", F_BOOL, .flags = F_OMIT_EMPTY),
 	S(created_ms, "created_ms", F_U64),
 };
 #undef STRUCT
@@ -64,6 +65,8 @@ static const struct field instance_status_fields[] = {
 	S(started_ms, "started_ms", F_U64),
 	S(progress_percent, "progress_percent", F_U32),
 	S(is_update_failed, "is_update_failed", F_BOOL),
+	S(is_paused, "is_paused", F_BOOL, .flags = F_OMIT_EMPTY),
+	S(is_pause_failed, "is_pause_failed", F_BOOL, .flags = F_OMIT_EMPTY),
 };
 #undef STRUCT
 FIELD_TABLE(instance_status_table, struct instance_status, "instance status",

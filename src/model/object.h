@@ -57,6 +57,7 @@ struct instance {
 	uint32_t pids;         /* the same */
 	uint32_t disk_mib;     /* the same */
 	bool is_removed;       /* deleted by its owner; kept until its node has stopped it */
+	bool is_paused;        /* somebody wishes so */
 	uint64_t created_ms;
 };
 
@@ -75,6 +76,8 @@ struct instance_status {
 	uint64_t started_ms;
 	uint32_t progress_percent; /* of a download; 0 if none goes on */
 	bool is_update_failed;     /* the wish's generation could not be had; detail tells why */
+	bool is_paused;            /* it is there and halted */
+	bool is_pause_failed;      /* it is not as wished; detail tells why */
 };
 
 struct instance_stats {

@@ -66,6 +66,9 @@ static const struct field instance_fields[] = {
 	V(is_ready, F_BOOL),
 	V(is_update_failed, F_BOOL),
 	V(is_removed, F_BOOL),
+	V(is_paused, F_BOOL),
+	V(is_pause_wished, F_BOOL),
+	V(is_pause_failed, F_BOOL),
 	V(progress_percent, F_U32),
 	V(started_at, F_CHARS),
 };

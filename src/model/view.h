@@ -67,6 +67,9 @@ struct instance_view {
 	bool is_ready;
 	bool is_update_failed;
 	bool is_removed;
+	bool is_paused;
+	bool is_pause_wished;
+	bool is_pause_failed; /* it is not as wished; the reason tells why */
 	uint32_t progress_percent;
 	char started_at[RFC3339_MAX]; /* "" unless it runs */
 };
@@ -111,7 +114,7 @@ struct node_view {
 
 /* Answer to apply, delete and scale. */
 struct plan_item_view {
-	char *action; /* create, update, replace, scale, restart, delete, unchanged */
+	char *action; /* create, update, replace, scale, restart, pause, resume, delete, unchanged */
 	char *kind;   /* app, service, instance */
 	char *name;
 	char *detail; /* "memory: 100 → 200", "replicas: 1 → 3", "" */

@@ -8,6 +8,7 @@ static const char *const names[] = {
 	[ACTION_ADVANCE] = "advance", [ACTION_ATTACH] = "attach", [ACTION_MOUNT] = "mount",
 	[ACTION_START] = "start",     [ACTION_STOP] = "stop",     [ACTION_DETACH] = "detach",
 	[ACTION_UNMOUNT] = "unmount", [ACTION_FORGET] = "forget", [ACTION_RENEW] = "renew",
+	[ACTION_PAUSE] = "pause",     [ACTION_RESUME] = "resume",
 };
 static_assert(ARRAY_LEN(names) == ACTION_N, "a name per action");
 
@@ -41,16 +42,21 @@ static enum reconcile_action change(const struct reconcile_facts *f)
 	return f->run == RUN_ABSENT ? ACTION_ADVANCE : ACTION_STOP;
 }
 
+static enum reconcile_action keep_alive(const struct reconcile_facts *f)
+{
+	if (f->run_generation != f->current_generation || f->is_condemned || f->is_restart_wished)
+		return ACTION_STOP;
+	if (f->is_pause_due)
+		return f->is_pause_wished ? ACTION_PAUSE : ACTION_RESUME;
+	return f->is_attached ? ACTION_NONE : ACTION_ATTACH;
+}
+
 static enum reconcile_action keep(const struct reconcile_facts *f)
 {
 	if (f->run == RUN_ENDED)
 		return ACTION_STOP;
-	if (f->run == RUN_ALIVE) {
-		if (f->run_generation != f->current_generation || f->is_condemned ||
-		    f->is_restart_wished)
-			return ACTION_STOP;
-		return f->is_attached ? ACTION_NONE : ACTION_ATTACH;
-	}
+	if (f->run == RUN_ALIVE)
+		return keep_alive(f);
 	if (f->is_restart_wished)
 		return ACTION_RENEW;
 	if (f->is_completed)

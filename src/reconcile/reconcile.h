@@ -26,6 +26,8 @@ struct reconcile_facts {
 	bool is_completed; /* current generation ran to its end and is to stay ended */
 	bool is_restart_wished; /* somebody asked for one that was not made yet */
 	bool is_condemned;      /* it runs, and is to be stopped because a probe says so */
+	bool is_pause_wished;   /* it is to be halted while it runs */
+	bool is_pause_due;      /* it is not known to be as that says, and may be made so now */
 	bool is_waiting;        /* back-off after an end or a failed start */
 	bool is_update_waiting; /* back-off after the wish's image could not be had */
 };
@@ -39,6 +41,8 @@ enum reconcile_action {
 	ACTION_ATTACH,
 	ACTION_MOUNT,
 	ACTION_START,
+	ACTION_PAUSE,
+	ACTION_RESUME,
 	ACTION_STOP, /* also clears the remains of one that ended */
 	ACTION_DETACH,
 	ACTION_UNMOUNT,

@@ -111,6 +111,7 @@ struct runtime_status {
 	enum runtime_end end;
 	int exit_code;    /* meaningful when ended */
 	bool is_silent;   /* CAP_BOOT: it runs, and has not printed a byte yet */
+	bool is_paused;   /* it is there, and gets no processor */
 	char detail[256]; /* how it ended, for a person: "exit code 3", "crashed (exit 85)" */
 	char kind[32];    /* container, unikernel, runsc, … for display */
 	char digest[DIGEST_SIZE];
@@ -215,6 +216,10 @@ struct runtime_driver {
 	 * success; with another one, -EEXIST (stop it first). On failure nothing is left. */
 	int (*start)(void *state, const struct runtime_spec *spec, const struct runtime_ctx *ctx,
 		     struct runtime_status *ret, struct err *err);
+	/* Optional: halts what runs, with all of its memory, or lets it go on; as it is already is
+	 * success. -ENOENT: it does not run; -ENOTSUP with the reason: it cannot be halted here. What
+	 * is halted can be stopped like all else. */
+	int (*set_paused)(void *state, const char *instance_id, bool is_paused, struct err *err);
 	/* Optional: sends the stop signal and returns, so that the grace period can be waited for
 	 * elsewhere. Gone is success. */
 	int (*terminate)(void *state, const char *instance_id, struct err *err);
@@ -251,6 +256,8 @@ void fake_host_hide_images(struct fake_host *host, const char *part);
 void fake_host_end(struct fake_host *host, const char *instance_id, enum runtime_end end);
 /* Whether what runs has printed nothing, also what is started from now on. */
 void fake_host_silence(struct fake_host *host, bool is_silent);
+/* Nothing that runs there can be paused. */
+void fake_host_deny_pauses(struct fake_host *host, bool is_denied);
 /* One of its processes is killed for memory; it goes on. */
 void fake_host_oom(struct fake_host *host, const char *instance_id);
 

@@ -62,7 +62,8 @@ static void instance_changed(struct server *server, const struct instance *old,
 	if (now->is_removed && now->node_id[0] && (!old || !old->is_removed))
 		messages_delete(server, now);
 	else if (!now->is_removed && now->node_id[0] &&
-		 (!(old && old->node_id[0]) || old->restarts != now->restarts))
+		 (!(old && old->node_id[0]) || old->restarts != now->restarts ||
+		  old->is_paused != now->is_paused))
 		messages_deploy(server, now);
 }
 

@@ -26,6 +26,7 @@ static bool fill_deploy(const struct server *server, const struct instance *inst
 		.instance_number = inst->number,
 		.generation = service->generation,
 		.restarts = inst->restarts,
+		.is_paused = inst->is_paused,
 		.rr_ip = service->rr_ip,
 		.instance_ip = inst->instance_ip,
 		.spec = service->spec,

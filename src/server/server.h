@@ -61,6 +61,16 @@ struct server_restart {
 void server_restart_begin(struct server *server, const struct server_restart *request,
 			  server_done_fn done, void *arg);
 
+/* The same instances are halted where they are, with all that they have in memory, or go on. That is kept
+ * until it is wished otherwise: what is started meanwhile, by a newer version or after an end, is halted as
+ * soon as it runs. A restart lets go on, too. */
+struct server_pause {
+	const char *name;
+	bool is_paused;
+};
+void server_pause_begin(struct server *server, const struct server_pause *request,
+			server_done_fn done, void *arg);
+
 /* A node (see server_find_node()) gets no more instances, or does again; those it has stay, and are
  * restarted and replaced there. */
 struct server_cordon {

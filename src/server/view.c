@@ -125,6 +125,8 @@ static void add_node_facts(const struct server *server, const struct instance *i
 	view->incarnation = s->incarnation;
 	view->is_ready = s->is_ready;
 	view->is_update_failed = s->is_update_failed;
+	view->is_paused = s->is_paused;
+	view->is_pause_failed = s->is_pause_failed;
 	view->progress_percent = s->progress_percent;
 	view->memory_mib = s->pid ? (double)fact->stats.memory_bytes / (1 << 20) : 0;
 	if (s->started_ms)
@@ -144,6 +146,7 @@ static void view_instance(struct server *server, const struct instance *inst, vo
 	view->number = inst->number;
 	view->instance_address = xstrdup(inst->instance_ip);
 	view->is_removed = inst->is_removed;
+	view->is_pause_wished = inst->is_paused;
 	add_service_facts(server, inst, view);
 	add_node_facts(server, inst, view);
 }

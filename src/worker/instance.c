@@ -175,6 +175,7 @@ void winst_saw_run(struct winst *inst, struct runtime_slot *slot,
 	inst->life.condemned[0] = '\0';
 	probes_end(inst);
 	boot_end(inst);
+	pause_forget(inst);
 	run_unwatch(inst);
 	network_publish(inst->worker);
 	inst->memory_bytes = 0;
@@ -209,6 +210,8 @@ static struct reconcile_facts facts_of(const struct winst *inst)
 		.is_completed = inst->record.is_completed,
 		.is_restart_wished = inst->wish.restarts != inst->record.restarts,
 		.is_condemned = inst->life.condemned[0] != '\0',
+		.is_pause_wished = inst->wish.is_paused,
+		.is_pause_due = pause_is_due(inst),
 		.is_waiting = inst->retry || fetches(inst, inst->current.generation),
 		.is_update_waiting = inst->update_retry || fetches(inst, inst->wish.generation),
 	};
@@ -254,6 +257,7 @@ static void forget(struct winst *inst)
 	inst->retry = timer_cancel(inst->retry);
 	inst->update_retry = timer_cancel(inst->update_retry);
 	boot_end(inst);
+	pause_forget(inst);
 	run_unwatch(inst);
 	fetch_cancel(inst);
 	winst_set_state(inst, STATE_UNDEPLOYED, "removed");
@@ -286,6 +290,10 @@ static void carry_out(struct winst *inst, enum reconcile_action action)
 		return;
 	case ACTION_START:
 		run_start(inst);
+		return;
+	case ACTION_PAUSE:
+	case ACTION_RESUME:
+		pause_begin(inst, action == ACTION_PAUSE);
 		return;
 	case ACTION_STOP:
 		run_stop(inst);
@@ -326,6 +334,8 @@ static bool can_begin(const struct winst *inst, enum reconcile_action action)
 	case ACTION_NONE:
 	case ACTION_ADVANCE:
 	case ACTION_RENEW:
+	case ACTION_PAUSE:
+	case ACTION_RESUME:
 	case ACTION_STOP:
 	case ACTION_DETACH:
 	case ACTION_MOUNT:

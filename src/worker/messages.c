@@ -78,16 +78,29 @@ void messages_resources(struct worker *worker, const struct msg_resources *resou
 
 static void fill_detail(const struct winst *inst, struct instance_status *s)
 {
+	bool is_alive = state_is_alive(s->state);
+
 	if (s->progress_percent && s->state == STATE_CREATING)
 		snprintf(s->detail, sizeof(s->detail), "pulling %u %%", s->progress_percent);
-	else if (inst->update_error[0] && state_is_alive(s->state))
+	else if (inst->life.pause.error[0] && is_alive)
+		STR_COPY(s->detail, inst->life.pause.error);
+	else if (inst->update_error[0] && is_alive)
 		STR_COPY(s->detail, inst->update_error);
-	else if (inst->fetching_generation && state_is_alive(s->state))
+	else if (inst->fetching_generation && is_alive)
 		STR_COPY(s->detail, "fetching the new version");
 	else if (s->state == STATE_RUNNING && !inst->detail[0])
 		ending_format_kills(inst, s->detail);
 	else
 		STR_COPY(s->detail, inst->detail);
+}
+
+static void put_in_front(const char *words, struct instance_status *s)
+{
+	char detail[DETAIL_MAX];
+
+	STR_COPY(detail, s->detail);
+	snprintf(s->detail, sizeof(s->detail), "%s%.*s", words,
+		 (int)(sizeof(s->detail) - strlen(words) - 1), detail);
 }
 
 void messages_report(struct winst *inst)
@@ -103,13 +116,17 @@ void messages_report(struct winst *inst)
 	STR_COPY(s.namespace_ip, inst->record.namespace_ip);
 	if (inst->run == RUN_ALIVE) {
 		s.generation = inst->status.generation;
-		s.is_ready = s.state == STATE_RUNNING;
+		s.is_paused = inst->status.is_paused;
+		s.is_pause_failed = inst->life.pause.error[0] != '\0';
+		s.is_ready = s.state == STATE_RUNNING && !s.is_paused;
 		s.pid = inst->status.proc.pid;
 		s.started_ms = inst->status.started_ms;
 		STR_COPY(s.runtime, inst->status.kind);
 		STR_COPY(s.digest, inst->status.digest);
 	}
 	fill_detail(inst, &s);
+	if (s.is_paused && state_is_alive(s.state) && !str_starts(s.detail, "paused"))
+		put_in_front("paused; ", &s);
 	if (memcmp(&s, &inst->told, sizeof(s)) == 0)
 		return;
 	if (s.state != inst->told.state)
@@ -154,6 +171,8 @@ static void wish(struct worker *worker, struct msg_deploy *deploy)
 		return;
 	}
 	deploy->revision = 0; /* of the message, not of the wish */
+	if (inst && inst->wish.is_paused != deploy->is_paused)
+		pause_again(inst);
 	if (inst && inst->record.is_wished && inst->wish.generation == deploy->generation) {
 		refresh(inst, deploy);
 		fields_fini(&msg_deploy_table, deploy);

@@ -273,6 +273,7 @@ static void stop_done(struct op *op)
 	inst->needs_inspect = false;
 	inst->memory_bytes = 0;
 	inst->status = (struct runtime_status){ 0 };
+	pause_forget(inst);
 	network_publish(inst->worker);
 	if (inst->life.condemned[0])
 		note_condemned(inst, r->output);
@@ -324,6 +325,7 @@ static void drain(struct winst *inst)
 	inst->is_draining = true;
 	probes_end(inst);
 	boot_end(inst);
+	pause_forget(inst);
 	network_publish(inst->worker);
 	if (!inst->record.is_wished)
 		winst_set_state(inst, STATE_UNDEPLOYED, "stopping");

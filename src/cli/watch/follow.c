@@ -144,6 +144,9 @@ const struct followed *follow_instance(struct follow *follow, const struct insta
 	f->incarnation = view->incarnation;
 	f->is_removed = view->is_removed;
 	f->is_update_failed = view->is_update_failed;
+	f->is_paused = view->is_paused;
+	f->is_pause_wished = view->is_pause_wished;
+	f->is_pause_failed = view->is_pause_failed;
 	f->is_seen = true;
 	f->is_gone = false;
 	return f;
@@ -204,11 +207,24 @@ static bool is_current(const struct follow *follow, const struct followed *f)
 	return f->generation ? f->generation == f->wished_generation : is_news(follow, f);
 }
 
+/* Of one that runs. Paused as wished it need not be ready. */
+static enum follow_verdict verdict_of_alive(const struct follow *follow, const struct followed *f,
+					    bool is_up)
+{
+	if (f->is_paused != f->is_pause_wished)
+		return f->is_pause_failed ? FOLLOW_FAILED : FOLLOW_PENDING;
+	if (!is_up && !f->is_paused)
+		return FOLLOW_PENDING;
+	return is_current(follow, f) ? FOLLOW_GOOD : FOLLOW_PENDING;
+}
+
 static enum follow_verdict verdict_of_state(const struct follow *follow, const struct followed *f,
 					    enum instance_state state)
 {
 	switch (state) {
 	case STATE_RUNNING:
+	case STATE_CREATED:
+		return verdict_of_alive(follow, f, state == STATE_RUNNING);
 	case STATE_COMPLETED:
 		return is_current(follow, f) ? FOLLOW_GOOD : FOLLOW_PENDING;
 	case STATE_FAILED:
@@ -221,7 +237,6 @@ static enum follow_verdict verdict_of_state(const struct follow *follow, const s
 	case STATE_REQUESTED:
 	case STATE_NODE_SCHEDULED:
 	case STATE_CREATING:
-	case STATE_CREATED:
 	case STATE_UNDEPLOYED:
 	case STATE_N:
 		break;

@@ -28,6 +28,9 @@ struct followed {
 	bool is_removed; /* to go */
 	bool is_gone;
 	bool is_update_failed;
+	bool is_paused;
+	bool is_pause_wished;
+	bool is_pause_failed;
 	bool is_restarted; /* by the request */
 };
 

@@ -261,7 +261,7 @@ static int follow_to_the_end(struct wait_state *s)
 }
 
 struct tally {
-	size_t n_good, n_failed, n_removed, n_pending;
+	size_t n_good, n_failed, n_removed, n_pending, n_paused;
 };
 
 static struct tally count(const struct follow *follow)
@@ -274,6 +274,7 @@ static struct tally count(const struct follow *follow)
 
 		tally.n_removed += f->is_gone;
 		tally.n_good += !f->is_gone && verdict == FOLLOW_GOOD;
+		tally.n_paused += !f->is_gone && verdict == FOLLOW_GOOD && f->is_paused;
 		tally.n_failed += verdict == FOLLOW_FAILED;
 		tally.n_pending += verdict == FOLLOW_PENDING;
 	}
@@ -323,8 +324,11 @@ static int finish(const struct wait_state *s, int code)
 	}
 	if (s->w->is_quiet)
 		return CLI_OK;
-	fprintf(call->out, "done in %.1f s: %zu instance%s up", seconds, tally.n_good,
-		tally.n_good == 1 ? "" : "s");
+	size_t n_up = tally.n_good - tally.n_paused;
+	fprintf(call->out, "done in %.1f s: %zu instance%s up", seconds, n_up,
+		n_up == 1 ? "" : "s");
+	if (tally.n_paused)
+		fprintf(call->out, ", %zu paused", tally.n_paused);
 	if (tally.n_removed)
 		fprintf(call->out, ", %zu removed", tally.n_removed);
 	fprintf(call->out, "\n");

@@ -141,6 +141,7 @@ const struct runtime_driver containerd_driver = {
 	.has_image = image_has,
 	.fetch = image_fetch,
 	.start = container_start,
+	.set_paused = container_set_paused,
 	.terminate = instance_terminate,
 	.stop = container_stop,
 	.list = container_list,

@@ -126,10 +126,11 @@ void container_started(struct client *client, const struct containerd_record *re
 char *container_cgroup(const struct driver *driver, const char *instance_id);
 char *container_dir(const struct driver *driver, const char *instance_id);
 
-/* process.c, stop.c */
+/* process.c, pause.c, stop.c */
 int container_start(void *state, const struct runtime_spec *spec, const struct runtime_ctx *ctx,
 		    struct runtime_status *ret, struct err *err);
 int instance_terminate(void *state, const char *instance_id, struct err *err);
+int container_set_paused(void *state, const char *instance_id, bool is_paused, struct err *err);
 int container_stop(void *state, const char *instance_id, const struct runtime_ctx *ctx,
 		   struct runtime_status *ret, struct err *err);
 /* Ends what is left of it at once and removes all of it; nothing there is success. */

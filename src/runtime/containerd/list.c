@@ -70,6 +70,7 @@ static void fill_running(struct client *client, const struct containerd_process 
 	if (proc_identify(process->pid, &status->proc, &err) == 0) {
 		status->watch = status->proc;
 		status->phase = RUNTIME_RUNNING;
+		status->is_paused = process->state == CONTAINERD_TASK_PAUSED;
 	} else if (containerd_task_wait(&api, status->instance_id, &exit_code, &err) == 0) {
 		fill_ended(client->driver, exit_code, status);
 	} else {

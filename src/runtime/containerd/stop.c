@@ -16,12 +16,18 @@
 #define DELETE_MS 20000 /* the shim unmounts and removes */
 #define TRIES     3
 
-/* By the kernel if containerd cannot. */
-static void send_signal(struct client *client, const struct runtime_status *status, int sig)
+/* By the kernel if containerd cannot. What is paused goes on first: it could not take a signal, and a
+ * runsc that is killed meanwhile cannot be deleted. */
+static void send_signal(struct client *client, struct runtime_status *status, int sig)
 {
 	struct containerd api = client_with(client, CALL_MS, NULL);
 	struct err err;
 
+	if (status->is_paused &&
+	    containerd_task_set_paused(&api, status->instance_id, false, &err) < 0)
+		log_warning("container %s: resume it for its end: %s", status->instance_id,
+			    err.msg);
+	status->is_paused = false;
 	if (containerd_task_kill(&api, status->instance_id, sig, &err) < 0)
 		proc_kill(&status->proc, sig, &err);
 }

@@ -23,6 +23,7 @@ struct fake_host {
 	int64_t next_pid;
 	unsigned n_failures; /* starts that are still to fail */
 	bool is_silent;
+	bool is_pause_denied;
 	char *hidden; /* part of the names of images that are not there, or NULL */
 };
 
@@ -91,6 +92,7 @@ void fake_host_end(struct fake_host *host, const char *instance_id, enum runtime
 	struct fake_instance *inst = map_find(&host->instances, instance_id);
 	if (inst) {
 		inst->running = 0;
+		inst->status.is_paused = false;
 		inst->status.phase = RUNTIME_ENDED;
 		inst->status.end = end;
 		inst->status.exit_code = end == RUNTIME_END_CLEAN ? 0 : 1;
@@ -106,6 +108,13 @@ void fake_host_silence(struct fake_host *host, bool is_silent)
 	host->is_silent = is_silent;
 	map_for_each(&host->instances, i, e)
 		((struct fake_instance *)e->value)->status.is_silent = is_silent;
+	unlock(host);
+}
+
+void fake_host_deny_pauses(struct fake_host *host, bool is_denied)
+{
+	lock(host);
+	host->is_pause_denied = is_denied;
 	unlock(host);
 }
 
@@ -212,6 +221,23 @@ static int fake_start(void *state, const struct runtime_spec *spec, const struct
 	return r;
 }
 
+static int fake_set_paused(void *state, const char *instance_id, bool is_paused, struct err *err)
+{
+	struct fake_host *host = state;
+	int r = 0;
+
+	lock(host);
+	struct fake_instance *inst = map_find(&host->instances, instance_id);
+	if (!inst || inst->status.phase != RUNTIME_RUNNING)
+		r = err_set(err, -ENOENT, "pause %s: it does not run", instance_id);
+	else if (host->is_pause_denied)
+		r = err_set(err, -ENOTSUP, "pause %s: denied on purpose", instance_id);
+	else
+		inst->status.is_paused = is_paused;
+	unlock(host);
+	return r;
+}
+
 static int fake_stop(void *state, const char *instance_id, const struct runtime_ctx *ctx,
 		     struct runtime_status *ret, struct err *err)
 {
@@ -276,6 +302,7 @@ const struct runtime_driver fake_driver = {
 	.has_image = fake_has_image,
 	.fetch = fake_fetch,
 	.start = fake_start,
+	.set_paused = fake_set_paused,
 	.stop = fake_stop,
 	.list = fake_list,
 	.stats = fake_stats,

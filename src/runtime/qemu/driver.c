@@ -8,6 +8,7 @@
 #include "runtime/qemu/console.h"
 #include "runtime/qemu/instance.h"
 #include "runtime/qemu/machine.h"
+#include "runtime/qemu/pause.h"
 #include "runtime/qemu/snapshot.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
@@ -24,6 +25,23 @@ static void driver_close(void *state)
 	free(qemu->helper_path);
 	free(qemu->cgroup_parent);
 	free(qemu);
+}
+
+/* What an earlier Holm was in the middle of. */
+static void recover(const struct qemu *qemu)
+{
+	DIR *dir = opendir(qemu->dir);
+
+	if (!dir)
+		return;
+	for (struct dirent *e; (e = readdir(dir));) {
+		if (!id_is_valid(e->d_name))
+			continue;
+		auto_free char *path = instance_path(qemu, e->d_name);
+		snapshot_recover(path);
+		pause_recover(path);
+	}
+	closedir(dir);
 }
 
 static int driver_open(const struct runtime_config *config, void **ret, struct err *err)
@@ -49,7 +67,7 @@ static int driver_open(const struct runtime_config *config, void **ret, struct e
 		driver_close(qemu);
 		return err->code;
 	}
-	snapshot_recover(qemu);
+	recover(qemu);
 	snapshot_prune(qemu);
 	*ret = qemu;
 	return 0;
@@ -123,6 +141,23 @@ static int driver_start(void *state, const struct runtime_spec *spec, const stru
 		return r;
 	*ret = status;
 	return 0;
+}
+
+static int driver_set_paused(void *state, const char *id, bool is_paused, struct err *err)
+{
+	const struct qemu *qemu = state;
+	const char *what = is_paused ? "pause" : "resume";
+	struct runtime_status status;
+
+	if (!id_is_valid(id))
+		return err_set(err, -EINVAL, "%s is no instance id", id);
+	int r = instance_status(qemu, id, &status, err);
+	if (r < 0)
+		return r;
+	if (status.phase != RUNTIME_RUNNING)
+		return err_set(err, -ENOENT, "%s unikernel: it does not run", what);
+	auto_free char *path = instance_path(qemu, id);
+	return pause_set(path, is_paused, err) < 0 ? err_wrap(err, "%s unikernel", what) : 0;
 }
 
 static int end(const struct qemu *qemu, const char *id, struct err *err)
@@ -228,6 +263,7 @@ const struct runtime_driver qemu_driver = {
 	.probe = driver_probe,
 	.check_image = driver_check_image,
 	.start = driver_start,
+	.set_paused = driver_set_paused,
 	.stop = driver_stop,
 	.list = driver_list,
 	.stats = driver_stats,

@@ -2,6 +2,7 @@
 #include "base/exit_record.h"
 #include "runtime/qemu/end.h"
 #include "runtime/qemu/instance.h"
+#include "runtime/qemu/pause.h"
 #include "runtime/qemu/process.h"
 
 #define RECORD_MAX 65536
@@ -135,6 +136,7 @@ static void fill_phase(const struct qemu *qemu, const char *path, const struct q
 		status->proc = p.vm;
 		status->watch = has_helper ? p.helper : p.vm;
 		status->is_silent = is_silent(path, has_helper);
+		status->is_paused = pause_is_set(path);
 		return;
 	}
 	if (fill_end(qemu, path, record, status))

@@ -40,8 +40,8 @@ struct snapshot_source {
 };
 int snapshot_save(struct qemu *qemu, const struct snapshot_source *source, struct err *err);
 
-/* Lets guests go on that were being saved when an earlier Holm was killed. */
-void snapshot_recover(const struct qemu *qemu);
+/* Lets a guest go on that was being saved when an earlier Holm was killed; `path` is its folder. */
+void snapshot_recover(const char *path);
 
 /* Removes states whose image is gone, old ones, the least used beyond the maximum, and leftovers. */
 void snapshot_prune(struct qemu *qemu);

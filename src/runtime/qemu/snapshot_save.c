@@ -1,7 +1,6 @@
 /* Saving the state of a guest that runs: QEMU writes it into a file of ours, since its sandbox lets it
  * start nothing that could, and runs on. The state is taken while the guest runs, so that a copy runs
  * as soon as it is loaded. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -166,7 +165,7 @@ static int save_to(const struct snapshot_source *s, int fd, struct err *err)
 	return r == -EIO ? err->code = -EREMOTEIO : r;
 }
 
-static void resume_saved(const char *path)
+void snapshot_recover(const char *path)
 {
 	auto_(qmp_close) struct qmp *qmp = NULL;
 	auto_free char *mark = path_join(path, SAVING_MARK);
@@ -178,21 +177,6 @@ static void resume_saved(const char *path)
 		log_warning("%s: its state was being saved: %s", path, err.msg);
 	else
 		unlink(mark);
-}
-
-void snapshot_recover(const struct qemu *qemu)
-{
-	DIR *dir = opendir(qemu->dir);
-
-	if (!dir)
-		return;
-	for (struct dirent *e; (e = readdir(dir));) {
-		if (!id_is_valid(e->d_name))
-			continue;
-		auto_free char *path = path_join(qemu->dir, e->d_name);
-		resume_saved(path);
-	}
-	closedir(dir);
 }
 
 /* What QEMU wrote, which it may still have open, into a file that it never had. */

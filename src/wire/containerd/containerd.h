@@ -246,6 +246,9 @@ int containerd_task_create(const struct containerd *c, const struct containerd_t
 			   pid_t *ret_pid, struct err *err);
 int containerd_task_start(const struct containerd *c, const char *id, struct err *err);
 int containerd_task_kill(const struct containerd *c, const char *id, int sig, struct err *err);
+/* An error if it is so already. */
+int containerd_task_set_paused(const struct containerd *c, const char *id, bool is_paused,
+			       struct err *err);
 /* Blocks until it has ended, at most c->timeout_ms (-ETIMEDOUT). */
 int containerd_task_wait(const struct containerd *c, const char *id, uint32_t *ret_exit_code,
 			 struct err *err);

@@ -44,6 +44,18 @@ int containerd_task_kill(const struct containerd *c, const char *id, int sig, st
 	return rpc_call(c, RPC("tasks.v1.Tasks/Kill", NULL), &request, NULL, err);
 }
 
+int containerd_task_set_paused(const struct containerd *c, const char *id, bool is_paused,
+			       struct err *err)
+{
+	Ctd__TaskRequest request = CTD__TASK_REQUEST__INIT;
+
+	request.container_id = rpc_str(id);
+	return rpc_call(c,
+			is_paused ? RPC("tasks.v1.Tasks/Pause", NULL)
+				  : RPC("tasks.v1.Tasks/Resume", NULL),
+			&request, NULL, err);
+}
+
 int containerd_task_wait(const struct containerd *c, const char *id, uint32_t *ret_exit_code,
 			 struct err *err)
 {

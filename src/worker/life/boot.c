@@ -39,7 +39,8 @@ static void on_time(void *arg)
 void boot_begin(struct winst *inst)
 {
 	boot_end(inst);
-	if ((inst->slot->driver->caps & RUNTIME_CAP_BOOT) && !is_up(inst))
+	if ((inst->slot->driver->caps & RUNTIME_CAP_BOOT) && !is_up(inst) &&
+	    !inst->status.is_paused)
 		inst->life.boot = timer_start(inst->worker->config.loop,
 					      (uint64_t)timeout_s(inst) * 1000, on_time, inst);
 }

@@ -32,16 +32,25 @@ struct ending {
 	unsigned n;                      /* ends in a row, this one counted */
 	uint64_t delay_ms;               /* to the next start */
 };
+/* What went wrong with pausing it or letting it go on; zeros: nothing did. */
+struct pause {
+	char error[DETAIL_MAX];
+	bool is_refused; /* the runtime cannot do it: not tried again before the wish changes */
+	bool is_unsure;  /* whether it is paused by now, whatever its status says */
+	unsigned failures;
+	struct timer *retry;
+};
 /* What a worker's instance has of this folder. */
 struct life {
-	struct ending ending;       /* the last one */
-	struct probing *probing;    /* NULL: no probes go on */
-	bool is_ready;              /* gets traffic, as far as probes decide */
-	bool was_ready;             /* once in this run */
-	bool was_healthy;           /* for a while, before it was condemned */
-	uint64_t oom_kills;         /* of its processes in this run, while it goes on */
-	struct timer *boot;         /* its time for that, or NULL */
-	bool is_boot_due;           /* it is over, and the next look tells */
+	struct ending ending;    /* the last one */
+	struct probing *probing; /* NULL: no probes go on */
+	bool is_ready;           /* gets traffic, as far as probes decide */
+	bool was_ready;          /* once in this run */
+	bool was_healthy;        /* for a while, before it was condemned */
+	uint64_t oom_kills;      /* of its processes in this run, while it goes on */
+	struct timer *boot;      /* its time for that, or NULL */
+	bool is_boot_due;        /* it is over, and the next look tells */
+	struct pause pause;
 	char condemned[DETAIL_MAX]; /* why it is to be stopped and started again, or "" */
 };
 
@@ -78,6 +87,18 @@ void ending_tell_recorded(struct winst *inst);
 void boot_begin(struct winst *inst);
 void boot_judge(struct winst *inst);
 void boot_end(struct winst *inst);
+
+/* Of one that runs: whether it is not as wished, and that may be changed now; a step that does it. Paused
+ * is told once no address leads to it any more. */
+bool pause_is_due(const struct winst *inst);
+void pause_begin(struct winst *inst, bool is_paused);
+bool pause_keeps_traffic_away(const struct winst *inst);
+/* The state of one that is paused. */
+void pause_tell(struct winst *inst);
+/* It has ended: what went wrong counts no more. */
+void pause_forget(struct winst *inst);
+/* The wish is another one: it is tried now. */
+void pause_again(struct winst *inst);
 
 /* Probes of an instance. It has just been seen to run: whether it counts as ready, which one without a
  * startup and a readiness probe is, and one that is known to have been. */

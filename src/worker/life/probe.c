@@ -328,7 +328,8 @@ void probes_begin(struct winst *inst)
 	bool has_started = !spec_probe(spec, SLA_PROBE_STARTUP) ||
 			   inst->record.started_incarnation == inst->status.incarnation;
 
-	if (inst->life.probing || inst->is_draining || inst->run != RUN_ALIVE || !has_probes(spec))
+	if (inst->life.probing || inst->is_draining || inst->run != RUN_ALIVE ||
+	    inst->status.is_paused || !has_probes(spec))
 		return;
 	inst->life.probing = NEW(struct probing);
 	inst->life.probing->inst = inst;

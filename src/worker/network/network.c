@@ -379,7 +379,7 @@ static void add_own(struct worker *worker, struct net_op *n, struct map *by_name
 								      : &inst->wish;
 		/* The mapping of a stopping service must not outlive its wish. */
 		bool is_serving = inst->run == RUN_ALIVE && !inst->is_draining &&
-				  inst->life.is_ready;
+				  inst->life.is_ready && !pause_keeps_traffic_away(inst);
 
 		/* One that nobody remembers has no service. */
 		if (!d->sname || (!inst->record.is_wished && inst->run != RUN_ALIVE))
@@ -429,9 +429,14 @@ static void tell_running(struct worker *worker, uint64_t seq)
 		if (!inst->publish_after || inst->publish_after > seq)
 			continue;
 		inst->publish_after = 0;
-		if (!is_running(inst) || !inst->life.is_ready)
+		if (!is_running(inst))
 			continue;
-		winst_set_state(inst, STATE_RUNNING, "%s", "");
+		if (inst->status.is_paused)
+			pause_tell(inst);
+		else if (inst->life.is_ready && !pause_keeps_traffic_away(inst))
+			winst_set_state(inst, STATE_RUNNING, "%s", "");
+		else
+			continue;
 		is_told = true;
 	}
 	if (is_told)

@@ -425,6 +425,10 @@ static const struct winst *find_instance(struct exec *x, struct err *err)
 
 	if (!inst)
 		return NULL;
+	if (inst->status.is_paused) {
+		err_set(err, -EBUSY, "the instance is paused: `holm resume` lets it go on");
+		return NULL;
+	}
 	if (!inst->slot->driver->exec || !inst->slot->driver->exec->begin) {
 		err_set(err, -ENOTSUP,
 			"no command can be run inside a unikernel, which is one program without a "

@@ -105,6 +105,7 @@ static void ends_one_that_hangs(void **state)
 	start(s, &i, &status);
 	struct proc_id qemu = status.proc;
 	must(proc_kill(&qemu, SIGSTOP, &err), &err);
+	assert_int_equal(s->driver->set_paused(s->state, i.id, true, &err), -ETIMEDOUT);
 	stop(s, &i, &status);
 	assert_int_equal(status.end, RUNTIME_END_STOPPED);
 	assert_false(proc_is_alive(&qemu));

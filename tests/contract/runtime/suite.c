@@ -362,6 +362,82 @@ static void keeps_a_log(void **state)
 	instance_fini(&i);
 }
 
+static void set_paused(const struct subject *s, const struct instance *i, bool is_paused)
+{
+	struct runtime_status status;
+	struct err err;
+
+	must(s->driver->set_paused(s->state, i->id, is_paused, &err), &err);
+	assert_true(look(s, i, &status));
+	assert_int_equal(status.phase, RUNTIME_RUNNING);
+	assert_int_equal(status.is_paused, is_paused);
+}
+
+static uint64_t cpu_ns(const struct subject *s, const struct instance *i)
+{
+	struct runtime_stats stats;
+	struct err err;
+
+	must(s->driver->stats(s->state, i->id, &stats, &err), &err);
+	return stats.cpu_ns;
+}
+
+/* Both ways of ending it: on its signal, which it can take only if it goes on, and by force. */
+static void does_nothing_while_paused(void **state)
+{
+	const struct subject *s = *state;
+	struct runtime_status status;
+	struct instance i;
+	struct err err;
+
+	instance_init(&i, s, PROGRAM_SPIN);
+	start(s, &i, &status);
+	set_paused(s, &i, true);
+	uint64_t used = cpu_ns(s, &i);
+	clock_poll(NULL, 0, clock_monotonic_ms() + 500);
+	/* QEMU itself looks around now and then. */
+	assert_true(cpu_ns(s, &i) - used < 100000000);
+	set_paused(s, &i, false);
+	used = cpu_ns(s, &i);
+	for (uint64_t end = clock_monotonic_ms() + END_MS; cpu_ns(s, &i) - used < 200000000;) {
+		assert_true(clock_monotonic_ms() < end);
+		clock_poll(NULL, 0, clock_monotonic_ms() + LOOK_MS);
+	}
+	set_paused(s, &i, true);
+	must(s->driver->stop(s->state, i.id, NULL, &status, &err), &err);
+	assert_int_equal(status.end, RUNTIME_END_STOPPED);
+	s->check_gone(s, i.id);
+	instance_fini(&i);
+}
+
+static void ends_by_its_signal_though_paused(void **state)
+{
+	const struct subject *s = *state;
+	struct runtime_ctx ctx = { .grace_ms = END_MS };
+	struct runtime_status status;
+	struct instance i;
+	struct err err;
+
+	instance_init(&i, s, PROGRAM_HELLO);
+	start(s, &i, &status);
+	wait_log(&i, "hello"); /* it listens to the signal */
+	set_paused(s, &i, true);
+	must(s->driver->stop(s->state, i.id, &ctx, &status, &err), &err);
+	/* Not by force, of which it would tell. */
+	assert_int_equal(status.end, RUNTIME_END_STOPPED);
+	assert_null(strstr(status.detail, "by force"));
+	s->check_gone(s, i.id);
+	if (s->driver->terminate) {
+		start(s, &i, &status);
+		wait_log(&i, "hello\n");
+		set_paused(s, &i, true);
+		must(s->driver->terminate(s->state, i.id, &err), &err);
+		wait_ended(s, &i, &status);
+		stop(s, &i, NULL);
+	}
+	instance_fini(&i);
+}
+
 static void outlives_its_supervisor(void **state)
 {
 	struct subject *s = *state;
@@ -557,6 +633,37 @@ static void starts_once_from_two_threads(void **state)
 	instance_fini(&i);
 }
 
+static void is_paused_and_goes_on(void **state)
+{
+	struct subject *s = *state;
+	struct runtime_status before;
+	struct runtime_status after;
+	struct runtime_stats stats;
+	struct instance i;
+	struct err err;
+
+	instance_init(&i, s, PROGRAM_IDLE);
+	assert_int_equal(s->driver->set_paused(s->state, i.id, true, &err), -ENOENT);
+	start(s, &i, &before);
+	assert_false(before.is_paused);
+	set_paused(s, &i, false); /* as it is */
+	set_paused(s, &i, true);
+	set_paused(s, &i, true);
+	must(s->driver->stats(s->state, i.id, &stats, &err), &err);
+	/* Whoever starts anew finds it so, and leaves it so. */
+	s->driver->close(s->state);
+	must(s->driver->open(&s->config, &s->state, &err), &err);
+	assert_true(look(s, &i, &after));
+	assert_true(after.is_paused);
+	assert_int_equal(after.proc.pid, before.proc.pid);
+	set_paused(s, &i, false);
+	set_paused(s, &i, true);
+	stop(s, &i, &after);
+	assert_int_equal(after.end, RUNTIME_END_STOPPED);
+	assert_int_equal(s->driver->set_paused(s->state, i.id, false, &err), -ENOENT);
+	instance_fini(&i);
+}
+
 static void serves_several_threads(void **state)
 {
 	const struct subject *s = *state;
@@ -609,6 +716,7 @@ int suite_run(struct subject *subject, const struct CMUnitTest *own, size_t n_ow
 		cmocka_unit_test_prestate(does_not_begin_when_cancelled, subject),
 		cmocka_unit_test_prestate(measures_what_runs_and_nothing_else, subject),
 		cmocka_unit_test_prestate(starts_once_from_two_threads, subject),
+		cmocka_unit_test_prestate(is_paused_and_goes_on, subject),
 		cmocka_unit_test_prestate(serves_several_threads, subject),
 		cmocka_unit_test_prestate(proves_what_it_names, subject),
 		cmocka_unit_test_prestate(is_asked_to_end_without_waiting, subject),
@@ -616,12 +724,14 @@ int suite_run(struct subject *subject, const struct CMUnitTest *own, size_t n_ow
 		cmocka_unit_test_prestate(tells_when_memory_ran_out, subject),
 		cmocka_unit_test_prestate(holds_to_its_share_of_processor, subject),
 		cmocka_unit_test_prestate(keeps_a_log, subject),
+		cmocka_unit_test_prestate(does_nothing_while_paused, subject),
+		cmocka_unit_test_prestate(ends_by_its_signal_though_paused, subject),
 		cmocka_unit_test_prestate(outlives_its_supervisor, subject),
 		cmocka_unit_test_prestate(kills_what_does_not_listen, subject),
 		cmocka_unit_test_prestate(leaves_nothing_of_a_failed_start, subject),
 		cmocka_unit_test_prestate(can_be_cancelled_at_any_time, subject),
 	};
-	enum { N_SIMULATED = 9 };
+	enum { N_SIMULATED = 10 };
 
 	size_t n = subject->end ? N_SIMULATED : ARRAY_LEN(tests);
 	auto_free struct CMUnitTest *all = xcalloc(n + n_own, sizeof(*all));

@@ -180,6 +180,12 @@ static void applies_scales_and_deletes(void **state)
 	assert_int_equal(json_count(json_get(plan, "items")), 3);
 	ask.path = V1 "/restart/client.demo.0";
 	world_ask(*state, &ask, 200);
+	ask.path = V1 "/pause/client.demo.1";
+	world_ask(*state, &ask, 200);
+	assert_non_null(strstr(ask.response.body, "\"pause\""));
+	ask.path = V1 "/resume/client.demo";
+	world_ask(*state, &ask, 200);
+	assert_non_null(strstr(ask.response.body, "\"resume\""));
 
 	ask.method = "DELETE";
 	ask.path = V1 "/apps/hybrid.demo";
@@ -203,6 +209,8 @@ static void what_is_refused_is_told(void **state)
 	world_ask(*state, &ask, 400);
 	ask.path = V1 "/restart/nothing.1";
 	ask.body = NULL;
+	world_ask(*state, &ask, 404);
+	ask.path = V1 "/pause/nothing.1";
 	world_ask(*state, &ask, 404);
 	ask.method = "DELETE";
 	ask.path = V1 "/apps/nothing.demo";

@@ -97,6 +97,38 @@ static void a_restart_is_done_when_it_runs_anew(void **state)
 	expect(FOLLOW_GOOD);
 }
 
+static void a_pause_is_done_when_it_is_paused(void **state)
+{
+	struct instance_view v = view_of(ID_A, "RUNNING");
+
+	begin("update");
+	service(1);
+	v.generation = 1;
+	v.is_pause_wished = true;
+	follow_instance(&follow, &v);
+	expect(FOLLOW_PENDING);
+	v.is_pause_failed = true;
+	follow_instance(&follow, &v);
+	expect(FOLLOW_FAILED);
+	v.is_pause_failed = false;
+	v.is_paused = true;
+	follow_instance(&follow, &v);
+	expect(FOLLOW_GOOD);
+	/* It need not have become ready. */
+	v.state = borrowed("CREATED");
+	follow_instance(&follow, &v);
+	expect(FOLLOW_GOOD);
+	v.is_pause_wished = false;
+	follow_instance(&follow, &v);
+	expect(FOLLOW_PENDING);
+	v.is_paused = false;
+	follow_instance(&follow, &v);
+	expect(FOLLOW_PENDING);
+	v.state = borrowed("RUNNING");
+	follow_instance(&follow, &v);
+	expect(FOLLOW_GOOD);
+}
+
 static void of_several_only_the_restarted_one_counts(void **state)
 {
 	struct plan_item_view items[] = {
@@ -302,6 +334,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(a_restart_is_done_when_it_runs_anew, finished),
+		cmocka_unit_test_teardown(a_pause_is_done_when_it_is_paused, finished),
 		cmocka_unit_test_teardown(of_several_only_the_restarted_one_counts, finished),
 		cmocka_unit_test_teardown(waits_for_every_instance, finished),
 		cmocka_unit_test_teardown(other_services_do_not_count, finished),

@@ -42,6 +42,10 @@ static void carry_out(struct reconcile_facts *f, enum reconcile_action action)
 		f->run = RUN_ALIVE;
 		f->run_generation = f->current_generation;
 		break;
+	case ACTION_PAUSE:
+	case ACTION_RESUME:
+		f->is_pause_due = false;
+		break;
 	case ACTION_STOP:
 		f->run = RUN_ABSENT;
 		break;
@@ -205,6 +209,31 @@ static void restart_that_somebody_asked_for(void **state)
 	follow(f, "renew attach start none");
 }
 
+static void what_runs_is_paused_and_resumed(void **state)
+{
+	struct reconcile_facts f = { .is_wished = true,
+				     .wish_generation = 1,
+				     .current_generation = 1,
+				     .fetched_generation = 1,
+				     .run_generation = 1,
+				     .run = RUN_ALIVE,
+				     .is_pause_wished = true,
+				     .is_pause_due = true };
+
+	follow(f, "pause attach none");
+	f.is_pause_wished = false;
+	follow(f, "resume attach none");
+	f.is_restart_wished = true;
+	f.is_pause_wished = true;
+	f.is_pause_due = true;
+	f.is_attached = true;
+	/* What is to be stopped need not be paused before. */
+	assert_int_equal(reconcile_next(&f), ACTION_STOP);
+	f.is_restart_wished = false;
+	f.is_wished = false;
+	assert_int_equal(reconcile_next(&f), ACTION_STOP);
+}
+
 static void completed_instance_stays_ended_until_its_spec_changes(void **state)
 {
 	struct reconcile_facts f = { .is_wished = true,
@@ -274,6 +303,7 @@ int main(void)
 		cmocka_unit_test(ended_instance_is_cleared_and_started_again),
 		cmocka_unit_test(condemned_instance_is_stopped_and_started_again),
 		cmocka_unit_test(restart_that_somebody_asked_for),
+		cmocka_unit_test(what_runs_is_paused_and_resumed),
 		cmocka_unit_test(completed_instance_stays_ended_until_its_spec_changes),
 		cmocka_unit_test(leftover_of_another_generation_is_stopped),
 		cmocka_unit_test(unwished_instance_leaves_nothing),

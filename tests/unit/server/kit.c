@@ -203,6 +203,13 @@ int kit_restart_plan(struct kit *kit, const char *name)
 	return wait_answer(kit);
 }
 
+int kit_pause(struct kit *kit, const char *name, bool is_paused)
+{
+	kit->is_answered = false;
+	server_pause_begin(kit->server, &(struct server_pause){ name, is_paused }, on_answer, kit);
+	return wait_answer(kit);
+}
+
 int kit_cordon(struct kit *kit, const char *node, bool is_cordoned)
 {
 	kit->is_answered = false;

@@ -62,6 +62,7 @@ int kit_plan(struct kit *kit, const char *descriptor); /* a dry run */
 int kit_scale(struct kit *kit, const char *service, uint32_t replicas);
 int kit_restart(struct kit *kit, const char *name);
 int kit_restart_plan(struct kit *kit, const char *name); /* a dry run */
+int kit_pause(struct kit *kit, const char *name, bool is_paused);
 int kit_cordon(struct kit *kit, const char *node, bool is_cordoned);
 int kit_delete(struct kit *kit, const char *app);
 /* Fails the test unless it was accepted. */

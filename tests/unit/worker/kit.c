@@ -246,11 +246,11 @@ static char *wish_json(const struct wish *wish, uint64_t revision)
 
 	return xasprintf("{\"instance_id\":\"%s\",\"_id\":\"" OTHER "\",\"job_name\":\"a.t.web.t\","
 			 "\"instance_number\":%c,\"generation\":%u,\"revision\":%lu,"
-			 "\"restarts\":%u,"
+			 "\"restarts\":%u,\"is_paused\":%s,"
 			 "\"RR_ip\":\"10.30.0.1\",\"instance_ip\":\"10.30.0.1%c\",\"spec\":{"
 			 "\"microservice_name\":\"web\",\"microservice_namespace\":\"t\"%s%s%s}}",
 			 wish->id, wish->id[0], wish->generation ? wish->generation : 1, revision,
-			 wish->restarts, wish->id[0],
+			 wish->restarts, wish->is_paused ? "true" : "false", wish->id[0],
 			 strstr(more, "virtualization") ? "" : ",\"virtualization\":\"docker\"",
 			 strstr(more, "\"code\"") ? "" : ",\"code\":\"registry.example/web:1\"",
 			 more);

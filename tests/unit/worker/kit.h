@@ -76,6 +76,7 @@ struct wish {
 	uint32_t generation; /* 0: 1 */
 	uint64_t revision;   /* 0: the next */
 	uint32_t restarts;
+	bool is_paused;
 	const char *spec; /* members, each begun by a comma, or NULL */
 };
 void kit_deploy(struct kit *kit, const struct wish *wish);

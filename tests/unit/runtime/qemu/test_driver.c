@@ -363,6 +363,27 @@ static void one_that_hangs_is_ended(void **state)
 	assert_false(proc_is_alive(&s.proc));
 }
 
+/* An earlier driver was killed in the middle of it, before or after QEMU did it. */
+static void a_pause_that_was_broken_off_is_settled(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *mark = xasprintf("%s/qemu/" ID "/paused", f->dir);
+	struct err err;
+
+	start(f, "run");
+	for (int was_done = 0; was_done < 2; was_done++) {
+		assert_int_equal(d->set_paused(f->state, ID, was_done, &err), 0);
+		assert_int_equal(look(f).is_paused, was_done);
+		assert_int_equal(file_replace(mark, "?", &err), 0);
+		assert_false(look(f).is_paused);
+		d->close(f->state);
+		open_driver(f);
+		assert_int_equal(look(f).is_paused, was_done);
+		assert_int_equal(path_exists(mark), was_done);
+	}
+	assert_int_equal(stop(f).end, RUNTIME_END_STOPPED);
+}
+
 /* QEMU looks at each shared folder when it starts, as a user who may not. */
 static void has_folders_of_the_host(void **state)
 {
@@ -691,6 +712,7 @@ int main(void)
 		TEST(its_console_is_a_terminal),
 		TEST(nobody_is_attached_without_a_supervisor),
 		TEST(one_that_hangs_is_ended),
+		TEST(a_pause_that_was_broken_off_is_settled),
 		TEST(starting_again_changes_nothing),
 		TEST(tells_a_clean_end),
 		TEST(tells_a_crash_with_its_cause),
