@@ -1,14 +1,17 @@
 /* A whole run of a command, for a thread that may wait for it. */
 #include "base/clock.h"
+#include "loop/loop.h"
 #include "runtime/runtime.h"
 
 #define PIECE    4096
-#define QUIET_MS 500 /* a descriptor that outlives the command is left after so long a silence */
+#define LOOK_MS  1000 /* how often the cancel token is looked at */
+#define QUIET_MS 500  /* a descriptor that outlives the command is left after so long a silence */
 
 struct run {
 	struct runtime_exec_process process;
 	int pidfd; /* -1: it has ended */
 	uint64_t end_ms;
+	const struct cancel *cancel;
 	struct runtime_exec_result *result;
 	size_t len;
 };
@@ -40,6 +43,20 @@ static void look(struct run *run, const struct pollfd *fds)
 		close(TAKE_FD(run->pidfd));
 }
 
+/* When the wait for news is over. */
+static uint64_t wait_until_ms(const struct run *run)
+{
+	uint64_t now_ms = clock_monotonic_ms();
+	uint64_t until_ms = now_ms + (run->pidfd < 0 ? QUIET_MS : LOOK_MS);
+
+	return until_ms < run->end_ms ? until_ms : run->end_ms;
+}
+
+static bool is_time_over(const struct run *run)
+{
+	return cancel_is_set(run->cancel) || clock_monotonic_ms() >= run->end_ms;
+}
+
 /* Reads until the command has ended and its output with it. True if the time was over first. */
 static bool follow(struct run *run)
 {
@@ -49,15 +66,15 @@ static bool follow(struct run *run)
 			{ .fd = run->process.err, .events = POLLIN },
 			{ .fd = run->pidfd, .events = POLLIN },
 		};
-		uint64_t quiet_ms = clock_monotonic_ms() + QUIET_MS;
 		bool is_over = run->pidfd < 0;
 
 		if (is_over && run->process.out < 0 && run->process.err < 0)
 			return false;
-		if (clock_poll(fds, ARRAY_LEN(fds),
-			       is_over && quiet_ms < run->end_ms ? quiet_ms : run->end_ms) <= 0)
+		int n = clock_poll(fds, ARRAY_LEN(fds), wait_until_ms(run));
+		if (n > 0)
+			look(run, fds);
+		else if (n < 0 || is_over || is_time_over(run))
 			return !is_over;
-		look(run, fds);
 	}
 }
 
@@ -82,6 +99,7 @@ int runtime_exec_run(const struct runtime_driver *driver, void *state,
 		return err_set(err, -ENOTSUP, "commands cannot be run in what %s runs",
 			       driver->name);
 	run.end_ms = clock_monotonic_ms() + exec->timeout_ms;
+	run.cancel = exec->cancel;
 	int r = driver->exec->begin(state, exec, &run.process, err);
 	if (r < 0)
 		return r;

@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/proc.h"
 
+struct cancel;
 struct runtime_driver;
 
 #define RUNTIME_EXEC_WORDS_MAX 1024 /* of a command, and variables of its environment */
@@ -26,7 +27,10 @@ struct runtime_exec {
 	bool is_terminal; /* of `rows` and `columns`, 0: not known */
 	uint32_t rows;
 	uint32_t columns;
-	uint32_t timeout_ms; /* of runtime_exec_run() */
+	/* Both of runtime_exec_run(): */
+	uint32_t timeout_ms;
+	const struct cancel
+		*cancel; /* looked at every second, then as if the time was over; may be NULL */
 };
 
 /* The descriptors are the caller's, non-blocking FIFOs; -1: none. At the end of `out` and `err`

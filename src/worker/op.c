@@ -31,8 +31,19 @@ static void on_done(void *arg)
 void op_begin(struct worker *worker, enum executor executor, struct op *op)
 {
 	op->worker = worker;
+	op->executor = executor;
 	list_push(&worker->ops, &op->node);
 	work_begin(worker->config.loop, executor, on_run, on_done, op);
+}
+
+void op_cancel_all(struct list *ops, enum executor executor)
+{
+	for (struct list *at = ops->next; at != ops; at = at->next) {
+		struct op *op = container_of(at, struct op, node);
+
+		if (op->executor == executor)
+			cancel_set(&op->cancel);
+	}
 }
 
 void op_free_all(struct list *ops)

@@ -13,6 +13,7 @@ struct worker;
 struct op {
 	struct list node;
 	struct worker *worker;
+	enum executor executor;
 	void (*run)(struct op *op);
 	void (*done)(struct op *op);
 	void (*fini)(struct op *op); /* releases what the embedding struct owns; may be NULL */
@@ -23,6 +24,8 @@ struct op {
 
 /* The op is the first member of a heap object, which is freed after done. */
 void op_begin(struct worker *worker, enum executor executor, struct op *op);
+/* Those of this executor are to end soon. */
+void op_cancel_all(struct list *ops, enum executor executor);
 /* Those that are left, after the loop is gone. */
 void op_free_all(struct list *ops);
 

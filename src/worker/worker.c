@@ -100,6 +100,8 @@ void worker_leave(struct worker *worker)
 {
 	volumes_cancel_all(worker);
 	copy_leave_all(worker);
+	op_cancel_all(&worker->ops, EXECUTOR_TRANSFER);
+	op_cancel_all(&worker->ops, EXECUTOR_PROBE);
 }
 
 struct worker *worker_free(struct worker *worker)

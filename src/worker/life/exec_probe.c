@@ -47,7 +47,8 @@ static void exec_run(struct op *op)
 	const struct runtime_exec exec = { .instance_id = e->instance_id,
 					   .id = e->id,
 					   .cmd = &e->cmd,
-					   .timeout_ms = e->timeout_ms };
+					   .timeout_ms = e->timeout_ms,
+					   .cancel = &op->cancel };
 	struct runtime_exec_result result = { 0 };
 
 	op->result = runtime_exec_run(e->slot.driver, e->slot.state, &exec, &result,

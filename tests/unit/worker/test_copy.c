@@ -1,5 +1,8 @@
 /* Files of an instance for clients that are slow, broken, or there when it ends, with real threads. */
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "kit.h"
 #include "model/session.h"
@@ -216,6 +219,33 @@ static void leaving_waits_for_no_client(void **state)
 	frame_reader_fini(&idle.frames);
 }
 
+static bool is_pulling(const struct client *c)
+{
+	return kit_has_told(c->kit, ID_2, "pulling ");
+}
+
+/* A registry that takes connections and says nothing. */
+static void leaving_waits_for_no_registry(void **state)
+{
+	struct client *c = *state;
+	struct sockaddr_in in = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(in);
+	auto_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, size), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &size), 0);
+	auto_free char *spec = xasprintf(",\"code\":\"127.0.0.1:%d/web:1\"", ntohs(in.sin_port));
+	fake_host_hide_images(c->kit->host, "127.0.0.1");
+	kit_deploy(c->kit, &(struct wish){ .id = ID_2, .spec = spec });
+	await(c, is_pulling);
+	alarm(DEADLINE_MS / 1000);
+	worker_leave(c->kit->worker);
+	kit_crash(c->kit);
+	alarm(0);
+}
+
 static void broken_input_is_a_failure(void **state)
 {
 	struct client *c = *state;
@@ -276,11 +306,9 @@ static void all_of_it_otherwise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(leaving_waits_for_no_client),
-		TEST(broken_input_is_a_failure),
-		TEST(more_input_than_asked_for_is_a_failure),
-		TEST(ends_with_its_instance),
-		TEST(all_of_it_otherwise),
+		TEST(leaving_waits_for_no_client), TEST(leaving_waits_for_no_registry),
+		TEST(broken_input_is_a_failure),   TEST(more_input_than_asked_for_is_a_failure),
+		TEST(ends_with_its_instance),      TEST(all_of_it_otherwise),
 	};
 
 	return cmocka_run_group_tests_name("worker/copy", tests, NULL, NULL);
