@@ -199,6 +199,8 @@ void qemu_end_classify(const struct exit_record *record, const struct qemu_end_f
 		set(status, RUNTIME_END_STOPPED, 0, "stopped");
 	else if (record->is_timeout)
 		set(status, RUNTIME_END_FAILURE, 0, "ended at its time limit");
+	else if (facts->was_off && record->signal == SIGKILL)
+		classify_zero(record, facts, status);
 	else if (record->signal)
 		classify_signal(record, facts, status);
 	else

@@ -10,6 +10,7 @@ enum { QEMU_EXIT_STOPPED = 0, QEMU_EXIT_CLEAN = 83, QEMU_EXIT_CRASH = 85 };
 
 struct qemu_end_facts {
 	bool was_stopped;       /* by us */
+	bool was_off;           /* its guest had powered off when we killed QEMU */
 	bool was_out_of_memory; /* its control group counted a kill */
 	bool is_mute;           /* a machine that powers off in one way, whatever happened: arm64 */
 };

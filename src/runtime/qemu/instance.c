@@ -61,11 +61,23 @@ int instance_mark_spoken(const char *path, struct err *err)
 	return file_replace(file, "", err);
 }
 
-static bool is_marked(const char *path)
+int instance_mark_off(const char *path, struct err *err)
 {
-	auto_free char *file = path_join(path, "stopping");
+	auto_free char *file = path_join(path, "off");
+
+	return file_replace(file, "", err);
+}
+
+static bool has_mark(const char *path, const char *name)
+{
+	auto_free char *file = path_join(path, name);
 
 	return path_exists(file);
+}
+
+static bool is_marked(const char *path)
+{
+	return has_mark(path, "stopping");
 }
 
 static bool was_out_of_memory(const struct qemu *qemu, const struct qemu_record *record)
@@ -88,6 +100,7 @@ static bool fill_end(const struct qemu *qemu, const char *path, const struct qem
 		return false;
 	const struct qemu_end_facts facts = {
 		.was_stopped = is_marked(path),
+		.was_off = has_mark(path, "off"),
 		.was_out_of_memory = was_out_of_memory(qemu, record),
 		.is_mute = record->arch && str_eq(record->arch, qemu_arch(QEMU_KERNEL_ARM64)),
 	};

@@ -31,6 +31,8 @@ int instance_mark_stopping(const char *path, struct err *err);
 /* Marks its console as one that has printed: of a guest that was started from a saved state, which has
  * no reason to. */
 int instance_mark_spoken(const char *path, struct err *err);
+/* The machine is off, and QEMU has to be killed. */
+int instance_mark_off(const char *path, struct err *err);
 
 /* What became of it; -ENOENT if there is no such instance. A folder without a record is a start
  * that never came to its end: STARTING while somebody has it, else nothing (-ENOENT). */

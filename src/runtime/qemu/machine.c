@@ -26,6 +26,7 @@
 #define EVENT_MS          5
 #define QUIT_MS           3000
 #define KILL_MS           5000
+#define OFF_MS            2000 /* from a guest's power off to QEMU's end */
 #define REMOVE_MS         10000
 #define REMOVE_STEP_MS    200
 #define CGROUP_STEP_MS    5
@@ -241,13 +242,26 @@ static int write_record(const struct build *b, struct err *err)
 	return instance_write(b->dir.path, &record, err);
 }
 
+/* The SHUTDOWN event is the guest's power off. QEMU 7.2 can hang then, in monitor_cleanup(): it waits for
+ * the command that it will never execute. */
+static int wait_for_off(const struct build *b, const struct proc_id *helper, struct err *err)
+{
+	struct err late;
+
+	if (proc_wait(helper, OFF_MS, &late) == 0)
+		return 0;
+	if (instance_mark_off(b->dir.path, err) < 0 || vm_kill(b->dir.path, KILL_MS, err) < 0)
+		return err->code;
+	return proc_wait(helper, KILL_MS, err);
+}
+
 /* QEMU ended before it answered: a guest may be as fast as that, anything else is a failure, with
  * QEMU's own words as the reason. */
 static int explain_end(const struct build *b, const struct proc_id *helper, struct err *err)
 {
 	struct runtime_status status;
 
-	if (proc_wait(helper, KILL_MS, err) < 0 ||
+	if (wait_for_off(b, helper, err) < 0 ||
 	    instance_status(b->qemu, b->spec->instance_id, &status, err) < 0)
 		return err->code;
 	if (status.end == RUNTIME_END_CLEAN || status.end == RUNTIME_END_CRASH)

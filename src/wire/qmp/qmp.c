@@ -85,6 +85,9 @@ static int read_answer(struct qmp *qmp, const char *command, uint64_t end_ms, ch
 
 		if (read_message(qmp, end_ms, &message, err) < 0)
 			return err->code;
+		/* No answer comes any more: QEMU 7.2 may even wait for ever now, for the command. */
+		if (str_eq(json_get_str(message, "event"), "SHUTDOWN"))
+			return err_set(err, -ECONNRESET, "read from qemu: it ends");
 		const struct json *error = json_get(message, "error");
 		const struct json *value = json_get(message, "return");
 		if (error) {

@@ -25,7 +25,8 @@ struct qmp_command {
 	unsigned timeout_ms;
 };
 /* Runs a command. The answer's "return" member, whatever it is, as text for the caller to free; ret
- * may be NULL. QEMU's own refusal is -EREMOTEIO with its description. */
+ * may be NULL. QEMU's own refusal is -EREMOTEIO with its description; -ECONNRESET: it ended, or its guest
+ * has powered off, after which it answers nothing. */
 int qmp_execute(struct qmp *qmp, const struct qmp_command *command, char **ret, struct err *err);
 
 /* Hands over a descriptor, which commands then know by this name ("fd:NAME"). */

@@ -733,10 +733,21 @@ int suite_run(struct subject *subject, const struct CMUnitTest *own, size_t n_ow
 	};
 	enum { N_SIMULATED = 10 };
 
-	size_t n = subject->end ? N_SIMULATED : ARRAY_LEN(tests);
+	const struct CMUnitTest of_guests[] = {
+		cmocka_unit_test_prestate(starts_once_and_stops_once, subject),
+		cmocka_unit_test_prestate(tells_a_clean_end, subject),
+		cmocka_unit_test_prestate(lists_what_there_is, subject),
+		cmocka_unit_test_prestate(tells_a_crash, subject),
+		cmocka_unit_test_prestate(keeps_a_log, subject),
+		cmocka_unit_test_prestate(outlives_its_supervisor, subject),
+	};
+	const struct CMUnitTest *some = subject->is_another_guest ? of_guests : tests;
+	size_t n = subject->is_another_guest ? ARRAY_LEN(of_guests)
+		   : subject->end            ? N_SIMULATED
+					     : ARRAY_LEN(tests);
 	auto_free struct CMUnitTest *all = xcalloc(n + n_own, sizeof(*all));
 
-	memcpy(all, tests, n * sizeof(*tests));
+	memcpy(all, some, n * sizeof(*some));
 	if (n_own)
 		memcpy(all + n, own, n_own * sizeof(*own));
 	return _cmocka_run_group_tests(subject->name, all, n + n_own, NULL, NULL);

@@ -32,6 +32,8 @@ struct subject {
 	void (*check_gone)(const struct subject *subject, const char *instance_id);
 	/* Simulated instances have no processes: this ends one as its program would. Else NULL. */
 	void (*end)(const struct subject *subject, const char *instance_id, enum runtime_end end);
+	/* Only what depends on the guest: how it boots, speaks, is found again and ends. */
+	bool is_another_guest;
 	bool has_no_stop_signal; /* nothing can be deaf to it, and there is no grace to wait for */
 	void *state;             /* of the driver, open between the tests */
 	char *log_dir;

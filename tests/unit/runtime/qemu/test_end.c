@@ -27,8 +27,9 @@ static void check(const struct end_case *cases, size_t n, bool is_mute)
 						    .signal = c->signal,
 						    .errors = (char *)c->errors,
 						    .output = (char *)c->output };
-		const struct qemu_end_facts facts = { c->was_stopped, c->was_out_of_memory,
-						      is_mute };
+		const struct qemu_end_facts facts = { .was_stopped = c->was_stopped,
+						      .was_out_of_memory = c->was_out_of_memory,
+						      .is_mute = is_mute };
 		struct runtime_status status = { 0 };
 
 		qemu_end_classify(&record, &facts, &status);
@@ -86,6 +87,23 @@ static void tells_ends_apart_by_words(void **state)
 	check(cases, ARRAY_LEN(cases), true);
 }
 
+/* A QEMU that hung after that had to be killed: not the guest's crash. */
+static void one_that_was_off_is_not_killed(void **state)
+{
+	const struct exit_record record = { .signal = 9,
+					    .output = (char *)"bye\n",
+					    .errors = (char *)"" };
+	struct qemu_end_facts facts = { .was_off = true };
+	struct runtime_status status = { 0 };
+
+	qemu_end_classify(&record, &facts, &status);
+	assert_int_equal(status.end, RUNTIME_END_CLEAN);
+	assert_string_equal(status.detail, "powered off");
+	facts.is_mute = true;
+	qemu_end_classify(&record, &facts, &status);
+	assert_string_equal(status.detail, "ended: bye");
+}
+
 /* As Unikraft 0.17 prints them. */
 static void finds_the_cause(void **state)
 {
@@ -131,6 +149,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_ends_apart),
 		cmocka_unit_test(tells_ends_apart_by_words),
+		cmocka_unit_test(one_that_was_off_is_not_killed),
 		cmocka_unit_test(finds_the_cause),
 	};
 

@@ -186,6 +186,24 @@ static void gives_a_descriptor(void **state)
 	peer_stop(&peer);
 }
 
+/* A QEMU whose guest has powered off may hang for the sake of the command. */
+static void waits_for_nothing_of_one_that_ends(void **state)
+{
+	static const char *const says[] = {
+		GREETING, OK, "{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": true}}\r\n", NULL
+	};
+	struct peer peer = { .stays = true };
+	struct qmp *qmp = NULL;
+	char status[QMP_STATUS_SIZE];
+	struct err err;
+
+	peer_start(&peer, says);
+	assert_int_equal(qmp_open(peer.dir, "qmp", TIMEOUT_MS, &qmp, &err), 0);
+	assert_int_equal(qmp_query_status(qmp, TIMEOUT_MS, status, &err), -ECONNRESET);
+	qmp_close(qmp);
+	peer_stop(&peer);
+}
+
 /* After "quit" the connection may end before the answer. */
 static void quits(void **state)
 {
@@ -244,6 +262,7 @@ int main(void)
 		cmocka_unit_test(asks_for_the_status),
 		cmocka_unit_test(tells_what_qemu_refuses),
 		cmocka_unit_test(quits),
+		cmocka_unit_test(waits_for_nothing_of_one_that_ends),
 		cmocka_unit_test(awaits_an_event),
 		cmocka_unit_test(gives_a_descriptor),
 		cmocka_unit_test(open_fails),
