@@ -148,6 +148,7 @@ struct worker {
 	bool is_setup;            /* the overlay has its blocks */
 	bool is_setting_up;
 	bool needs_setup;
+	struct timer *setup_timer; /* another try */
 	bool is_probed;
 	bool is_ready_told;
 	bool is_down; /* everything is to stop */
@@ -165,12 +166,15 @@ struct worker {
 
 	int nameserver_fd; /* pidfd, -1: none */
 	struct io *nameserver_watch;
-	uint64_t publish_seq; /* counts publications begun */
+	uint64_t nameserver_ms;   /* since when it is watched */
+	unsigned nameserver_ends; /* in a row, each soon after its start */
+	uint64_t publish_seq;     /* counts publications begun */
 	bool is_publishing;
 	bool is_looking; /* after the network */
 	bool needs_publish;
 	struct pace publish_pace;
 	struct timer *publish_timer;
+	struct timer *publish_retry; /* after one that failed */
 };
 
 /* instance.c */

@@ -6,7 +6,12 @@
 /* Publishing and removing links walk the kernel's tables of rules, links and connections, and cost
  * about as much for many instances as for one: while many are under way, they are done for several at
  * a time. Somebody waits for a publication. */
-#define BURST 4
+#define BURST                4
+#define SETUP_RETRY_MS       5000
+#define PUBLISH_RETRY_MS     1000
+#define NAMESERVER_FIRST_MS  100
+#define NAMESERVER_CAP_MS    30000
+#define NAMESERVER_STEADY_MS 60000 /* an end after so long is no failure from the start */
 static const struct pace publish_pace = { .interval_ms = 100, .burst = 1 };
 static const struct pace detach_pace = { .interval_ms = 250, .burst = 1 };
 
@@ -63,9 +68,31 @@ static void setup_run(struct op *op)
 		n->driver->nameserver(n->overlay, &n->nameserver);
 }
 
-static void on_setup_retry(void *arg)
+static void on_setup_due(void *arg)
 {
-	network_setup(arg);
+	struct worker *worker = arg;
+
+	worker->setup_timer = NULL;
+	network_setup(worker);
+}
+
+/* However many ask for it. */
+static void setup_later(struct worker *worker, uint64_t delay_ms)
+{
+	timer_cancel(worker->setup_timer);
+	worker->setup_timer = timer_start(worker->config.loop, delay_ms, on_setup_due, worker);
+}
+
+/* One that ends again and again is started less and less often. */
+static void nameserver_ended(struct worker *worker)
+{
+	if (worker->is_down)
+		return;
+	log_warning("the name server ended: starting it again");
+	if (loop_now_ms(worker->config.loop) >= worker->nameserver_ms + NAMESERVER_STEADY_MS)
+		worker->nameserver_ends = 0;
+	setup_later(worker, retry_delay_ms(worker->config.loop, worker->nameserver_ends++,
+					   NAMESERVER_FIRST_MS, NAMESERVER_CAP_MS));
 }
 
 static void on_nameserver_end(void *arg, unsigned events)
@@ -74,10 +101,7 @@ static void on_nameserver_end(void *arg, unsigned events)
 
 	worker->nameserver_watch = io_cancel(worker->nameserver_watch);
 	close(TAKE_FD(worker->nameserver_fd));
-	if (worker->is_down)
-		return;
-	log_warning("the name server ended: starting it again");
-	network_setup(worker);
+	nameserver_ended(worker);
 }
 
 static void watch_nameserver(struct worker *worker, const struct proc_id *proc)
@@ -86,10 +110,13 @@ static void watch_nameserver(struct worker *worker, const struct proc_id *proc)
 
 	if (worker->nameserver_watch || !proc->pid)
 		return;
+	worker->nameserver_ms = loop_now_ms(worker->config.loop);
 	worker->nameserver_fd = proc_open(proc, &err);
 	if (worker->nameserver_fd >= 0)
 		worker->nameserver_watch = io_watch(worker->config.loop, worker->nameserver_fd,
 						    IO_READ, on_nameserver_end, worker);
+	else
+		nameserver_ended(worker);
 }
 
 static void setup_done(struct op *op)
@@ -101,7 +128,7 @@ static void setup_done(struct op *op)
 	if (op->result < 0) {
 		log_error("overlay: %s", op->err.msg);
 		worker_tell_ready(worker, &op->err);
-		timer_start(worker->config.loop, 5000, on_setup_retry, worker);
+		setup_later(worker, SETUP_RETRY_MS);
 		if (worker->is_down)
 			down_check(worker);
 		return;
@@ -406,7 +433,10 @@ static void publish_run(struct op *op)
 
 static void on_publish_retry(void *arg)
 {
-	network_publish(arg);
+	struct worker *worker = arg;
+
+	worker->publish_retry = NULL;
+	network_publish(worker);
 }
 
 /* One may have ended already, and its end not been looked at yet. (A simulated process belongs to no
@@ -452,7 +482,9 @@ static void publish_done(struct op *op)
 	worker->is_publishing = false;
 	if (op->result < 0) {
 		log_error("overlay: publish addresses: %s", op->err.msg);
-		timer_start(worker->config.loop, 1000, on_publish_retry, worker);
+		timer_cancel(worker->publish_retry);
+		worker->publish_retry = timer_start(worker->config.loop, PUBLISH_RETRY_MS,
+						    on_publish_retry, worker);
 	} else {
 		tell_running(worker, n->seq);
 	}

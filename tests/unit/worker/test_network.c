@@ -368,6 +368,66 @@ static void down_without_a_network(void **state)
 	assert_int_equal(fake_host_running(kit->host, ID_1), 0);
 }
 
+static unsigned n_tries;
+
+static int publish_fails(struct overlay *ov, const struct overlay_table *table, struct err *err)
+{
+	n_tries++;
+	return err_set(err, -EIO, "a failure on purpose");
+}
+
+static int setup_fails(struct overlay *ov, const struct strv *blocks, struct err *err)
+{
+	n_tries++;
+	return err_set(err, -EIO, "a failure on purpose");
+}
+
+/* About one a second, however many have asked for it meanwhile. */
+static void what_fails_is_tried_at_its_pace(void **state)
+{
+	struct kit *kit = *state;
+
+	n_tries = 0;
+	kit->overlay.publish = publish_fails;
+	for (unsigned i = 0; i < 40; i++) {
+		kit_deploy(kit, &(struct wish){ .id = i % 2 ? ID_1 : ID_2, .generation = i + 1 });
+		kit_run(kit, 53);
+	}
+	kit_run(kit, 3000);
+	n_tries = 0;
+	kit_run(kit, 20000);
+	assert_in_range(n_tries, 15, 25);
+	kit->overlay.publish = overlay_fake.publish;
+	kit_await(kit, ID_1, STATE_RUNNING);
+	kit->overlay.setup = setup_fails;
+	for (unsigned i = 0; i < 20; i++) {
+		kit_accept(kit, i % 2 ? "\"" BLOCK "\"" : "\"" BLOCK "\",\"10.18.0.64/26\"");
+		kit_run(kit, 53);
+	}
+	n_tries = 0;
+	kit_run(kit, 50000);
+	assert_in_range(n_tries, 8, 12);
+}
+
+static void nameserver_ends(const struct overlay *ov, struct proc_id *ret)
+{
+	/* Nobody's: it has ended as soon as it is looked at. */
+	*ret = (struct proc_id){ .pid = INT32_MAX, .start_time = 1 };
+	STR_COPY(ret->boot_id, "another");
+	n_tries++;
+}
+
+static void a_name_server_that_ends_at_once(void **state)
+{
+	struct kit *kit = *state;
+
+	n_tries = 0;
+	kit->overlay.nameserver = nameserver_ends;
+	kit_accept(kit, "\"" BLOCK "\",\"10.18.0.64/26\"");
+	kit_run(kit, 60000);
+	assert_in_range(n_tries, 8, 14);
+}
+
 /* The simulated runtime, as one whose instances are on taps. */
 static struct runtime_driver tapped;
 
@@ -429,6 +489,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_lost_tap_takes_its_guest_along, setup_tapped,
 						kit_teardown),
 		KIT_TEST(a_lost_veth_is_made_again),
+		KIT_TEST(what_fails_is_tried_at_its_pace),
+		KIT_TEST(a_name_server_that_ends_at_once),
 		KIT_TEST(a_network_that_refuses),
 		KIT_TEST(a_completed_one_stays_so_while_the_network_refuses),
 		KIT_TEST(deleted_while_the_network_refuses),
