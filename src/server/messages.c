@@ -277,9 +277,13 @@ static void on_resources(struct server *server, const char *node_id, const char 
 		return;
 	}
 	live->used = resources.used;
-	for (size_t i = 0; i < resources.n_instances; i++)
-		if (state_get(server, KIND_INSTANCE, resources.instances[i].instance_id))
+	for (size_t i = 0; i < resources.n_instances; i++) {
+		const struct instance *inst = state_get(server, KIND_INSTANCE,
+							resources.instances[i].instance_id);
+
+		if (inst && str_eq(inst->node_id, node_id))
 			stats_take(server, &resources.instances[i]);
+	}
 	fields_fini(&msg_resources_table, &resources);
 }
 

@@ -86,6 +86,22 @@ static void counters_that_begin_anew(void **state)
 	fields_fini(&stats_view_table, &view);
 }
 
+/* A node tells of what is on it. */
+static void another_nodes_measurement_is_none(void **state)
+{
+	struct kit *kit = *state;
+	auto_free char *id = deploy(kit);
+	auto_free char *text = xasprintf("{\"services\":[{\"instance_id\":\"%s\","
+					 "\"memory_bytes\":1,\"measured_ms\":10000}]}",
+					 id);
+	struct stats_view view;
+
+	kit_register(kit, NODE_B, 1000);
+	kit_say(kit, NODE_B, "jobs/resources", text);
+	kit_run(kit, 10);
+	assert_int_equal(read_one(kit, &view), -1);
+}
+
 /* Its counters may have come farther by now than those of the run before. */
 static void another_run_makes_no_rate(void **state)
 {
@@ -141,6 +157,7 @@ int main(void)
 		KIT_TEST(what_was_measured),
 		KIT_TEST(counters_that_begin_anew),
 		KIT_TEST(another_run_makes_no_rate),
+		KIT_TEST(another_nodes_measurement_is_none),
 		KIT_TEST(what_a_silent_node_has_told_is_old),
 		KIT_TEST(one_that_is_removed_is_not_shown),
 	};
