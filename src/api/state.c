@@ -46,7 +46,8 @@ void api_get_node(struct api_request *request)
 
 void api_get_stats(struct api_request *request)
 {
-	api_reply_json(request, server_list_stats(request->api->config.server));
+	api_reply_json(request, server_list_stats(request->api->config.server,
+						  http_request_param(request->http, "name")));
 }
 
 void api_get_nodes(struct api_request *request)

@@ -21,3 +21,23 @@ static const struct field fields[] = {
 	S(measured_at, "measured_at", F_CHARS),
 };
 FIELD_TABLE(stats_view_table, struct stats_view, "statistics", fields);
+
+#define PREFIX_MIN 4 /* digits of an id */
+
+bool stats_view_fits(const struct stats_view *view, const char *name)
+{
+	auto_free char *number = xasprintf(".%u", view->number);
+	auto_free char *full = xasprintf("%s.%s", view->app, view->service);
+	auto_free char *first = xstrndup(view->service, strcspn(view->service, "."));
+	const char *const forms[] = { full, view->service, first };
+
+	if (strlen(name) >= PREFIX_MIN && str_starts(view->id, name))
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		auto_free char *numbered = xasprintf("%s%s", forms[i], number);
+
+		if (str_eq(forms[i], name) || str_eq(numbered, name))
+			return true;
+	}
+	return false;
+}

@@ -30,4 +30,8 @@ struct stats_view {
 };
 extern const struct field_table stats_view_table;
 
+/* Whether this name is one of its: "web.test.0", "web.0", "shop.prod.web.test.0", each without number too,
+ * or the begin of an id, of four digits at least. */
+bool stats_view_fits(const struct stats_view *view, const char *name);
+
 #endif

@@ -107,7 +107,8 @@ char *server_list_apps(struct server *server);
 char *server_list_services(struct server *server, const char *app);
 char *server_list_instances(struct server *server, const char *app);
 char *server_list_nodes(struct server *server);
-char *server_list_stats(struct server *server); /* of those that run; model/stats_view.h */
+/* Of those that run, or of those of them that the name fits; model/stats_view.h. */
+char *server_list_stats(struct server *server, const char *name);
 
 /* An instance by id, "service.N", "app.appns.service.servicens.N" or a unique prefix of its id: its id
  * and its node's. -ENOENT names what there is, -EEXIST if several fit. */

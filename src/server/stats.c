@@ -43,7 +43,7 @@ static void fill(const struct server *server, const struct instance *inst, const
 	format_rfc3339(fact->stats_ms, view->measured_at);
 }
 
-char *server_list_stats(struct server *server)
+char *server_list_stats(struct server *server, const char *name)
 {
 	auto_json_out struct json_out out;
 	char *text = NULL;
@@ -60,7 +60,8 @@ char *server_list_stats(struct server *server)
 		    !live_is_alive(server, inst->node_id))
 			continue;
 		fill(server, inst, fact, &view);
-		fields_emit(&stats_view_table, &view, &out, NULL);
+		if (!name || stats_view_fits(&view, name))
+			fields_emit(&stats_view_table, &view, &out, NULL);
 		fields_fini(&stats_view_table, &view);
 	}
 	json_out_array_end(&out);

@@ -4,30 +4,22 @@
 #include "cli/private.h"
 #include "cli/remote.h"
 #include "json/json.h"
+#include "model/stats_view.h"
 
-#define AGAIN_MS   2000
-#define PREFIX_MIN 4 /* digits of an id */
-#define TEXT_MAX   ((size_t)16 << 20)
+#define AGAIN_MS      2000
+#define TEXT_MAX      ((size_t)16 << 20)
+#define URL_BYTES_MAX 4096
 
-/* "web.test.0", "web.0", "shop.prod.web.test.0", each without number too, or the begin of an id. */
-static bool fits(const struct json *view, const char *name)
+static bool fits(const struct json *json, const char *name)
 {
-	const char *id = json_get_str(view, "id");
-	const char *service = json_get_str(view, "service");
-	auto_free char *number = xasprintf(".%u", (unsigned)json_get_int(view, "number", 0));
-	auto_free char *full = xasprintf("%s.%s", json_get_str(view, "app"), service);
-	auto_free char *first = xstrndup(service, strcspn(service, "."));
-	const char *const forms[] = { full, service, first };
+	struct stats_view view = { 0 };
+	struct err ignored;
+	bool is_view = fields_parse(&stats_view_table, json, &view, FIELD_UNKNOWN_IGNORE,
+				    &ignored) == 0;
+	bool does = is_view && view.app && view.service && stats_view_fits(&view, name);
 
-	if (strlen(name) >= PREFIX_MIN && str_starts(id, name))
-		return true;
-	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
-		auto_free char *numbered = xasprintf("%s%s", forms[i], number);
-
-		if (str_eq(forms[i], name) || str_eq(numbered, name))
-			return true;
-	}
-	return false;
+	fields_fini(&stats_view_table, &view);
+	return does;
 }
 
 static bool is_wanted(const struct cli_call *call, const struct json *view)
@@ -134,8 +126,17 @@ static int show(struct screen *screen, const struct reply *reply)
 
 static int show_once(struct screen *screen, const struct remote *remote)
 {
-	const struct question question = { .method = "GET", .path = "/api/v1/stats" };
+	const struct cli_call *call = screen->call;
 	auto_reply struct reply reply = { 0 };
+	auto_buf struct buf path;
+
+	buf_init(&path, URL_BYTES_MAX);
+	buf_add_str(&path, "/api/v1/stats");
+	if (call->n_args == 1) { /* of several it has to be told which one is missing */
+		buf_add_str(&path, "?name=");
+		url_add(&path, call->args[0]);
+	}
+	const struct question question = { .method = "GET", .path = path.data };
 	int code = remote_ask(remote, &question, &reply);
 
 	return code == CLI_OK ? show(screen, &reply) : code;

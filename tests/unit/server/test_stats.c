@@ -5,7 +5,7 @@
 /* The only view there is; -1: there is none. */
 static int read_one(struct kit *kit, struct stats_view *ret)
 {
-	auto_free char *text = server_list_stats(kit->server);
+	auto_free char *text = server_list_stats(kit->server, NULL);
 	auto_(json_free) struct json *json = NULL;
 	struct err err;
 
@@ -86,6 +86,30 @@ static void counters_that_begin_anew(void **state)
 	fields_fini(&stats_view_table, &view);
 }
 
+static void by_name(void **state)
+{
+	static const char *const names[] = { "web",     "web.0",     "web.t",
+					     "web.t.0", "a.t.web.t", "a.t.web.t.0" };
+	static const char *const others[] = { "we", "web.1", "web.t.1", "t", "a.t", "" };
+	struct kit *kit = *state;
+	auto_free char *id = deploy(kit);
+
+	measure(kit, id, "\"memory_bytes\":1,\"measured_ms\":10000");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		auto_free char *text = server_list_stats(kit->server, names[i]);
+
+		assert_non_null(strstr(text, id));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		auto_free char *text = server_list_stats(kit->server, others[i]);
+
+		assert_string_equal(text, "[]");
+	}
+	id[4] = '\0';
+	auto_free char *text = server_list_stats(kit->server, id);
+	assert_non_null(strstr(text, id));
+}
+
 /* A node tells of what is on it. */
 static void another_nodes_measurement_is_none(void **state)
 {
@@ -155,6 +179,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(what_was_measured),
+		KIT_TEST(by_name),
 		KIT_TEST(counters_that_begin_anew),
 		KIT_TEST(another_run_makes_no_rate),
 		KIT_TEST(another_nodes_measurement_is_none),
