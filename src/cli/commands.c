@@ -231,7 +231,8 @@ static const struct cli_command commands[] = {
 			"One of both is INSTANCE:PATH, an absolute path in an instance that runs; the other is a\n"
 			"path here, or -, a tar archive on standard input or output. What is copied goes into\n"
 			"the target if that is a folder, else it takes its place. Owners stay numbers. Nothing\n"
-			"has to be installed in the container, and links in it lead nowhere outside of it.\n",
+			"has to be installed in the container, and links in it lead nowhere outside of it. Of a\n"
+			"unikernel the files of its volumes can be reached, and get the owner of the volume.\n",
 		.min_args = 2,
 		.max_args = 2,
 		.needs_whole = true,

@@ -26,7 +26,8 @@ int copy_pack(const char *path, int out, struct err *err)
 	auto_free char *name = NULL;
 	auto_close int dir = open_parent(path, &name, err);
 
-	return dir < 0 ? dir : tree_pack(dir, name, out, err);
+	const struct tree_source from = { .root = dir, .path = name };
+	return dir < 0 ? dir : tree_pack(&from, out, err);
 }
 
 int copy_unpack(const char *path, int in, struct err *err)
@@ -35,11 +36,13 @@ int copy_unpack(const char *path, int in, struct err *err)
 	auto_free char *name = NULL;
 
 	if (folder >= 0) {
-		const struct tree_target into = { folder, ".", true };
+		const struct tree_target into = { .root = folder,
+						  .path = ".",
+						  .needs_folder = true };
 
 		return tree_unpack(&into, in, err);
 	}
 	auto_close int dir = open_parent(path, &name, err);
-	const struct tree_target as = { dir, name, false };
+	const struct tree_target as = { .root = dir, .path = name };
 	return dir < 0 ? dir : tree_unpack(&as, in, err);
 }

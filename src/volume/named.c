@@ -10,7 +10,7 @@
 #define FILES "data"
 #define GONE  ".removed-" /* in front of a name: its files are being removed */
 
-static char *files_of(const struct volumes *volumes, const char *name)
+char *named_files(const struct volumes *volumes, const char *name)
 {
 	return xasprintf("%s/%s/" FILES, volumes->named_dir, name);
 }
@@ -18,7 +18,7 @@ static char *files_of(const struct volumes *volumes, const char *name)
 static int make(struct volumes *volumes, const char *name, struct err *err)
 {
 	auto_free char *dir = path_join(volumes->named_dir, name);
-	auto_free char *files = files_of(volumes, name);
+	auto_free char *files = named_files(volumes, name);
 	int r = dir_make(volumes->named_dir, 0711, err);
 
 	if (r == 0)
@@ -28,7 +28,7 @@ static int make(struct volumes *volumes, const char *name, struct err *err)
 
 int named_ensure(const struct job *job, const char *name, char **ret_path, struct err *err)
 {
-	auto_free char *files = files_of(job->volumes, name);
+	auto_free char *files = named_files(job->volumes, name);
 	int r = 0;
 
 	/* Not on its way out at the same time: a removal holds the lock, and sees our entry. */
@@ -47,7 +47,7 @@ int named_ensure(const struct job *job, const char *name, char **ret_path, struc
 static int make_for(struct volumes *volumes, const char *name, uid_t uid, gid_t gid,
 		    struct err *err)
 {
-	auto_free char *files = files_of(volumes, name);
+	auto_free char *files = named_files(volumes, name);
 
 	if (path_exists(files))
 		return err_set(err, -EEXIST, "create volume %s: it exists", name);
@@ -76,7 +76,7 @@ static bool has_name(const struct entry *entry, const void *name)
 static int take_away(struct volumes *volumes, const char *name, char **ret_gone,
 		     char ret_user[ID_SIZE], struct err *err)
 {
-	auto_free char *files = files_of(volumes, name);
+	auto_free char *files = named_files(volumes, name);
 	auto_free char *dir = path_join(volumes->named_dir, name);
 	auto_free char *gone = NULL;
 	const char *user = records_find(volumes, has_name, name, NULL);
@@ -123,7 +123,7 @@ void named_names(struct volumes *volumes, struct strv *ret)
 	if (!dir)
 		return;
 	for (struct dirent *e; (e = readdir(dir));) {
-		auto_free char *files = files_of(volumes, e->d_name);
+		auto_free char *files = named_files(volumes, e->d_name);
 
 		if (volume_name_is_valid(e->d_name) && path_exists(files))
 			strv_add(ret, e->d_name);
@@ -173,7 +173,7 @@ int volume_list(struct volumes *volumes, struct volume_list *ret, struct err *er
 		struct statx st = { 0 };
 
 		named->name = xstrdup(names.items[i]);
-		named->path = files_of(volumes, names.items[i]);
+		named->path = named_files(volumes, names.items[i]);
 		if (statx(AT_FDCWD, named->path, 0, STATX_BTIME, &st) == 0 && st.stx_btime.tv_sec)
 			named->created_ms = (uint64_t)st.stx_btime.tv_sec * 1000;
 		add_users(volumes, named);

@@ -91,6 +91,7 @@ const char *records_find(struct volumes *volumes, bool (*is_it)(const struct ent
 			 const void *arg, const struct entry *except);
 
 /* named.c */
+char *named_files(const struct volumes *volumes, const char *name);
 int named_ensure(const struct job *job, const char *name, char **ret_path, struct err *err);
 /* What a removal that was interrupted has left; without the lock, since it may take long. */
 void named_clean(struct volumes *volumes);

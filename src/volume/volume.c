@@ -326,6 +326,31 @@ int volume_release(struct volumes *volumes, const char *instance_id, const struc
 	return r;
 }
 
+void volume_find_mounts(struct volumes *volumes, const struct volume_wish *wish,
+			struct volume_mounts *ret)
+{
+	struct job job = { .volumes = volumes, .instance_id = wish->instance_id };
+
+	*ret = (struct volume_mounts){ 0 };
+	pthread_mutex_lock(&volumes->lock);
+	job.record = map_find(&volumes->records, wish->instance_id);
+	auto_free uint32_t *slots = job.record ? match(job.record, wish) : NULL;
+	for (size_t i = 0; slots && i < wish->n; i++) {
+		const struct sla_volume *volume = &wish->volumes[i];
+
+		if (!slots[i])
+			continue;
+		*ARRAY_ADD(ret->items, ret->n) = (struct volume_mount){
+			.source = volume_kind(volume) == VOLUME_NAMED
+					  ? named_files(volumes, volume->volume_id)
+					  : job_target(&job, entry_at(job.record, slots[i] - 1)),
+			.target = volume_target(volume),
+			.is_read_only = volume->read_only,
+		};
+	}
+	pthread_mutex_unlock(&volumes->lock);
+}
+
 bool volume_needs_driver(struct volumes *volumes, const struct volume_wish *wish)
 {
 	bool needs = false;

@@ -66,6 +66,9 @@ int volume_prepare(struct volumes *volumes, const struct volume_wish *wish,
 /* Takes away all that it has; nothing there is success. */
 int volume_release(struct volumes *volumes, const char *instance_id, const struct cancel *cancel,
 		   struct err *err);
+/* What the instance has of these already, where it is; nothing is done for it. Does not block. */
+void volume_find_mounts(struct volumes *volumes, const struct volume_wish *wish,
+			struct volume_mounts *ret);
 /* Whether a driver has a part in it, so that the call may take long. */
 bool volume_needs_driver(struct volumes *volumes, const struct volume_wish *wish);
 

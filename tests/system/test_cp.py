@@ -95,10 +95,35 @@ def test_mistakes(host, box, tmp_path):
     assert done.returncode == FAILED and b"archive" in done.stderr
 
 
-def test_a_unikernel_has_no_files(host, images, tmp_path):
-    host.deploy(service("box", "unikernel", images.unikernel))
+def test_the_volumes_of_a_unikernel(host, images, tmp_path):
+    """As it makes files itself, also once Holm is another process; and nothing else of it."""
+    volumes = [{"volume_id": "data", "mount_path": "/srv/data"},
+               {"volume_id": "films", "mount_path": "/films", "read_only": True}]
+    host.holm("volume", "create", "data", "--owner", "1000:1000")
+    view = host.deploy(service("box", "unikernel", images.unikernel, memory=32, volumes=volumes,
+                               readiness={"tcp": {"port": 80}, "period_s": 1}))[0]
+    host.kill()
+    host.up()
+    host.wait_running("box")
+    tree = tmp_path / "tree"
+    (tree / "below").mkdir(parents=True)
+    (tree / "below" / "new").write_text("new")
+    must_copy(host, tree, "box.0:/srv/data")
+    ask = f"http://{view['service_address']}/"
+    assert host.ns.get(ask + "file?path=/srv/data/tree/below/new") == (200, "new")
+    folder = host.data_dir / "worker" / "volumes" / "data" / "data"
+    made = (folder / "tree" / "below" / "new").stat()
+    assert (made.st_uid, made.st_gid) == (1000, 1000)
+    assert host.ns.get(ask + "write?path=/srv/data/tree/below/new&text=its%20own")[0] == 200
+    must_copy(host, "box.0:/srv/data", tmp_path / "back")
+    assert (tmp_path / "back" / "tree" / "below" / "new").read_text() == "its own"
+    # What the guest links to stays inside.
+    (folder / "out").symlink_to(tmp_path)
+    assert copy(host, "box.0:/srv/data/out/tree", tmp_path / "got").returncode == FAILED
+    done = copy(host, tree, "box.0:/films")
+    assert done.returncode == FAILED and b"read-only" in done.stderr, done.stderr
     done = copy(host, "box.0:/etc", tmp_path)
-    assert done.returncode == FAILED and b"unikernel" in done.stderr
+    assert done.returncode == FAILED and b"those of its volumes: /srv/data, /films" in done.stderr
 
 
 def test_a_read_only_container(host, images, tmp_path):

@@ -158,19 +158,19 @@ static int pack_at(struct pack *p, int dir, const char *name, const char *shown)
 }
 
 /* All of it; the archive is open. */
-static int pack_all(struct pack *p, int root, const char *path)
+static int pack_all(struct pack *p, const struct tree_source *from)
 {
 	auto_free char *parent = NULL;
 	auto_free char *name = NULL;
 
-	tree_split(path, &parent, &name);
-	auto_close int dir = tree_open(root, parent, O_PATH | O_DIRECTORY);
+	tree_split(from->path, &parent, &name);
+	auto_close int dir = tree_open(from->root, parent, O_PATH | O_DIRECTORY);
 	if (dir < 0)
-		return err_set(p->err, dir, "find %s: %s", path, strerror(-dir));
-	return pack_at(p, dir, name, name);
+		return err_set(p->err, dir, "find %s: %s", from->path, strerror(-dir));
+	return pack_at(p, dir, name, from->name ? from->name : name);
 }
 
-int tree_pack(int root, const char *path, int out, struct err *err)
+int tree_pack(const struct tree_source *from, int out, struct err *err)
 {
 	struct pack p = { .archive = archive_write_new(), .err = err };
 	int r = 0;
@@ -179,12 +179,12 @@ int tree_pack(int root, const char *path, int out, struct err *err)
 	archive_write_set_format_pax_restricted(p.archive);
 	archive_write_add_filter_none(p.archive);
 	if (archive_write_open_fd(p.archive, out) != ARCHIVE_OK)
-		r = fail(&p, path);
+		r = fail(&p, from->path);
 	if (r == 0)
-		r = pack_all(&p, root, path);
+		r = pack_all(&p, from);
 	/* A failed one is closed, too, or the library would leak: the reader is told otherwise. */
 	if (archive_write_close(p.archive) != ARCHIVE_OK && r == 0)
-		r = fail(&p, path);
+		r = fail(&p, from->path);
 	archive_write_free(p.archive);
 	free(p.piece);
 	return r;

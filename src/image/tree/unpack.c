@@ -51,7 +51,8 @@ static int fail(struct unpack *u, const char *what, const char *name)
 	return err_set(u->err, -errno, "%s %.300s: %s", what, name, strerror(errno));
 }
 
-/* The name as it is to be, or NULL if it names something outside. Absolute ones lose their slash. */
+/* The name as it is to be, or NULL if it names something outside. Absolute ones lose their slash; that
+ * of a whole folder's content begins with ".". */
 static char *own_name(const struct unpack *u, const char *name)
 {
 	auto_strv struct strv parts = { 0 };
@@ -63,15 +64,13 @@ static char *own_name(const struct unpack *u, const char *name)
 	for (size_t i = 0; i < parts.n; i++) {
 		if (str_eq(parts.items[i], ".."))
 			return NULL;
-		if (!str_eq(parts.items[i], "."))
+		if (i == 0 && u->rename)
+			strv_add(&kept, u->rename);
+		else if (!str_eq(parts.items[i], "."))
 			strv_add(&kept, parts.items[i]);
 	}
 	if (kept.n > TREE_DEPTH_MAX)
 		return NULL;
-	if (u->rename && kept.n) {
-		free(kept.items[0]);
-		kept.items[0] = xstrdup(u->rename);
-	}
 	return strv_join(&kept, "/");
 }
 
@@ -86,8 +85,12 @@ static int make_dirs(struct unpack *u, const char *path)
 
 		if (dir < 0)
 			return err_set(u->err, dir, "open %s: %s", so_far, strerror(-dir));
-		if (mkdirat(dir, parts.items[i], 0755) < 0 && errno != EEXIST)
+		int r = mkdirat(dir, parts.items[i], 0755);
+		if (r < 0 && errno != EEXIST)
 			return fail(u, "make folder", parts.items[i]);
+		if (r == 0 && u->to->has_owner &&
+		    fchownat(dir, parts.items[i], u->to->uid, u->to->gid, AT_SYMLINK_NOFOLLOW) < 0)
+			return fail(u, "give away", parts.items[i]);
 		char *next = xasprintf("%s/%s", so_far, parts.items[i]);
 		free(so_far);
 		so_far = next;
@@ -189,7 +192,7 @@ static int set_mode(int dir, const char *name, mode_t mode)
 	return chmod(self, mode);
 }
 
-/* Numbers as they are; whoever is not root owns what he makes. */
+/* Numbers as they are, or as they are to be; whoever is not root owns what he makes. */
 static int set_owner(struct unpack *u, int dir, const char *name, struct archive_entry *entry)
 {
 	struct timespec times[] = { { .tv_nsec = UTIME_OMIT },
@@ -197,9 +200,11 @@ static int set_owner(struct unpack *u, int dir, const char *name, struct archive
 				      archive_entry_mtime_nsec(entry) } };
 	mode_t mode = archive_entry_perm(entry);
 	bool is_link = archive_entry_filetype(entry) == AE_IFLNK;
+	bool is_given = u->to->has_owner;
+	uid_t uid = is_given ? u->to->uid : (uid_t)archive_entry_uid(entry);
+	gid_t gid = is_given ? u->to->gid : (gid_t)archive_entry_gid(entry);
 
-	if (fchownat(dir, name, (uid_t)archive_entry_uid(entry), (gid_t)archive_entry_gid(entry),
-		     AT_SYMLINK_NOFOLLOW) < 0) {
+	if (fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0) {
 		if (errno != EPERM || geteuid() == 0)
 			return fail(u, "give away", name);
 		mode &= 0777;

@@ -3,6 +3,7 @@
  * A thread packs or unpacks at one end of a pipe, the loop moves frames at the other. Whoever goes away
  * closes his end, which ends both. */
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "image/image.h"
 #include "model/session.h"
@@ -25,7 +26,7 @@ struct copy_op {
 	struct copy *copy;
 	struct runtime_slot slot;
 	char instance_id[ID_SIZE];
-	char *path;
+	struct copy_root root;
 	bool is_put;
 	bool needs_folder;
 	int fd; /* the thread's end of the pipe */
@@ -66,21 +67,39 @@ static void op_fini(struct op *op)
 
 	if (o->fd >= 0)
 		close(o->fd);
-	free(o->path);
+	copy_root_fini(&o->root);
+}
+
+/* What is put into a volume is the owner's of its folder, as what a guest makes there. */
+static int copy_into(const struct copy_op *o, int root, struct err *err)
+{
+	struct tree_target target = { .root = root,
+				      .path = o->root.path,
+				      .needs_folder = o->needs_folder,
+				      .has_owner = o->root.folder != NULL };
+	struct stat owner;
+
+	if (fstat(root, &owner) < 0)
+		return err_errno(err, "look at %s", o->root.folder ? o->root.folder : "/");
+	target.uid = owner.st_uid;
+	target.gid = owner.st_gid;
+	return tree_unpack(&target, o->fd, err);
 }
 
 static void copy_run(struct op *op)
 {
 	struct copy_op *o = container_of(op, struct copy_op, op);
-	int root = o->slot.driver->exec->open_root(o->slot.state, o->instance_id, &op->err);
-	const struct tree_target target = { root, o->path, o->needs_folder };
+	auto_close int root = o->root.folder
+				      ? copy_root_open(&o->root, &op->err)
+				      : o->slot.driver->exec->open_root(o->slot.state,
+									o->instance_id, &op->err);
+	const struct tree_source source = { root, o->root.path, o->root.name };
 
-	op->result = root;
-	if (root >= 0) {
-		op->result = o->is_put ? tree_unpack(&target, o->fd, &op->err)
-				       : tree_pack(root, o->path, o->fd, &op->err);
-		close(root);
-	}
+	if (root < 0)
+		op->result = root;
+	else
+		op->result = o->is_put ? copy_into(o, root, &op->err)
+				       : tree_pack(&source, o->fd, &op->err);
 	close(TAKE_FD(o->fd));
 }
 
@@ -102,7 +121,8 @@ static void on_changed(void *arg)
 	soon_begin(&c->session.soon);
 }
 
-static int begin(struct copy *c, const struct winst *inst, struct err *err)
+static int begin(struct copy *c, const struct winst *inst, struct copy_root *take_root,
+		 struct err *err)
 {
 	bool is_put = c->request.is_put;
 	int fds[2];
@@ -116,7 +136,8 @@ static int begin(struct copy *c, const struct winst *inst, struct err *err)
 	o->copy = c;
 	o->slot = *inst->slot;
 	STR_COPY(o->instance_id, inst->id);
-	o->path = xstrdup(c->request.path);
+	o->root = *take_root;
+	*take_root = (struct copy_root){ 0 };
 	o->is_put = is_put;
 	o->needs_folder = c->request.is_archive;
 	o->fd = fds[is_put ? 0 : 1];
@@ -229,12 +250,13 @@ static int prepare(struct copy *c, const struct json *request, struct err *err)
 		return err_set(
 			err, -EBUSY,
 			"the instance does not run: its files can be reached only while it does");
-	if (!inst->slot->driver->exec || !inst->slot->driver->exec->open_root)
-		return err_set(
-			err, -ENOTSUP,
-			"a unikernel's files are in its own memory and cannot be reached from "
-			"outside");
-	return begin(c, inst, err);
+	struct copy_root root;
+	int found = copy_root_find(inst, c->request.path, c->request.is_put, &root, err);
+	if (found < 0)
+		return found;
+	r = begin(c, inst, &root, err);
+	copy_root_fini(&root);
+	return r;
 }
 
 void copy_open(struct worker *worker, struct stream *stream, struct json *take_request)

@@ -92,4 +92,18 @@ void session_fini(struct session *session);
 /* The instance if it runs, else NULL with -EBUSY. */
 const struct winst *session_find(const struct session *session, const char *id, struct err *err);
 
+/* Where a copy's path leads: below the root that the runtime opens, or below a volume's folder. */
+struct copy_root {
+	char *folder; /* NULL: the runtime's */
+	char *path;   /* below it */
+	char *name;   /* of the folder itself in archives, if it is meant; else NULL */
+};
+void copy_root_fini(struct copy_root *root);
+/* Of an instance that runs. -ENOTSUP: a unikernel, and no volume of its holds the path; -EROFS: one that
+ * it may only read from. */
+int copy_root_find(const struct winst *inst, const char *path, bool is_put, struct copy_root *ret,
+		   struct err *err);
+/* On an executor, the target or source filled in; a descriptor for it, the caller's. */
+int copy_root_open(const struct copy_root *root, struct err *err);
+
 #endif

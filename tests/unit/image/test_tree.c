@@ -80,7 +80,8 @@ static void link_to(const struct folders *f, const char *target, const char *nam
 static int pack(const struct folders *f, const char *path, struct err *err)
 {
 	int fd = memfd_create("archive", MFD_CLOEXEC);
-	int r = tree_pack(f->root, path, fd, err);
+	const struct tree_source from = { .root = f->root, .path = path };
+	int r = tree_pack(&from, fd, err);
 
 	lseek(fd, 0, SEEK_SET);
 	if (r == 0)
@@ -91,7 +92,7 @@ static int pack(const struct folders *f, const char *path, struct err *err)
 
 static int unpack(const struct folders *f, const char *path, int take_archive, struct err *err)
 {
-	const struct tree_target to = { f->root, path, false };
+	const struct tree_target to = { .root = f->root, .path = path };
 	int r = tree_unpack(&to, take_archive, err);
 
 	close(take_archive);
@@ -221,8 +222,48 @@ static void no_archive_is_an_error(void **state)
 	assert_int_equal(write(fd, "this is no archive, whatever it is", 34), 34);
 	lseek(fd, 0, SEEK_SET);
 	assert_int_equal(unpack(f, "/in", fd, &err), -EBADMSG);
-	const struct tree_target folder = { f->root, "/in/keep", true };
+	const struct tree_target folder = { .root = f->root,
+					    .path = "/in/keep",
+					    .needs_folder = true };
 	assert_int_equal(tree_unpack(&folder, 0, &err), -ENOTDIR);
+}
+
+/* A folder's own content, under another name; and made for somebody, whatever the archive says. */
+static void under_another_name_and_owner(void **state)
+{
+	const struct folders *f = *state;
+	struct tree_target to = { .root = f->root, .path = "/in/new", .has_owner = true };
+	struct tree_source from = { .root = f->root, .path = "/", .name = "all" };
+	int archive = memfd_create("archive", MFD_CLOEXEC);
+	struct err err = { 0 };
+	struct stat st;
+
+	put(f, "root/a/one", "1");
+	put(f, "root/in/keep", "k");
+	from.path = "/a/.";
+	from.name = NULL;
+	assert_int_equal(tree_pack(&from, archive, &err), 0);
+	lseek(archive, 0, SEEK_SET);
+	to.uid = getuid() == 0 ? 12345 : getuid();
+	to.gid = getuid() == 0 ? 6789 : getgid();
+	if (tree_unpack(&to, archive, &err) < 0)
+		fail_msg("%s", err.msg);
+	close(archive);
+	expect(f, "root/in/new/one", "1");
+	auto_free char *folder = path_join(f->dir, "root/in/new");
+	auto_free char *one = path_join(folder, "one");
+	assert_int_equal(stat(folder, &st), 0);
+	assert_int_equal(st.st_uid, to.uid);
+	assert_int_equal(stat(one, &st), 0);
+	assert_int_equal(st.st_uid, to.uid);
+	assert_int_equal(st.st_gid, to.gid);
+	archive = memfd_create("archive", MFD_CLOEXEC);
+	from.path = "/";
+	from.name = "all";
+	assert_int_equal(tree_pack(&from, archive, &err), 0);
+	lseek(archive, 0, SEEK_SET);
+	assert_int_equal(unpack(f, "/in", archive, &err), 0);
+	expect(f, "root/in/all/a/one", "1");
 }
 
 int main(void)
@@ -232,6 +273,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(links_lead_nowhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(evil_names_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_archive_is_an_error, setup, teardown),
+		cmocka_unit_test_setup_teardown(under_another_name_and_owner, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("image/tree", tests, NULL, NULL);

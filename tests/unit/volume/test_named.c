@@ -139,6 +139,26 @@ static void holders_are_known_after_a_restart(void **state)
 	assert_int_equal(holders.n, 0);
 }
 
+/* Without doing anything for it. */
+static void what_an_instance_has_is_found(void **state)
+{
+	struct kit *kit = *state;
+	const struct volume_wish wish = { .instance_id = ID_1, .volumes = two, .n = 2 };
+	struct volume_mounts mounts;
+
+	volume_find_mounts(kit->volumes, &wish, &mounts);
+	assert_int_equal(mounts.n, 0);
+	assert_int_equal(kit_count(kit, "volumes"), 0);
+	assert_int_equal(kit_prepare(kit, ID_1, &two[1], 1, NULL), 0);
+	kit_reopen(kit);
+	volume_find_mounts(kit->volumes, &wish, &mounts);
+	assert_int_equal(mounts.n, 1);
+	assert_string_equal(mounts.items[0].target, "/m");
+	assert_true(mounts.items[0].is_read_only);
+	assert_true(str_ends(mounts.items[0].source, "/volumes/more/data"));
+	volume_mounts_fini(&mounts);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +169,7 @@ int main(void)
 		KIT_TEST(a_removal_that_was_cut_off_is_finished),
 		KIT_TEST(a_removal_leaves_others_alone),
 		KIT_TEST(holders_are_known_after_a_restart),
+		KIT_TEST(what_an_instance_has_is_found),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

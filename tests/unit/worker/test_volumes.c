@@ -1,6 +1,7 @@
 /* Volumes of instances: mounted before the start, gone after the end, at whatever moment the worker
  * crashes; and what the node tells of them. */
 #include "kit.h"
+#include "worker/session/private.h"
 
 #define NAMED(name) ",\"volumes\":[{\"volume_id\":\"" name "\",\"mount_path\":\"/d\"}]"
 #define CSI         ",\"volumes\":[{\"volume_id\":\"v\",\"csi_driver\":\"csi.example.org\"}]"
@@ -170,6 +171,73 @@ static void down_releases_and_keeps_the_wish(void **state)
 	assert_true(has(kit, RECORD(ID_1)));
 }
 
+static const struct sla_volume of_a_unikernel[] = {
+	{ .volume_id = (char *)"data", .mount_path = (char *)"/srv/data/" },
+	{ .volume_id = (char *)"deep", .mount_path = (char *)"/srv/data/deep", .read_only = true },
+};
+
+struct place {
+	const char *path;
+	bool is_put;
+	int result;
+	const char *folder; /* its end */
+	const char *rest;
+	const char *name;
+};
+
+static void assert_place(const struct winst *inst, const struct place *place)
+{
+	struct copy_root root = { 0 };
+	struct err err = { 0 };
+
+	if (copy_root_find(inst, place->path, place->is_put, &root, &err) != place->result)
+		fail_msg("%s: %s", place->path, err.msg);
+	if (place->result < 0)
+		return;
+	assert_true(str_ends(root.folder, place->folder));
+	assert_string_equal(root.path, place->rest);
+	assert_true(str_eq(root.name, place->name) || (!root.name && !place->name));
+	copy_root_fini(&root);
+}
+
+/* Copies reach a unikernel's volumes alone, the deepest one that holds the path. */
+static void a_copy_leads_into_a_volume(void **state)
+{
+	static const struct place places[] = {
+		{ "/srv/data/a/b", true, 0, "/volumes/data/data", "/a/b", NULL },
+		{ "//srv//data//a", false, 0, "/volumes/data/data", "/a", NULL },
+		{ "/srv/data", false, 0, "/volumes/data/data", "/", "data" },
+		{ "/srv/data/.", false, 0, "/volumes/data/data", "/.", NULL },
+		{ "/srv/data/../x", false, 0, "/volumes/data/data", "/../x", NULL },
+		{ "/srv/data/deep/x", false, 0, "/volumes/deep/data", "/x", NULL },
+		{ "/srv/data/deeper", true, 0, "/volumes/data/data", "/deeper", NULL },
+		{ "/srv/data/deep/x", true, -EROFS, NULL, NULL, NULL },
+		{ "/srv/database", false, -ENOTSUP, NULL, NULL, NULL },
+		{ "/srv", false, -ENOTSUP, NULL, NULL, NULL },
+		{ "/", true, -ENOTSUP, NULL, NULL, NULL },
+	};
+	struct kit *kit = *state;
+	const struct runtime_driver driver = { .name = "qemu" };
+	struct runtime_slot slot = { .driver = &driver };
+	struct winst inst = { .worker = kit->worker, .id = ID_1, .slot = &slot };
+	const struct volume_wish wish = { .instance_id = ID_1, .volumes = of_a_unikernel, .n = 2 };
+	struct volume_mounts mounts;
+	struct copy_root root;
+	struct err err;
+
+	assert_int_equal(copy_root_find(&inst, "/srv/data", false, &root, &err), -ENOTSUP);
+	assert_true(str_ends(err.msg, "those of its volumes: it has none"));
+	assert_int_equal(volume_prepare(kit->worker->volumes, &wish, &mounts, &err), 0);
+	volume_mounts_fini(&mounts);
+	inst.current.spec.volumes = (struct sla_volume *)(uintptr_t)of_a_unikernel;
+	inst.current.spec.n_volumes = 2;
+	for (size_t i = 0; i < ARRAY_LEN(places); i++)
+		assert_place(&inst, &places[i]);
+	assert_int_equal(copy_root_find(&inst, "/etc", false, &root, &err), -ENOTSUP);
+	assert_true(str_ends(err.msg, "those of its volumes: /srv/data/, /srv/data/deep"));
+	assert_int_equal(volume_release(kit->worker->volumes, ID_1, NULL, &err), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +248,7 @@ int main(void)
 		KIT_TEST(what_nobody_remembers_is_released),
 		KIT_TEST(crashes_at_any_moment_leave_nothing),
 		KIT_TEST(down_releases_and_keeps_the_wish),
+		KIT_TEST(a_copy_leads_into_a_volume),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);
