@@ -166,6 +166,24 @@ static void classify_zero(const struct exit_record *record, const struct qemu_en
 	set_reason(status, "ended from outside", line);
 }
 
+/* "main returned 3": Unikraft tells it at its level of information, and it is no part of the exit
+ * code. NULL if it was 0, or is not told. */
+static char *returned(const char *console)
+{
+	static const char *const mark[] = { "main returned " };
+	auto_strv struct strv lines = { 0 };
+	uint32_t code;
+
+	strv_split(&lines, console, "\r\n");
+	const char *line = find_last(&lines, mark, 1);
+	if (!line)
+		return NULL;
+	const char *number = strstr(line, mark[0]) + strlen(mark[0]);
+	return parse_u32(number + (*number == '-'), 1, INT32_MAX, &code) < 0
+		       ? NULL
+		       : xasprintf("main returned %s", number);
+}
+
 static void classify_code(const struct exit_record *record, const struct qemu_end_facts *facts,
 			  struct runtime_status *status)
 {
@@ -174,7 +192,9 @@ static void classify_code(const struct exit_record *record, const struct qemu_en
 
 	switch (record->code) {
 	case QEMU_EXIT_CLEAN:
-		set(status, RUNTIME_END_CLEAN, 0, "exit code 0");
+		cause = returned(record->output);
+		set(status, RUNTIME_END_CLEAN, 0, "");
+		set_reason(status, "exit code 0", cause);
 		return;
 	case QEMU_EXIT_CRASH:
 		cause = qemu_crash_cause(record->output);

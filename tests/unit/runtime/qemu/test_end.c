@@ -42,6 +42,16 @@ static void tells_ends_apart(void **state)
 {
 	static const struct end_case cases[] = {
 		{ 83, 0, false, false, "", "", RUNTIME_END_CLEAN, "exit code 0" },
+		{ 83, 0, false, false, "",
+		  "[    0.48] Info: [libukboot] <boot.c @  503> main returned 3\r\n"
+		  "[    0.48] Info: [libukboot] <boot.c @  421> Halting system (0)\r\n",
+		  RUNTIME_END_CLEAN, "exit code 0: main returned 3" },
+		{ 83, 0, false, false, "", "<boot.c @  503> main returned -1\r\n",
+		  RUNTIME_END_CLEAN, "exit code 0: main returned -1" },
+		{ 83, 0, false, false, "", "main returned 0\nmain returned well\n",
+		  RUNTIME_END_CLEAN, "exit code 0" },
+		{ 83, 0, false, false, "", "<boot.c @  503> main returned 0\r\n", RUNTIME_END_CLEAN,
+		  "exit code 0" },
 		{ 85, 0, false, false, "", "hello\n", RUNTIME_END_CRASH,
 		  "crashed (guest exit 85)" },
 		{ 85, 0, false, false, "", "Assertion failure: x > 0\nCrashing\n",
