@@ -7,15 +7,18 @@
 
 #include "base/err.h"
 
-#define EXIT_TAIL_MAX 8192 /* bytes kept of each stream */
+#define EXIT_TAIL_MAX   8192 /* bytes kept of each stream */
+#define EXIT_CAUSE_SIZE 32
 
 struct exit_record {
 	int code;          /* exit code; meaningless when signal is not 0 */
 	int signal;        /* that ended it, or 0 */
 	bool is_timeout;   /* its supervisor killed it at its time limit */
 	uint64_t ended_ms; /* unix time */
-	char *errors;      /* end of standard error, never NULL once read */
-	char *output;      /* end of standard output, the same */
+	/* A word (a-z and -) that the program itself gave as the reason of its end, or "". */
+	char cause[EXIT_CAUSE_SIZE];
+	char *errors; /* end of standard error, never NULL once read */
+	char *output; /* end of standard output, the same */
 };
 
 /* Atomically; bytes of the tails beyond EXIT_TAIL_MAX are cut off at the front. */

@@ -23,6 +23,7 @@ struct birth {
 	int gate[2];
 	int output[2];
 	int errors[2];
+	int events; /* the program's end, or -1 */
 };
 
 /* Moving a process makes the kernel wait for a grace period, 5 to 30 ms. On v1 a single thread can
@@ -172,6 +173,8 @@ static _Noreturn void child_main(const struct run_options *options, const struct
 		_exit(PROGRAM_FAILED);
 	fcntl(LOCK_FD, F_SETFD, FD_CLOEXEC);
 	close_range(PROGRAM_FDS_END, ~0u, CLOSE_RANGE_CLOEXEC);
+	if (birth->events >= 0 && dup2(birth->events, PROGRAM_EVENTS) < 0)
+		r = err_errno(&err, "duplicate descriptor");
 	for (size_t i = 0; i < options->n_shares; i++)
 		fcntl(PROGRAM_SHARES_FROM + (int)i, F_SETFD, 0);
 	reset_signals();
@@ -222,10 +225,10 @@ static pid_t fork_child(const struct run_options *options, const struct birth *b
 	return pid;
 }
 
-int program_fork(const struct run_options *options, struct program *ret, int *ret_gate,
+int program_fork(const struct run_options *options, int events, struct program *ret, int *ret_gate,
 		 struct err *err)
 {
-	struct birth birth;
+	struct birth birth = { .events = events };
 
 	if (make_pipe(birth.gate, err) < 0 || make_pipe(birth.output, err) < 0 ||
 	    make_pipe(birth.errors, err) < 0)

@@ -6,6 +6,8 @@
 
 /* Descriptors that it inherits if they are open. */
 enum { PROGRAM_FDS_FROM = 4, PROGRAM_FDS_END = 8 };
+/* Its end of the connection of events.h, if there is one. */
+enum { PROGRAM_EVENTS = PROGRAM_FDS_END };
 /* The first of its shared folders; all numbers below the last one are kept for this. */
 enum { PROGRAM_SHARES_FROM = 16, PROGRAM_SHARES_END = PROGRAM_SHARES_FROM + SHARES_MAX };
 
@@ -23,7 +25,8 @@ struct program {
  * be written down first, and ends if we do before that. What hinders it after that it says on its standard error, and ends with
  * PROGRAM_FAILED. */
 #define PROGRAM_FAILED 127
-int program_fork(const struct run_options *options, struct program *ret, int *ret_gate,
+/* `events` becomes its PROGRAM_EVENTS, -1: none. */
+int program_fork(const struct run_options *options, int events, struct program *ret, int *ret_gate,
 		 struct err *err);
 void program_release(int take_gate);
 

@@ -12,6 +12,7 @@
 #include "base/socket.h"
 #include "helper/audience.h"
 #include "helper/console.h"
+#include "helper/events.h"
 #include "helper/log_file.h"
 #include "helper/program.h"
 #include "helper/run.h"
@@ -23,17 +24,24 @@
 
 static_assert(CONSOLE_TAIL_SIZE <= EXIT_TAIL_MAX, "a whole tail fits into the record");
 
-enum { WATCH_END = LOG_STREAM_N, WATCH_AUDIENCE, WATCH_N = WATCH_AUDIENCE + AUDIENCE_FDS };
+enum {
+	WATCH_END = LOG_STREAM_N,
+	WATCH_EVENTS,
+	WATCH_AUDIENCE,
+	WATCH_N = WATCH_AUDIENCE + AUDIENCE_FDS
+};
 
 struct run {
 	const char *dir;
 	struct log_file *log;
 	bool has_spoken;
-	struct pollfd fds[WATCH_N]; /* streams by number, then the end, then those who are attached */
+	struct pollfd
+		fds[WATCH_N]; /* streams by number, then the end, then events, then those who are attached */
 	struct audience audience;
 	struct program program;
 	struct console_filter filter;
 	struct console_tail tails[LOG_STREAM_N];
+	struct events events;
 	uint64_t deadline_ms; /* 0: none */
 	struct exit_record record;
 	bool has_ended;
@@ -65,7 +73,7 @@ static int parse_number(const char *word, struct run_options *o)
 	} numbers[] = {
 		{ "uid", &o->uid, ID_MAX },     { "gid", &o->gid, ID_MAX },
 		{ "group", &o->group, ID_MAX }, { "timeout_ms", &o->timeout_ms, 3600 * 1000 },
-		{ "jail", &o->is_jailed, 1 },
+		{ "jail", &o->is_jailed, 1 },   { "events", &o->has_events, 1 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
@@ -227,6 +235,8 @@ static void supervise(struct run *run)
 				continue;
 			if (i == WATCH_END)
 				read_end(run);
+			else if (i == WATCH_EVENTS)
+				run->fds[i].fd = events_read(&run->events) ? run->events.fd : -1;
 			else
 				read_stream(run, (enum log_stream)i);
 		}
@@ -285,11 +295,13 @@ static int open_doors(struct run *run, const struct run_options *options, struct
  * with it. */
 static int start(struct run *run, const struct run_options *options, struct err *err)
 {
+	auto_close int events = -1;
 	int gate;
 
 	if (write_pid(options, "helper.pid", getpid(), err) < 0 ||
 	    open_doors(run, options, err) < 0 || open_shares(options, err) < 0 ||
-	    program_fork(options, &run->program, &gate, err) < 0)
+	    (options->has_events && events_open(&run->events, &events, err) < 0) ||
+	    program_fork(options, events, &run->program, &gate, err) < 0)
 		return err->code;
 	if (write_pid(options, "vm.pid", run->program.pid, err) < 0) {
 		kill(run->program.pid, SIGKILL);
@@ -305,6 +317,7 @@ static int start(struct run *run, const struct run_options *options, struct err 
 	run->fds[LOG_STREAM_OUT] = (struct pollfd){ .fd = run->program.output, .events = POLLIN };
 	run->fds[LOG_STREAM_ERR] = (struct pollfd){ .fd = run->program.errors, .events = POLLIN };
 	run->fds[WATCH_END] = (struct pollfd){ .fd = run->program.pidfd, .events = POLLIN };
+	run->fds[WATCH_EVENTS] = (struct pollfd){ .fd = run->events.fd, .events = POLLIN };
 	return 0;
 }
 
@@ -314,6 +327,8 @@ static int leave_record(struct run *run, const struct run_options *options, stru
 	const struct console_tail *out = &run->tails[LOG_STREAM_OUT];
 	const struct console_tail *errors = &run->tails[LOG_STREAM_ERR];
 
+	events_read(&run->events);
+	STR_COPY(run->record.cause, run->events.cause);
 	run->record.output = xstrndup(out->data, out->len);
 	run->record.errors = xstrndup(errors->data, errors->len);
 	int r = exit_record_write(path, &run->record, err);
@@ -347,6 +362,7 @@ int run_main(char **words)
 	occupy_descriptors();
 	auto_free struct run *run = NEW(struct run);
 	run->dir = options.dir;
+	run->events.fd = -1;
 	run->log = log_file_new(options.log_path, options.log_max);
 	if (start(run, &options, &err) < 0)
 		note_failure(run, &err);

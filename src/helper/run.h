@@ -11,6 +11,7 @@
  *   device=PATH     a device that it may open there
  *   share=MODE:DIR  a folder that it may use, "ro" or "rw", as descriptor 16 and on; any number up to
  *                   16, in this order
+ *   events=1        it is QEMU, and has a monitor on descriptor 8 (helper/events.h)
  *   timeout_ms=N    it is killed then
  *
  * Descriptor 3 is a lock that tells that we live, and stays ours; the ones from 4 on are the
@@ -38,6 +39,7 @@ struct run_options {
 	const char *cgroup_root;
 	const char *device; /* or NULL */
 	uint32_t is_jailed;
+	uint32_t has_events;
 	uint32_t timeout_ms;
 	struct share shares[SHARES_MAX];
 	size_t n_shares;

@@ -100,6 +100,9 @@ static void add_channels(struct strv *args)
 	strv_add(args, "-chardev");
 	strv_addf(args, "socket,id=qmp,fd=%d,server=on,wait=off", QEMU_FD_QMP);
 	add(args, "-mon", "chardev=qmp,mode=control");
+	strv_add(args, "-chardev");
+	strv_addf(args, "socket,id=events,fd=%d", QEMU_FD_EVENTS);
+	add(args, "-mon", "chardev=events,mode=control");
 }
 
 static void take_json(struct strv *args, const char *option, struct json_out *out)

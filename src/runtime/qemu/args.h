@@ -20,7 +20,8 @@ enum qemu_machine {
 
 /* Descriptors that QEMU inherits. */
 enum { QEMU_FD_QMP = 4, QEMU_FD_TAP = 5, QEMU_FD_VHOST = 6 };
-#define QEMU_FD_SHARE 16 /* of the first mount */
+#define QEMU_FD_EVENTS 8  /* another monitor: the supervisor's, who makes it */
+#define QEMU_FD_SHARE  16 /* of the first mount */
 
 /* Mounts, by the size of a guest's table of them (fstab: 16 with the root), and of microvm's bus. */
 #define QEMU_MOUNTS_MAX 15

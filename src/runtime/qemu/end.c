@@ -147,12 +147,38 @@ static void classify_mute(const struct exit_record *record, struct runtime_statu
 	set_reason(status, has_crashed ? "ended, by its console in a crash" : "ended", words);
 }
 
+/* What QEMU itself says; false if that tells no more than its exit code. The machines have no button for a
+ * reset: a guest that has one does it by three faults in a row, or on purpose. */
+static bool classify_cause(const struct exit_record *record, struct runtime_status *status)
+{
+	auto_free char *words = NULL;
+
+	if (str_starts(record->cause, "host-")) {
+		set(status, RUNTIME_END_CRASH, 0, "");
+		set_reason(status, "ended from outside", record->cause);
+		return true;
+	}
+	if (!str_eq(record->cause, "guest-reset") && !str_eq(record->cause, "guest-panic"))
+		return false;
+	words = qemu_crash_cause(record->output);
+	if (!words)
+		words = last_lines(record->output);
+	set(status, RUNTIME_END_CRASH, 0, "");
+	set_reason(status,
+		   str_eq(record->cause, "guest-panic") ? "crashed"
+							: "reset itself, or was by a triple fault",
+		   words);
+	return true;
+}
+
 /* QEMU ends with 0 on SIGTERM too, and says so. */
 static void classify_zero(const struct exit_record *record, const struct qemu_end_facts *facts,
 			  struct runtime_status *status)
 {
 	const char *mark = strstr(record->errors, "terminating on signal");
 
+	if (!mark && classify_cause(record, status))
+		return;
 	if (!mark && facts->is_mute) {
 		classify_mute(record, status);
 		return;

@@ -147,6 +147,7 @@ static void build_command(const struct vm_launch *l, struct strv *argv)
 	strv_addf(argv, "log=%llu:%s", (unsigned long long)l->qemu->log_max_bytes, l->log_path);
 	strv_addf(argv, "uid=%u", l->dir->user);
 	strv_addf(argv, "gid=%u", l->dir->user);
+	strv_add(argv, "events=1");
 	if (l->qemu->can_jail)
 		strv_add(argv, "jail=1");
 	if (l->has_kvm)
@@ -173,7 +174,9 @@ int vm_launch(const struct vm_launch *l, struct proc_id *ret_helper, struct err 
 	auto_close int vhost = -1;
 	size_t n = 2;
 
-	static_assert(QEMU_FD_QMP == 4 && QEMU_FD_TAP == 5 && QEMU_FD_VHOST == 6, "in order");
+	static_assert(QEMU_FD_QMP == 4 && QEMU_FD_TAP == 5 && QEMU_FD_VHOST == 6 &&
+			      QEMU_FD_VHOST + 1 < QEMU_FD_EVENTS,
+		      "in order");
 	if (qmp < 0)
 		return err->code;
 	if (l->tap) {

@@ -16,6 +16,7 @@ static void is_read_as_written(void **state)
 				      .signal = 6,
 				      .is_timeout = true,
 				      .ended_ms = 1795460660218,
+				      .cause = "guest-reset",
 				      .output = big };
 	struct exit_record read = { 0 };
 	struct err err;
@@ -28,11 +29,27 @@ static void is_read_as_written(void **state)
 	assert_int_equal(read.signal, 6);
 	assert_true(read.is_timeout);
 	assert_int_equal(read.ended_ms, record.ended_ms);
+	assert_string_equal(read.cause, "guest-reset");
 	assert_string_equal(read.errors, "");
 	assert_string_equal(read.output, big + 10);
 	exit_record_fini(&read);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(exit_record_read(path, &read, &err), -ENOENT);
+}
+
+/* Of a supervisor that has run since before there was a cause. */
+static void an_earlier_one_has_no_cause(void **state)
+{
+	auto_free char *path = xasprintf("/tmp/holm-test-exit.%d", getpid());
+	struct exit_record read;
+	struct err err;
+
+	assert_int_equal(file_write_atomic(path, "0 0 0 1 0 2\nhi", 14, 0600, &err), 0);
+	assert_int_equal(exit_record_read(path, &read, &err), 0);
+	assert_string_equal(read.cause, "");
+	assert_string_equal(read.output, "hi");
+	exit_record_fini(&read);
+	unlink(path);
 }
 
 static void damage_is_told(void **state)
@@ -44,6 +61,7 @@ static void damage_is_told(void **state)
 		"83 0 0 1 4 0\nabc",
 		"83 0 0 1 0 0\nabc",
 		"83 x 0 1 0 0\n",
+		"83 0 0 1 0 0 guest-reset x\n",
 		"83 0 0 1 99999999999 0\n",
 	};
 	auto_free char *path = xasprintf("/tmp/holm-test-exit.%d", getpid());
@@ -61,6 +79,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_read_as_written),
+		cmocka_unit_test(an_earlier_one_has_no_cause),
 		cmocka_unit_test(damage_is_told),
 	};
 

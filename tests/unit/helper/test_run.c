@@ -99,6 +99,25 @@ static char *read_file(struct fixture *f, const char *name)
 	return text;
 }
 
+static void records_what_it_says_of_its_end(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f,
+	      "read ask <&8; echo $ask; printf '{\"event\": \"SHUTDOWN\", \"data\": "
+	      "{\"reason\": \"guest-reset\"}}\\n' >&8",
+	      "events=1");
+	struct exit_record record = finish(f);
+	assert_string_equal(record.cause, "guest-reset");
+	assert_non_null(strstr(record.output, "qmp_capabilities"));
+	exit_record_fini(&record);
+	start(f, "[ -e /proc/self/fd/8 ] || echo none", NULL);
+	record = finish(f);
+	assert_string_equal(record.cause, "");
+	assert_string_equal(record.output, "none\n");
+	exit_record_fini(&record);
+}
+
 static void records_the_end_and_the_output(void **state)
 {
 	struct fixture *f = *state;
@@ -284,7 +303,7 @@ static void what_nobody_wrote_down_never_runs(void **state)
 	for (int is_written = 0; is_written < 2; is_written++) {
 		int gate;
 
-		assert_int_equal(program_fork(&options, &program, &gate, &err), 0);
+		assert_int_equal(program_fork(&options, -1, &program, &gate, &err), 0);
 		if (is_written)
 			program_release(gate);
 		else
@@ -433,6 +452,7 @@ static void refuses_bad_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(records_what_it_says_of_its_end),
 		TEST(records_the_end_and_the_output),
 		TEST(records_a_signal),
 		TEST(ends_it_at_its_time_limit),

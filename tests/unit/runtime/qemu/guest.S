@@ -1,5 +1,5 @@
 /* A guest for the driver's tests. It prints its command line and does what the last word of that
- * says: exit, crash, off (power off through ACPI's port), flood (print without end), hello (print it
+ * says: exit, crash, off (power off through ACPI's port), triple (three faults in a row), flood (print without end), hello (print it
  * and stay), spin (use the processor), mute (print nothing and stay), keys (print what is typed, until a q ends it); anything else keeps it running. It records a version and libraries, as Unikraft's kernels do. */
 #define MAGIC	   0x1BADB002
 #define COM1	   0x3F8
@@ -51,6 +51,8 @@ _start:
 	je flood
 	cmpb $'s', %al
 	je spin
+	cmpb $'t', %al
+	je triple
 	cmpb $'k', %al
 	je keys
 	cmpb $'h', %al
@@ -79,6 +81,9 @@ off:
 	movw $OFF, %ax
 	outw %ax, %dx
 	jmp stay
+triple:
+	lidt nothing
+	int3
 spin:
 	jmp spin
 keys:
@@ -118,6 +123,8 @@ print:
 3:	ret
 
 	.section .rodata
+nothing: .word 0 /* a table without an entry */
+	.long 0
 banner:	 .asciz "guest: "
 newline: .asciz "\r\n"
 hello:	 .asciz "hello\r\n"

@@ -455,6 +455,18 @@ static void tells_a_power_off(void **state)
 	assert_string_equal(end.detail, "powered off");
 }
 
+/* QEMU ends as if it had been powered off. */
+static void tells_a_reset(void **state)
+{
+	struct fixture *f = *state;
+	struct runtime_status s = start(f, "triple");
+	struct runtime_status end = wait_for_end(f, &s);
+
+	assert_int_equal(end.end, RUNTIME_END_CRASH);
+	assert_true(str_starts(end.detail, "reset itself, or was by a triple fault: guest: "));
+	assert_int_equal(stop(f).end, RUNTIME_END_CRASH);
+}
+
 static void tells_who_was_killed(void **state)
 {
 	struct fixture *f = *state;
@@ -717,6 +729,7 @@ int main(void)
 		TEST(tells_a_clean_end),
 		TEST(tells_a_crash_with_its_cause),
 		TEST(tells_a_power_off),
+		TEST(tells_a_reset),
 		TEST(tells_who_was_killed),
 		TEST(adopts_what_runs),
 		TEST(outlives_its_supervisor),

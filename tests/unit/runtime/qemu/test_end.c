@@ -17,21 +17,23 @@ struct end_case {
 	const char *output;
 	enum runtime_end end;
 	const char *detail;
+	const char *cause;
 };
 
 static void check(const struct end_case *cases, size_t n, bool is_mute)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct end_case *c = &cases[i];
-		const struct exit_record record = { .code = c->code,
-						    .signal = c->signal,
-						    .errors = (char *)c->errors,
-						    .output = (char *)c->output };
+		struct exit_record record = { .code = c->code,
+					      .signal = c->signal,
+					      .errors = (char *)c->errors,
+					      .output = (char *)c->output };
 		const struct qemu_end_facts facts = { .was_stopped = c->was_stopped,
 						      .was_out_of_memory = c->was_out_of_memory,
 						      .is_mute = is_mute };
 		struct runtime_status status = { 0 };
 
+		STR_COPY(record.cause, c->cause ? c->cause : "");
 		qemu_end_classify(&record, &facts, &status);
 		assert_string_equal(status.detail, c->detail);
 		assert_int_equal(status.end, c->end);
@@ -114,6 +116,36 @@ static void one_that_was_off_is_not_killed(void **state)
 	assert_string_equal(status.detail, "ended: bye");
 }
 
+/* The same exit code, and QEMU knows more. */
+static void tells_ends_apart_by_what_qemu_says(void **state)
+{
+	static const struct end_case cases[] = {
+		{ 0, 0, false, false, "", "one\n", RUNTIME_END_CLEAN, "powered off",
+		  "guest-shutdown" },
+		{ 0, 0, false, false, "", "", RUNTIME_END_CRASH,
+		  "reset itself, or was by a triple fault", "guest-reset" },
+		{ 0, 0, false, false, "", "one\ntwo\n", RUNTIME_END_CRASH,
+		  "reset itself, or was by a triple fault: one | two", "guest-reset" },
+		{ 0, 0, false, false, "", "Assertion failure: x > 0\nlast\n", RUNTIME_END_CRASH,
+		  "crashed: Assertion failure: x > 0", "guest-panic" },
+		{ 0, 0, false, false, "", "", RUNTIME_END_CRASH,
+		  "ended from outside: host-qmp-quit", "host-qmp-quit" },
+		{ 0, 0, true, false, "", "", RUNTIME_END_STOPPED, "stopped", "host-qmp-quit" },
+		{ 0, 0, false, false, "qemu: terminating on signal 15 from pid 1 (init)\n", "",
+		  RUNTIME_END_CRASH,
+		  "ended from outside: terminating on signal 15 from pid 1 (init)", "host-signal" },
+	};
+	static const struct end_case mute[] = {
+		{ 0, 0, false, false, "", "one\n", RUNTIME_END_CLEAN, "ended: one",
+		  "guest-shutdown" },
+		{ 0, 0, false, false, "", "one\n", RUNTIME_END_CRASH,
+		  "reset itself, or was by a triple fault: one", "guest-reset" },
+	};
+
+	check(cases, ARRAY_LEN(cases), false);
+	check(mute, ARRAY_LEN(mute), true);
+}
+
 /* As Unikraft 0.17 prints them. */
 static void finds_the_cause(void **state)
 {
@@ -160,6 +192,7 @@ int main(void)
 		cmocka_unit_test(tells_ends_apart),
 		cmocka_unit_test(tells_ends_apart_by_words),
 		cmocka_unit_test(one_that_was_off_is_not_killed),
+		cmocka_unit_test(tells_ends_apart_by_what_qemu_says),
 		cmocka_unit_test(finds_the_cause),
 	};
 
