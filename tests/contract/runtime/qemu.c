@@ -81,7 +81,7 @@ static void does_without_its_image(void **state)
 	assert_true(proc_is_alive(&status.proc));
 	stop(s, &i, &status);
 	assert_int_equal(s->driver->start(s->state, &i.spec, NULL, &status, &err), -EIO);
-	print_message("%s\n", err.msg); /* QEMU's words */
+	print_message("# %s\n", err.msg); /* QEMU's words */
 	check_gone(s, i.id);
 	must(file_write_atomic(kernel, data, 40, 0644, &err), &err);
 	assert_int_equal(s->driver->start(s->state, &i.spec, NULL, &status, &err), -ENOEXEC);
