@@ -287,7 +287,8 @@ static const struct cli_command commands[] = {
 			"Numbers and addresses stay. What had ended for good, by its restart policy, runs\n"
 			"again. INSTANCE and SERVICE are named as for `holm logs` and `holm scale`. Of a service\n"
 			"one instance after the other: each has to run (and be ready, by its probe) before the\n"
-			"next one is touched, --timeout is for each, and the first that fails ends it.\n",
+			"next one is touched, --timeout is for each, and the first that fails ends it. It is\n"
+			"this command that goes on to the next: interrupted, it leaves the rest as it was.\n",
 		.options = restart_options,
 		.n_options = ARRAY_LEN(restart_options),
 		.min_args = 1,
