@@ -3,22 +3,7 @@
 #include "api/private.h"
 #include "api/status.h"
 
-#define LOCAL_USER "Admin"
-#define METHODS    "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
-
-void identity_fini(struct identity *who)
-{
-	free(who->user);
-	strv_fini(&who->roles);
-	*who = (struct identity){ 0 };
-}
-
-static void become_local(struct identity *who)
-{
-	who->user = xstrdup(LOCAL_USER);
-	who->is_admin = true;
-	who->is_local = true;
-}
+#define METHODS "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 
 static bool has_body(const struct http_request *http)
 {
@@ -40,43 +25,48 @@ static void allow_origins(const struct api_request *request)
 	http_add_header(request->http, "Access-Control-Max-Age", "600");
 }
 
-/* Who the request's token says it is; nobody without one. */
-static void identify(struct api_request *request)
-{
-	const char *given = http_request_header(request->http, "Authorization");
-
-	if (http_request_is_unix(request->http) || auth_is_token(given, request->api->config.token))
-		become_local(&request->who);
-}
-
 static bool refuse_token(struct api_request *request, unsigned status, const char *message)
 {
 	if (status == 401)
 		http_add_header(request->http, "WWW-Authenticate", "Bearer");
-	api_reply(request, status,
-		  request->is_compat ? status_token_body(status, message)
-				     : status_body(status, message));
+	api_reply_refusal(request, status, message,
+			  request->is_compat ? status_token_body(status, message)
+					     : status_body(status, message));
 	return false;
+}
+
+/* Who the request's token says it is. Where everybody is welcome a bad one is none. */
+static bool identify(struct api_request *request, enum route_access access)
+{
+	const struct api_config *config = &request->api->config;
+	const char *header = http_request_header(request->http, "Authorization");
+	const char *token = auth_bearer(header);
+	struct err err;
+
+	if (http_request_is_unix(request->http) || auth_is_token(header, config->token)) {
+		server_identify_local(config->server, &request->who);
+		return true;
+	}
+	int r = token ? server_identify(config->server, token, &request->who, &err) : -ENOENT;
+	if (r == 0 || access == ROUTE_PUBLIC)
+		return true;
+	if (!token)
+		return refuse_token(request, 401,
+				    "a valid token is needed: Authorization: Bearer TOKEN");
+	/* Oakestra tells a text that is no token from a token that is not good any more. */
+	return refuse_token(request, r == -EBADMSG && request->is_compat ? 422 : 401, err.msg);
 }
 
 static bool check_user(struct api_request *request, enum route_access access)
 {
 	const struct identity *who = &request->who;
 
-	switch (access) {
-	case ROUTE_PUBLIC:
+	if (access == ROUTE_PUBLIC)
 		return true;
-	case ROUTE_USER:
-	case ROUTE_REFRESH:
-	case ROUTE_ADMIN:
-	case ROUTE_ACCESS_N:
-		break;
-	}
-	if (!who->user)
-		return refuse_token(request, 401,
-				    "a valid token is needed: Authorization: Bearer TOKEN");
-	if (access == ROUTE_REFRESH)
+	if (access == ROUTE_REFRESH && !who->is_refresh)
 		return refuse_token(request, 422, "only refresh tokens are allowed");
+	if (access != ROUTE_REFRESH && who->is_refresh)
+		return refuse_token(request, 422, "only access tokens are allowed");
 	if (access == ROUTE_ADMIN && !who->is_admin) {
 		api_reply_error(request, 403, "only an administrator may do this");
 		return false;
@@ -122,7 +112,7 @@ bool access_check(struct api_request *request, const struct route *route)
 		api_reply(request, 204, NULL);
 		return false;
 	}
-	identify(request);
-	return check_user(request, route ? route->access : ROUTE_USER) &&
+	enum route_access access = route ? route->access : ROUTE_USER;
+	return identify(request, access) && check_user(request, access) &&
 	       check_type(request, route);
 }

@@ -6,6 +6,7 @@ static void request_free(struct api_request *request)
 {
 	list_remove(&request->node);
 	identity_fini(&request->who);
+	free(request->claimed);
 	free(request);
 }
 
@@ -19,26 +20,39 @@ static struct http_request *detach(struct api_request *request)
 	return request->http;
 }
 
-void api_reply_json(struct api_request *request, char *take_json)
+static void reply(struct api_request *request, unsigned status, const char *message,
+		  char *take_json)
 {
 	struct http_request *http = detach(request);
+
+	audit_note(request, status, message);
+	http_reply(http, status, take_json ? "application/json" : NULL, take_json);
+	request_free(request);
+}
+
+void api_reply_json(struct api_request *request, char *take_json)
+{
 	char revision[24];
 
 	snprintf(revision, sizeof(revision), "%lu", server_revision(request->api->config.server));
-	http_add_header(http, "Holm-Revision", revision);
-	http_reply(http, 200, "application/json", take_json);
-	request_free(request);
+	http_add_header(request->http, "Holm-Revision", revision);
+	reply(request, 200, NULL, take_json);
 }
 
 void api_reply(struct api_request *request, unsigned status, char *take_json)
 {
-	http_reply(detach(request), status, take_json ? "application/json" : NULL, take_json);
-	request_free(request);
+	reply(request, status, NULL, take_json);
+}
+
+void api_reply_refusal(struct api_request *request, unsigned status, const char *message,
+		       char *take_json)
+{
+	reply(request, status, message, take_json);
 }
 
 void api_reply_error(struct api_request *request, unsigned status, const char *message)
 {
-	api_reply(request, status, status_body(status, message));
+	reply(request, status, message, status_body(status, message));
 }
 
 void api_reply_err(struct api_request *request, const struct err *err)
@@ -48,7 +62,10 @@ void api_reply_err(struct api_request *request, const struct err *err)
 
 void api_stream_end(struct api_request *request)
 {
-	http_stream_end(detach(request));
+	struct http_request *http = detach(request);
+
+	audit_note(request, 200, NULL);
+	http_stream_end(http);
 	request_free(request);
 }
 

@@ -25,6 +25,7 @@ struct api_config {
 	const char *socket;  /* path of the unix socket, replaced if it is there; NULL: none */
 	const char *token;   /* NULL: TCP answers health alone */
 	const char *version;
+	bool allow_default_password; /* from everywhere, not from this machine alone */
 	/* Stops all that runs here; done answers the request, once. Then api_is_flushed() tells
 	 * when the answer has left and the process may end. */
 	void (*down)(void *arg, bool is_purge, api_done_fn done, void *done_arg);

@@ -8,15 +8,22 @@
 #define HOST_MAX  256
 #define HTTP_PORT 80
 
-bool auth_is_token(const char *authorization, const char *token)
+const char *auth_bearer(const char *authorization)
 {
 	static const char scheme[] = "Bearer ";
+
+	if (!authorization || strncasecmp(authorization, scheme, sizeof(scheme) - 1) != 0)
+		return NULL;
+	return authorization + sizeof(scheme) - 1;
+}
+
+bool auth_is_token(const char *authorization, const char *token)
+{
+	const char *given = auth_bearer(authorization);
 	unsigned char difference = 0;
 
-	if (!authorization || !token || !*token ||
-	    strncasecmp(authorization, scheme, sizeof(scheme) - 1) != 0)
+	if (!given || !token || !*token)
 		return false;
-	const char *given = authorization + sizeof(scheme) - 1;
 	size_t n_given = strlen(given);
 	size_t n = strlen(token);
 	/* The loop's length follows from what was given, which its sender knows anyway. */
@@ -49,20 +56,33 @@ static bool is_literal(const char *name)
 	return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
 }
 
-bool auth_is_our_host(const char *host, const char *address, uint16_t port)
+static bool is_own_name(const char *name, const char *address)
 {
 	static const char *const own[] = { "127.0.0.1", "localhost", "::1" };
-	char name[HOST_MAX];
-	uint32_t given;
 
-	if (!host || split_host(host, name, &given) < 0 || given != port)
-		return false;
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
 		if (strcasecmp(name, own[i]) == 0)
 			return true;
 	if (str_eq(address, "0.0.0.0") || str_eq(address, "::"))
 		return is_literal(name);
 	return address && strcasecmp(name, address) == 0;
+}
+
+bool auth_is_own_name(const char *host, const char *address)
+{
+	char name[HOST_MAX];
+	uint32_t port;
+
+	return host && split_host(host, name, &port) == 0 && is_own_name(name, address);
+}
+
+bool auth_is_our_host(const char *host, const char *address, uint16_t port)
+{
+	char name[HOST_MAX];
+	uint32_t given;
+
+	return host && split_host(host, name, &given) == 0 && given == port &&
+	       is_own_name(name, address);
 }
 
 bool auth_is_type(const char *content_type, const char *type)

@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The token of "Bearer TOKEN", NULL if it is something else. */
+const char *auth_bearer(const char *authorization);
+
 /* "Bearer TOKEN" (RFC 6750); takes the same time wherever the first difference is. */
 bool auth_is_token(const char *authorization, const char *token);
 
@@ -12,6 +15,9 @@ bool auth_is_token(const char *authorization, const char *token);
  * (RFC 9110, 7.2). A page whose name was rebound to our address has another one. Listening on the
  * wildcard address, any literal address is ours: those cannot be rebound. */
 bool auth_is_our_host(const char *host, const char *address, uint16_t port);
+
+/* Whether the name before the port ("127.0.0.1:8080", "localhost") is one of those. */
+bool auth_is_own_name(const char *host, const char *address);
 
 /* A media type ("application/json") in a Content-Type, with parameters or without. Neither of ours can
  * come from a form of another site. */

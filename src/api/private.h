@@ -6,6 +6,7 @@
 #include "api/route.h"
 #include "json/json.h"
 #include "loop/loop.h"
+#include "server/accounts.h"
 #include "wire/http_server/http_server.h"
 
 #define API_STREAM_MAX  ((size_t)4 << 20) /* unsent bytes of one stream */
@@ -26,17 +27,6 @@ struct api {
 	unsigned n_splices;
 };
 
-/* Who asks. Nobody has proved to be anybody while `user` is NULL. */
-struct identity {
-	char *user;
-	char user_id[ID_SIZE]; /* "": of no stored user */
-	struct strv roles;     /* in `organization` */
-	char organization[ID_SIZE];
-	bool is_admin;
-	bool is_local; /* the machine's administrator: by the unix socket or the node's token */
-};
-void identity_fini(struct identity *who);
-
 /* A request until it is answered. Whoever handles it ends it by one of the replies below. */
 struct api_request {
 	struct list node;
@@ -46,6 +36,7 @@ struct api_request {
 	struct identity who; /* as the route's access asks for, before its handler runs */
 	bool is_compat;      /* of Oakestra's paths, see route_is_compat() */
 	bool is_begun;       /* a stream was */
+	char *claimed;       /* who he said he is, for the audit log; NULL: `who` */
 	/* Lets go of what the answer is made from (a stream, a watch); NULL: nothing is held. */
 	void (*release)(void *arg);
 	void *arg;
@@ -58,6 +49,9 @@ bool access_check(struct api_request *request, const struct route *route);
 
 /* Each answers and frees the request. */
 void api_reply(struct api_request *request, unsigned status, char *take_json); /* NULL: no body */
+/* With a body of its own for what the audit log has as `message`. */
+void api_reply_refusal(struct api_request *request, unsigned status, const char *message,
+		       char *take_json);
 void api_reply_json(struct api_request *request, char *take_json);
 void api_reply_error(struct api_request *request, unsigned status, const char *message);
 void api_reply_err(struct api_request *request, const struct err *err);
@@ -84,6 +78,9 @@ int api_find_running(const struct api_request *request, struct server_instance_r
 		     struct err *err);
 /* Connects the client with a stream of the node both ways. */
 void api_splice(struct api_request *request, const char *node_id, const char *question);
+
+/* audit.c: notes what a request has changed or was refused, before it is answered. */
+void audit_note(const struct api_request *request, unsigned status, const char *message);
 
 /* Handlers, by what they are about. */
 void api_get_document(struct api_request *request);
@@ -127,5 +124,6 @@ void api_get_registries(struct api_request *request);
 void api_post_registry_login(struct api_request *request);
 void api_post_registry_logout(struct api_request *request);
 void api_get_node_ping(struct api_request *request);
+void api_get_audit(struct api_request *request);
 
 #endif

@@ -24,9 +24,10 @@ struct route {
 	const char *path; /* "/api/v1/apps/{name}"; without a slash at its end */
 	void (*handle)(struct api_request *request);
 	enum route_access access;
-	bool has_body;     /* JSON */
-	bool takes_bytes;  /* the body is no JSON */
-	const char *query; /* "follow, tail", NULL: takes none */
+	bool has_body;        /* JSON */
+	bool takes_bytes;     /* the body is no JSON */
+	bool changes_nothing; /* though its method could: the audit log has its refusals alone */
+	const char *query;    /* "follow, tail", NULL: takes none */
 	const char *summary;
 };
 

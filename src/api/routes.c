@@ -1,4 +1,5 @@
 /* The table of routes: those of /api/v1, and the groups that stand in folders of their own. */
+#include "api/account/account.h"
 #include "api/private.h"
 
 #define V1 "/api/v1"
@@ -84,6 +85,8 @@ static const struct route v1[] = {
 	{ "POST", V1 "/instances/{name}/copy", api_post_copy, .has_body = true,
 	  .summary =
 		  "a tar archive of {\"path\": \"/etc\"}, or into it with \"put\", by Upgrade: " API_UPGRADE },
+	{ "GET", V1 "/audit", api_get_audit, .query = "limit",
+	  .summary = "who changed what, when and from where; and who was refused" },
 	{ "GET", V1 "/events", api_get_events, .query = "since",
 	  .summary = "changes as server-sent events, after a revision or from now on" },
 	{ "POST", V1 "/down", api_post_down, .has_body = true,
@@ -91,4 +94,4 @@ static const struct route v1[] = {
 };
 static const struct route_group v1_group = { v1, ARRAY_LEN(v1) };
 
-const struct route_group *const api_groups[] = { &v1_group, NULL };
+const struct route_group *const api_groups[] = { &v1_group, &account_routes, NULL };

@@ -29,6 +29,7 @@ static const struct {
 	{ 415, "Unsupported Media Type" },
 	{ 421, "Misdirected Request" },
 	{ 422, "Unprocessable Content" },
+	{ 429, "Too Many Requests" },
 	{ 500, "Internal Server Error" },
 	{ 501, "Not Implemented" },
 	{ 503, "Service Unavailable" },

@@ -24,6 +24,7 @@ struct roles {
 	char *socket;
 	char *server_db;
 	char *server_key;
+	char *server_keys;
 	char *worker_key;
 	char secrets_root[48];
 	char *worker_dir;
@@ -131,6 +132,7 @@ static int make_paths(struct roles *roles, struct err *err)
 	roles->socket = path_join(dir, "holm.sock");
 	roles->server_db = path_join(dir, "server.db");
 	roles->server_key = path_join(dir, "secrets.key");
+	roles->server_keys = path_join(dir, "token-keys");
 	roles->worker_dir = path_join(dir, "worker");
 	roles->worker_db = path_join(roles->worker_dir, "worker.db");
 	roles->worker_key = path_join(roles->worker_dir, "secrets.key");
@@ -180,6 +182,7 @@ static int start_server(struct roles *roles, struct err *err)
 		.service_pool = roles->options->service_pool,
 		.own_port = roles->options->api_port,
 		.key_path = roles->server_key,
+		.keys_dir = roles->server_keys,
 	};
 
 	roles->server = server_new(&config, err);
@@ -256,6 +259,7 @@ static int start_api(struct roles *roles, struct err *err)
 		.socket = roles->socket,
 		.token = roles->token,
 		.version = HOLM_VERSION,
+		.allow_default_password = roles->options->allow_default_password,
 		.down = down,
 		.arg = roles,
 	};
@@ -309,6 +313,7 @@ static void stop(struct roles *roles)
 	for (size_t i = 0; i < ARRAY_LEN(strings); i++)
 		free(strings[i]);
 	free(roles->server_key);
+	free(roles->server_keys);
 	free(roles->worker_key);
 }
 

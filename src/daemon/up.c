@@ -34,6 +34,9 @@ static const struct cli_option up_options[] = {
 	  "without bound (default memory=1,pids=1,disk=1,cpu=none)" },
 	{ "reserve", 0, "KIND=N,…",
 	  "kept back from that: memory (MiB), cpu (cores), pids, disk (MiB)" },
+	{ "allow-default-password", 0, NULL,
+	  "take the password of user Admin that everybody knows, which is Admin until it is changed, "
+	  "from other machines too (default: from this one alone)" },
 	{ "node-name", 0, "NAME", "name of this node (default: the host's)" },
 	{ "namespace-pool", 0, "FIRST-LAST",
 	  "addresses of instances (default " ROLES_NAMESPACE_POOL ")" },
@@ -129,6 +132,8 @@ static void build_argv(struct strv *argv, const struct cli_call *call, const cha
 		strv_addf(argv, "--api=%s", call->api);
 	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
 		add_option(argv, call, passed[i]);
+	if (cli_value(call, "allow-default-password"))
+		strv_add(argv, "--allow-default-password");
 	strv_add(argv, "--notify-fd=" NOTIFY_FD);
 }
 
@@ -256,6 +261,7 @@ static int run(const struct cli_call *call, int notify_fd)
 		.image_root = cli_value(call, "image-root"),
 		.volume_root = cli_value(call, "volume-root"),
 		.node_name = cli_value(call, "node-name"),
+		.allow_default_password = cli_value(call, "allow-default-password"),
 		.namespace_pool = value_or(call, "namespace-pool", ROLES_NAMESPACE_POOL),
 		.service_pool = value_or(call, "service-pool", ROLES_SERVICE_POOL),
 		.resources = RESOURCE_SETTINGS_DEFAULT,

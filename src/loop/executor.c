@@ -21,6 +21,7 @@ static const struct {
 	[EXECUTOR_TRANSFER] = { 11, 8 }, /* servers that hang hold theirs for half a minute */
 	[EXECUTOR_VOLUME] = { 19, 4 },   /* storage drivers that hang hold theirs for a minute */
 	[EXECUTOR_PROBE] = { 23, 4 },    /* so may commands of probes */
+	[EXECUTOR_ACCOUNT] = { 27, 1 },
 };
 static_assert(ARRAY_LEN(kinds) == EXECUTOR_N, "an entry per executor");
 

@@ -74,6 +74,7 @@ enum executor {
 	EXECUTOR_TRANSFER,
 	EXECUTOR_VOLUME,
 	EXECUTOR_PROBE,
+	EXECUTOR_ACCOUNT, /* one thread: hashes of passwords take much memory */
 	EXECUTOR_N
 };
 
@@ -94,7 +95,7 @@ void work_begin(struct loop *loop, enum executor executor, loop_fn run, loop_fn 
 
 /* Index of the calling thread: 0 on the loop, 1..EXECUTOR_THREADS_MAX-1 on the threads of all
  * executors together, so that a driver can keep one connection per thread. */
-#define EXECUTOR_THREADS_MAX 27
+#define EXECUTOR_THREADS_MAX 28
 unsigned executor_thread_index(void);
 
 /* Jittered back-off: doubles from `first_ms` (attempt 0) to `cap_ms`, each time a random value of

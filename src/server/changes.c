@@ -95,6 +95,9 @@ static void changed(struct server *server, struct doc *doc, const void *old)
 		messages_value_changed(server, doc->kind, old, doc->cur);
 		break;
 	case KIND_APP:
+	case KIND_USER:
+	case KIND_ORGANIZATION:
+	case KIND_TOKEN:
 	case KIND_N:
 		break;
 	}
@@ -112,7 +115,8 @@ void changes_apply(struct server *server, struct doc *const *touched, size_t n)
 	for (size_t i = 0; i < n; i++)
 		changed(server, touched[i], old[i]);
 	for (size_t i = 0; i < n; i++) {
-		watch_changed(server, touched[i]->kind, touched[i]->id);
+		if (view_is_shown(touched[i]->kind))
+			watch_changed(server, touched[i]->kind, touched[i]->id);
 		object_free(touched[i]->kind, old[i]);
 	}
 	if (server->needs_table)

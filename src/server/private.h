@@ -7,7 +7,18 @@
 #include "model/message.h"
 #include "server/server.h"
 
-enum kind { KIND_APP, KIND_SERVICE, KIND_INSTANCE, KIND_NODE, KIND_SECRET, KIND_CONFIG, KIND_N };
+enum kind {
+	KIND_APP,
+	KIND_SERVICE,
+	KIND_INSTANCE,
+	KIND_NODE,
+	KIND_SECRET,
+	KIND_CONFIG,
+	KIND_USER,
+	KIND_ORGANIZATION,
+	KIND_TOKEN,
+	KIND_N
+};
 
 struct doc {
 	enum kind kind;
@@ -36,6 +47,7 @@ struct fact {
 
 struct request;
 struct undo;
+struct accounts;
 
 struct server {
 	struct server_config config;
@@ -61,6 +73,7 @@ struct server {
 	struct timer *retry; /* of what a failed commit left undone */
 	struct timer *liveness;
 	struct bus_subscription *messages;
+	struct accounts *accounts;
 	struct list watches;
 	struct event **events; /* ring of the last ones */
 	size_t n_events;
@@ -167,6 +180,14 @@ void messages_value_changed(struct server *server, enum kind kind, const struct 
 void messages_send(struct server *server, const char *node_id, const char *what,
 		   char *take_payload);
 
+/* account/account.c, around state_load() */
+void accounts_new(struct server *server);
+int accounts_begin(struct server *server, struct err *err);
+void accounts_free(struct server *server);
+/* account/audit.c: a document that is of none of the kinds above. */
+int audit_load(struct server *server, const char *kind, const char *id, const char *body,
+	       struct err *err);
+
 /* facts: found or made */
 struct fact *fact_get(struct server *server, const char *instance_id);
 const struct fact *fact_find(const struct server *server, const char *instance_id);
@@ -174,7 +195,9 @@ void fact_remove(struct server *server, const char *instance_id);
 struct node_live *live_get(struct server *server, const char *node_id);
 bool live_is_alive(const struct server *server, const char *node_id);
 
-/* view.c: JSON of one object, the caller's; NULL if it is not there */
+/* view.c: whether watchers are told of its changes */
+bool view_is_shown(enum kind kind);
+/* JSON of one object, the caller's; NULL if it is not there */
 char *view_json(struct server *server, enum kind kind, const char *id);
 
 /* watch.c */

@@ -13,7 +13,8 @@ struct server *server_new(const struct server_config *config, struct err *err)
 	/* Event numbers grow over restarts, so that a reader notices that it missed some. */
 	server->event_seq = loop_wall_ms(config->loop);
 	server->store = store_open(config->loop, config->store, config->store_where, err);
-	if (!server->store || state_load(server, err) < 0) {
+	accounts_new(server);
+	if (!server->store || state_load(server, err) < 0 || accounts_begin(server, err) < 0) {
 		server_free(server);
 		return NULL;
 	}
@@ -29,6 +30,7 @@ struct server *server_free(struct server *server)
 	store_close(server->store);
 	request_free_all(server);
 	watch_free_all(server);
+	accounts_free(server);
 	state_fini(server);
 	free(server);
 	return NULL;

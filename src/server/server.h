@@ -27,6 +27,7 @@ struct server_config {
 	const char *service_pool;   /* "10.30.0.0/16" */
 	uint32_t own_port;          /* of the API: no service may map it; 0: none */
 	const char *key_path; /* file that seals secrets, made at first use; NULL: none are kept */
+	const char *keys_dir; /* of the keys that sign tokens; NULL: nobody can log in */
 };
 
 struct server *server_new(const struct server_config *config, struct err *err);

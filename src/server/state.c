@@ -3,17 +3,27 @@
  * `cur` is what is on disk and what readers see. A request works on `next`: it finds there what
  * requests before it in the same commit made, and puts its own. When the commit is on disk, next
  * becomes cur; when it failed, next is dropped and nothing has happened. */
+#include "model/account.h"
 #include "server/private.h"
 
 const struct field_table *const kind_tables[KIND_N] = {
-	[KIND_APP] = &app_table,           [KIND_SERVICE] = &service_table,
-	[KIND_INSTANCE] = &instance_table, [KIND_NODE] = &node_table,
-	[KIND_SECRET] = &value_table,      [KIND_CONFIG] = &value_table,
+	[KIND_APP] = &app_table,
+	[KIND_SERVICE] = &service_table,
+	[KIND_INSTANCE] = &instance_table,
+	[KIND_NODE] = &node_table,
+	[KIND_SECRET] = &value_table,
+	[KIND_CONFIG] = &value_table,
+	[KIND_USER] = &user_table,
+	[KIND_ORGANIZATION] = &organization_table,
+	[KIND_TOKEN] = &machine_token_table,
 };
 
 static const char *const kind_names[] = {
-	[KIND_APP] = "app",   [KIND_SERVICE] = "service", [KIND_INSTANCE] = "instance",
-	[KIND_NODE] = "node", [KIND_SECRET] = "secret",   [KIND_CONFIG] = "config",
+	[KIND_APP] = "app",           [KIND_SERVICE] = "service",
+	[KIND_INSTANCE] = "instance", [KIND_NODE] = "node",
+	[KIND_SECRET] = "secret",     [KIND_CONFIG] = "config",
+	[KIND_USER] = "user",         [KIND_ORGANIZATION] = "organization",
+	[KIND_TOKEN] = "token",
 };
 static_assert(ARRAY_LEN(kind_names) == KIND_N, "a name per kind");
 
@@ -77,8 +87,9 @@ static int on_document(void *arg, const char *kind, const char *id, const char *
 			return err_wrap(err, "%s %s", kind, id);
 		}
 		doc_get(server, k, id)->cur = object;
+		return 0;
 	}
-	return 0;
+	return audit_load(server, kind, id, body, err);
 }
 
 int state_load(struct server *server, struct err *err)

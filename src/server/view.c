@@ -218,9 +218,17 @@ static void fill(struct server *server, enum kind kind, const void *object, void
 	case KIND_CONFIG:
 		values_view(server, kind, object, view);
 		break;
+	case KIND_USER:
+	case KIND_ORGANIZATION:
+	case KIND_TOKEN:
 	case KIND_N:
 		break;
 	}
+}
+
+bool view_is_shown(enum kind kind)
+{
+	return view_tables[kind] != NULL;
 }
 
 char *view_json(struct server *server, enum kind kind, const char *id)

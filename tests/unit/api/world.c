@@ -170,6 +170,7 @@ static void boot(struct world *w)
 		.namespace_pool = "10.18.0.0-10.29.255.255",
 		.service_pool = "10.30.0.0/16",
 		.key_path = w->key,
+		.keys_dir = w->keys,
 	};
 
 	w->server = server_new(&server, &err);
@@ -185,6 +186,8 @@ void world_init(struct world *w)
 	assert_non_null(mkdtemp(w->dir));
 	w->socket = path_join(w->dir, "holm.sock");
 	w->key = path_join(w->dir, "secrets.key");
+	const char *keys = getenv(WORLD_KEYS);
+	w->keys = keys ? xstrdup(keys) : path_join(w->dir, "keys");
 	w->loop = loop_new();
 	w->bus = bus_local_new(w->loop);
 	w->disk = store_mem_new();
@@ -206,6 +209,7 @@ void world_fini(struct world *w)
 	store_mem_free(w->disk);
 	free(w->socket);
 	free(w->key);
+	free(w->keys);
 	path_remove(w->dir, &err);
 }
 
@@ -257,7 +261,7 @@ static void perform(void *arg)
 		.method = ask->method,
 		.url = url,
 		.unix_path = ask->is_tcp ? NULL : w->socket,
-		.bearer = ask->has_token ? WORLD_TOKEN : NULL,
+		.bearer = ask->has_token ? WORLD_TOKEN : ask->bearer,
 		.headers = &headers,
 		.body = ask->body,
 		.body_len = ask->body ? strlen(ask->body) : 0,
@@ -265,7 +269,7 @@ static void perform(void *arg)
 		.sink_arg = ask->sink_arg,
 	};
 
-	if (ask->body && !ask->header)
+	if (ask->body && (!ask->header || str_starts(ask->header, "Origin:")))
 		strv_add(&headers, "Content-Type: application/json");
 	if (ask->header)
 		strv_add(&headers, ask->header);

@@ -8,7 +8,9 @@
 #include "wire/http_client/http_client.h"
 
 #define WORLD_TOKEN "s3cret"
-#define WORLD_NODE  "0123456789abcdef01234567"
+/* Environment: a folder of keys for all worlds, since making one takes its time. */
+#define WORLD_KEYS "HOLM_WORLD_KEYS"
+#define WORLD_NODE "0123456789abcdef01234567"
 
 struct world {
 	struct loop *loop;
@@ -20,7 +22,8 @@ struct world {
 	struct timer *deadline;
 	char dir[64];
 	char *socket;
-	char *key; /* file that seals secrets */
+	char *key;  /* file that seals secrets */
+	char *keys; /* folder of those that sign tokens */
 	/* What the node reports of an instance it is told to run: RUNNING unless something else is
 	 * here; with a detail. */
 	enum instance_state node_state;
@@ -53,6 +56,7 @@ struct ask {
 	const char *header; /* one more, or NULL */
 	bool is_tcp;
 	bool has_token;
+	const char *bearer; /* another token; NULL: none */
 	http_client_sink sink;
 	void *sink_arg;
 	int result;

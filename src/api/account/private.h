@@ -1,0 +1,46 @@
+/* What the routes about accounts share. */
+#ifndef HOLM_API_ACCOUNT_PRIVATE_H
+#define HOLM_API_ACCOUNT_PRIVATE_H
+
+#include "api/account/account.h"
+#include "api/private.h"
+
+/* Parses a body that may hold a password: a refusal names the fields that there are, and never what was
+ * sent. False: answered. Unknown fields are ignored. The body is wiped. */
+bool account_parse(struct api_request *request, const struct field_table *table, void *ret);
+/* Of structs with passwords: wipes the texts at these places first. */
+void account_fini(const struct field_table *table, void *object, char *const *passwords, size_t n);
+
+/* As Oakestra has it: "_id" of an object, "password" always empty. */
+void account_emit_user(const struct user_view *view, struct json_out *out);
+/* Answers with the text. */
+void account_reply(struct api_request *request, struct json_out *out);
+/* Answers {"message": …}. */
+void account_reply_message(struct api_request *request, const char *message);
+/* The organization that the token is of, NULL: root. */
+const char *account_organization(const struct api_request *request);
+
+void account_post_login(struct api_request *request);
+void account_post_refresh(struct api_request *request);
+void account_post_register(struct api_request *request);
+void account_get_permission(struct api_request *request);
+void account_get_user(struct api_request *request);
+void account_put_user(struct api_request *request);
+void account_delete_user(struct api_request *request);
+void account_post_user(struct api_request *request);
+void account_reset_password(struct api_request *request);
+void account_get_users(struct api_request *request);
+void account_get_organizations(struct api_request *request);
+void account_post_organization(struct api_request *request);
+void account_put_organization(struct api_request *request);
+void account_delete_organization(struct api_request *request);
+void account_list_users(struct api_request *request);
+void account_add_user(struct api_request *request);
+void account_remove_user(struct api_request *request);
+void account_set_password(struct api_request *request);
+void account_get_tokens(struct api_request *request);
+void account_post_token(struct api_request *request);
+void account_delete_token(struct api_request *request);
+void account_rotate(struct api_request *request);
+
+#endif

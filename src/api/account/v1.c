@@ -1,0 +1,81 @@
+/* Our own calls about users. */
+#include "api/account/private.h"
+
+#define LIST_MAX (64u << 20)
+
+struct user_body {
+	char *name;
+	char *password;
+	char *email;
+	struct strv roles;
+};
+
+static const struct field user_fields[] = {
+	FIELD(struct user_body, name, "name", F_STR, .flags = F_REQUIRED),
+	FIELD(struct user_body, password, "password", F_STR, .flags = F_REQUIRED),
+	FIELD(struct user_body, email, "email", F_STR),
+	FIELD(struct user_body, roles, "roles", F_STRV, .max = ROLES_MAX),
+};
+static FIELD_TABLE(user_body_table, struct user_body, "user", user_fields);
+
+void account_list_users(struct api_request *request)
+{
+	auto_user_views struct user_views views = { 0 };
+	auto_json_out struct json_out out;
+	struct err ignored;
+
+	server_user_views(request->api->config.server, NULL, &views, &ignored);
+	json_out_init(&out, LIST_MAX);
+	json_out_array(&out, NULL);
+	for (size_t i = 0; i < views.n; i++)
+		fields_emit(&user_view_table, &views.items[i], &out, NULL);
+	json_out_array_end(&out);
+	account_reply(request, &out);
+}
+
+void account_add_user(struct api_request *request)
+{
+	struct user_body body = { 0 };
+
+	if (!account_parse(request, &user_body_table, &body))
+		return;
+	const struct server_user user = {
+		.name = body.name,
+		.is_new = true,
+		.password = body.password,
+		.email = body.email,
+		.roles = &body.roles,
+	};
+	server_user_put_begin(request->api->config.server, &user, api_on_planned, request);
+	account_fini(&user_body_table, &body, &body.password, 1);
+}
+
+void account_remove_user(struct api_request *request)
+{
+	server_user_remove_begin(request->api->config.server, request->match.params[0],
+				 api_on_planned, request);
+}
+
+struct password_body {
+	char *password;
+};
+
+static const struct field password_fields[] = {
+	FIELD(struct password_body, password, "password", F_STR, .flags = F_REQUIRED),
+};
+static FIELD_TABLE(password_table, struct password_body, "password", password_fields);
+
+void account_set_password(struct api_request *request)
+{
+	struct password_body body = { 0 };
+
+	if (!account_parse(request, &password_table, &body))
+		return;
+	const struct server_user user = { .name = request->match.params[0],
+					  .password = body.password };
+	if (str_is_empty(body.password))
+		api_reply_error(request, 400, "the password is empty");
+	else
+		server_user_put_begin(request->api->config.server, &user, api_on_planned, request);
+	account_fini(&password_table, &body, &body.password, 1);
+}
