@@ -36,7 +36,8 @@ struct http_server *http_server_new(struct loop *loop, const struct http_server_
 /* Closes all connections. Not from inside the handler or another callback of the server. */
 struct http_server *http_server_free(struct http_server *server);
 
-/* Whether every answer given so far, streams that go on excepted, has left or never will. */
+/* Whether every answer given so far has left, or never will. Streams do not count: whoever reads one may
+ * take his time. */
 bool http_server_is_flushed(const struct http_server *server);
 
 /* Listens on a numeric IPv4 or IPv6 address; port 0: any. Returns the port. */

@@ -334,7 +334,7 @@ bool http_server_is_flushed(const struct http_server *server)
 	list_for_each(pos, tmp, &server->connections) {
 		const struct http_request *r = container_of(pos, struct connection, node)->request;
 
-		if (r && r->is_ended)
+		if (r && r->is_ended && !r->is_stream)
 			return false;
 	}
 	return true;

@@ -344,6 +344,35 @@ static void early_bytes_and_a_leaver(void **state)
 		loop_run(f->loop);
 }
 
+static void flood_and_end(void *arg, struct http_request *r)
+{
+	struct fixture *f = arg;
+	auto_free char *much = xcalloc(1, MUCH);
+
+	f->request = r;
+	http_upgrade_begin(r, PROTOCOL, echo_take, f);
+	assert_int_equal(http_stream_write(r, much, MUCH), 0);
+	http_stream_end(r);
+}
+
+/* What it has not taken of a stream keeps nobody who waits for answers to leave. */
+static void a_client_that_reads_nothing(void **state)
+{
+	struct fixture *f = *state;
+	static const char head[] = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n"
+				   "Upgrade: echo\r\n\r\n";
+	struct pollfd begun = { .events = POLLIN };
+
+	f->config.max_stream = MUCH;
+	fixture_start(f, flood_and_end);
+	begun.fd = fixture_connect(f, true);
+	assert_int_equal(write(begun.fd, head, sizeof(head) - 1), sizeof(head) - 1);
+	while (poll(&begun, 1, 0) == 0)
+		turn(f);
+	assert_true(http_server_is_flushed(f->server));
+	close(begun.fd);
+}
+
 /* The server goes away with a connection open. */
 static void a_server_that_ends(void **state)
 {
@@ -363,10 +392,15 @@ static void a_server_that_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(bytes_go_both_ways),       TEST(a_slow_reader_gets_all),
-		TEST(a_slow_server_gets_all),   TEST(without_asking_it_is_refused),
-		TEST(nobody_listens),           TEST(a_refusal_is_told),
-		TEST(early_bytes_and_a_leaver), TEST(a_server_that_ends),
+		TEST(bytes_go_both_ways),
+		TEST(a_slow_reader_gets_all),
+		TEST(a_slow_server_gets_all),
+		TEST(without_asking_it_is_refused),
+		TEST(nobody_listens),
+		TEST(a_refusal_is_told),
+		TEST(early_bytes_and_a_leaver),
+		TEST(a_server_that_ends),
+		TEST(a_client_that_reads_nothing),
 	};
 
 	return cmocka_run_group_tests_name("wire/http_server/upgrade", tests, NULL, NULL);
