@@ -155,6 +155,8 @@ static bool is_recorded(const struct winst *inst, const struct runtime_status *s
 void winst_saw_run(struct winst *inst, struct runtime_slot *slot,
 		   const struct runtime_status *status)
 {
+	bool has_begun = inst->run == RUN_ALIVE && inst->status.phase == RUNTIME_STARTING;
+
 	note_begin(inst, status->started_ms);
 	inst->slot = slot;
 	inst->status = *status;
@@ -165,6 +167,8 @@ void winst_saw_run(struct winst *inst, struct runtime_slot *slot,
 		}
 		inst->run = RUN_ALIVE;
 		run_watch(inst);
+		if (has_begun && inst->is_attached) /* attaching tells it otherwise */
+			inst->publish_after = network_publish(inst->worker);
 		boot_judge(inst);
 		return;
 	}

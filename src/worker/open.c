@@ -69,6 +69,8 @@ static void adopt(struct worker *worker, struct runtime_slot *slot,
 			 inst->wish.sname ? inst->wish.sname : "nothing", (int)status->proc.pid);
 	inst->state = STATE_CREATED;
 	winst_saw_run(inst, slot, status);
+	if (status->phase == RUNTIME_STARTING && inst->record.is_wished)
+		winst_set_state(inst, STATE_CREATING, "starting");
 }
 
 static void opened(struct worker *worker)

@@ -469,7 +469,7 @@ void run_watch(struct winst *inst)
 					    on_exit_event, inst);
 	else if (inst->status.watch.pid)
 		inst->needs_inspect = true; /* it has just ended, most likely */
-	else
+	if (!inst->needs_inspect && (!inst->exit_watch || inst->status.phase == RUNTIME_STARTING))
 		look_again_later(inst);
 }
 

@@ -238,10 +238,18 @@ static void classify_code(const struct exit_record *record, const struct qemu_en
 	}
 }
 
+/* It did so before it could be stopped; or a stop was broken off, and it went on until then. */
+static bool is_guests_own(const struct exit_record *record)
+{
+	return !record->signal &&
+	       (record->code == QEMU_EXIT_CLEAN || record->code == QEMU_EXIT_CRASH ||
+		str_starts(record->cause, "guest-"));
+}
+
 void qemu_end_classify(const struct exit_record *record, const struct qemu_end_facts *facts,
 		       struct runtime_status *status)
 {
-	if (facts->was_stopped)
+	if (facts->was_stopped && !is_guests_own(record))
 		set(status, RUNTIME_END_STOPPED, 0, "stopped");
 	else if (record->is_timeout)
 		set(status, RUNTIME_END_FAILURE, 0, "ended at its time limit");

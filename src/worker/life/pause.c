@@ -20,7 +20,7 @@ bool pause_is_due(const struct winst *inst)
 {
 	const struct pause *pause = &inst->life.pause;
 
-	return !pause->retry && !pause->is_refused &&
+	return inst->status.phase == RUNTIME_RUNNING && !pause->retry && !pause->is_refused &&
 	       (pause->is_unsure || inst->wish.is_paused != inst->status.is_paused);
 }
 

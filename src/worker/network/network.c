@@ -445,8 +445,8 @@ static bool is_running(const struct winst *inst)
 {
 	const struct proc_id *proc = &inst->status.proc;
 
-	return inst->run == RUN_ALIVE && !inst->is_draining &&
-	       (!proc->boot_id[0] || proc_is_alive(proc));
+	return inst->run == RUN_ALIVE && inst->status.phase == RUNTIME_RUNNING &&
+	       !inst->is_draining && (!proc->boot_id[0] || proc_is_alive(proc));
 }
 
 static void tell_running(struct worker *worker, uint64_t seq)

@@ -342,6 +342,46 @@ static void what_runs_is_adopted(void **state)
 	assert_int_equal(kit_status(kit, ID_2)->incarnation, 2);
 }
 
+static struct runtime_driver slow;
+static bool is_starting;
+
+static int list_slowly(void *state, const char *id, struct runtime_list *ret, struct err *err)
+{
+	int r = fake_driver.list(state, id, ret, err);
+
+	for (size_t i = 0; r == 0 && is_starting && i < ret->n; i++)
+		ret->items[i].phase = RUNTIME_STARTING;
+	return r;
+}
+
+/* Holm was killed in its start, which goes on: it runs when its runtime says so, and not before. */
+static void what_is_being_started_is_adopted(void **state)
+{
+	struct kit *kit = *state;
+
+	slow = fake_driver;
+	slow.list = list_slowly;
+	kit->driver = &slow;
+	kit_deploy(kit, &(struct wish){ .id = ID_1 });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	for (int is_paused = 0; is_paused < 2; is_paused++) {
+		kit_crash(kit);
+		is_starting = true;
+		kit_forget(kit);
+		kit_boot(kit);
+		kit_sync(kit, &(struct wish){ .id = ID_1, .is_paused = is_paused }, 1);
+		kit_run(kit, 10000);
+		assert_int_equal(kit_status(kit, ID_1)->state, STATE_CREATING);
+		assert_int_equal(kit->n_ready, 0);
+		is_starting = false;
+		kit_await(kit, ID_1, STATE_RUNNING);
+		kit_run(kit, 1000);
+		assert_int_equal(kit_status(kit, ID_1)->incarnation, 1);
+		assert_int_equal(kit_status(kit, ID_1)->is_paused, is_paused);
+		assert_int_equal(kit->n_ready, 1);
+	}
+}
+
 static void what_nobody_remembers_is_stopped(void **state)
 {
 	struct kit *kit = *state;
@@ -427,6 +467,7 @@ int main(void)
 		KIT_TEST(a_download_that_nobody_wants_harms_nobody),
 		KIT_TEST(an_unknown_runtime),
 		KIT_TEST(what_runs_is_adopted),
+		KIT_TEST(what_is_being_started_is_adopted),
 		KIT_TEST(what_nobody_remembers_is_stopped),
 		KIT_TEST(crashes_on_the_way_out),
 		KIT_TEST(a_full_disk),

@@ -501,6 +501,32 @@ static void adopts_what_runs(void **state)
 	assert_int_equal(stop(f).end, RUNTIME_END_STOPPED);
 }
 
+/* Holm was killed while it stopped one: it goes on, and has an end of its own. */
+static void a_stop_that_was_broken_off_is_no_end(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *mark = xasprintf("%s/qemu/" ID "/stopping", f->dir);
+	struct runtime_status s = start(f, "keys");
+	struct err err;
+
+	assert_int_equal(file_replace(mark, "", &err), 0);
+	d->close(f->state);
+	open_driver(f);
+	assert_int_equal(look(f).phase, RUNTIME_RUNNING);
+	struct runtime_attachment ends = attach(f);
+	assert_int_equal(write(ends.in, "q", 1), 1);
+	struct runtime_status end = wait_for_end(f, &s);
+	assert_int_equal(end.end, RUNTIME_END_CLEAN);
+	close_ends(&ends);
+	/* One that had gone through. */
+	s = start(f, "run");
+	assert_int_equal(file_replace(mark, "", &err), 0);
+	assert_int_equal(proc_kill(&s.proc, SIGKILL, &err), 0);
+	d->close(f->state);
+	open_driver(f);
+	assert_int_equal(wait_for_end(f, &s).end, RUNTIME_END_STOPPED);
+}
+
 static void outlives_its_supervisor(void **state)
 {
 	struct fixture *f = *state;
@@ -732,6 +758,7 @@ int main(void)
 		TEST(tells_a_reset),
 		TEST(tells_who_was_killed),
 		TEST(adopts_what_runs),
+		TEST(a_stop_that_was_broken_off_is_no_end),
 		TEST(outlives_its_supervisor),
 		TEST(an_end_that_nobody_saw_is_unknown),
 		TEST(a_flooded_console_is_bounded),
