@@ -1,4 +1,5 @@
 /* The command table: what is parsed, run and printed as help. */
+#include "cli/account/account.h"
 #include "cli/private.h"
 #include "model/session.h"
 
@@ -64,6 +65,11 @@ static const struct cli_option exec_options[] = {
 	{ "user", 'u', "USER[:GROUP]", "run it as this user of the container, name or number" },
 	{ "workdir", 'w', "DIR", "run it in this folder of the container" },
 	{ "env", 'e', "K=V", "add to its environment; may be given several times" },
+};
+
+static const struct cli_option audit_options[] = {
+	{ "limit", 0, "N", "the newest N (default 50)" },
+	{ "output", 'o', "FORMAT", "table (default) or json" },
 };
 
 static const struct cli_option down_options[] = {
@@ -372,6 +378,28 @@ static const struct cli_command commands[] = {
 		.summary = "log in to the registries that images come from",
 		.subs = registry_commands,
 		.n_subs = REGISTRY_COMMANDS_N,
+	},
+	{
+		.name = "user",
+		.args = "ls|add|rm|passwd",
+		.summary = "who may use holm over the network",
+		.subs = user_commands,
+		.n_subs = USER_COMMANDS_N,
+	},
+	{
+		.name = "token",
+		.args = "create|ls|rm|rotate",
+		.summary = "tokens of machines, and the key that signs those of users",
+		.subs = token_commands,
+		.n_subs = TOKEN_COMMANDS_N,
+	},
+	{
+		.name = "audit",
+		.args = "",
+		.summary = "tell who changed what, when and from where, and who was refused",
+		.options = audit_options,
+		.n_options = ARRAY_LEN(audit_options),
+		.run = run_audit,
 	},
 	{
 		.name = "down",

@@ -1,5 +1,6 @@
 /* "+ create service hybrid.demo.web.demo: unikernel, 1 instance" */
 #include "cli/plan.h"
+#include "cli/remote.h"
 #include "cli/table.h"
 
 #define LINE_BYTES_MAX 4096
@@ -71,4 +72,24 @@ void plan_print(const struct cli_call *call, const struct plan_view *plan)
 		fprintf(call->out, plan_has_changes(plan)
 					   ? "dry run: nothing was changed\n"
 					   : "dry run: there is nothing to change\n");
+}
+
+int plan_ask(const struct cli_call *call, const struct question *question)
+{
+	auto_reply struct reply reply = { 0 };
+	struct plan_view plan = { 0 };
+	struct remote remote;
+	struct err err;
+	int code = remote_open(call, &remote);
+
+	if (code == CLI_OK)
+		code = remote_ask(&remote, question, &reply);
+	remote_close(&remote);
+	if (code != CLI_OK)
+		return code;
+	if (fields_parse_text(&plan_view_table, reply.body, &plan, FIELD_UNKNOWN_IGNORE, &err) < 0)
+		return cli_error(call, CLI_FAILED, "read the answer: %s", err.msg);
+	plan_print(call, &plan);
+	fields_fini(&plan_view_table, &plan);
+	return CLI_OK;
 }

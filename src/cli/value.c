@@ -21,27 +21,6 @@ static void add_path(const struct cli_call *call, const char *name, struct buf *
 	url_add(path, name);
 }
 
-/* Asks, and prints the plan that is the answer. */
-static int change(const struct cli_call *call, const struct question *question)
-{
-	auto_reply struct reply reply = { 0 };
-	struct plan_view plan = { 0 };
-	struct remote remote;
-	struct err err;
-	int code = remote_open(call, &remote);
-
-	if (code == CLI_OK)
-		code = remote_ask(&remote, question, &reply);
-	remote_close(&remote);
-	if (code != CLI_OK)
-		return code;
-	if (fields_parse_text(&plan_view_table, reply.body, &plan, FIELD_UNKNOWN_IGNORE, &err) < 0)
-		return cli_error(call, CLI_FAILED, "read the answer: %s", err.msg);
-	plan_print(call, &plan);
-	fields_fini(&plan_view_table, &plan);
-	return CLI_OK;
-}
-
 static int read_value(const struct cli_call *call, struct secret *ret)
 {
 	const char *file = cli_value(call, "from-file");
@@ -83,7 +62,7 @@ static int run_set(const struct cli_call *call)
 		return code;
 	add_path(call, call->args[0], &path);
 	const struct question question = { .method = "PUT", .path = path.data, .bytes = &bytes };
-	return change(call, &question);
+	return plan_ask(call, &question);
 }
 
 static int run_rm(const struct cli_call *call)
@@ -95,7 +74,7 @@ static int run_rm(const struct cli_call *call)
 	if (cli_value(call, "force"))
 		buf_add_str(&path, "?force=1");
 	const struct question question = { .method = "DELETE", .path = path.data };
-	return change(call, &question);
+	return plan_ask(call, &question);
 }
 
 static int run_ls(const struct cli_call *call)

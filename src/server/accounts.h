@@ -65,7 +65,7 @@ struct server_user {
 	const char *organization; /* id of the one that `roles` is about, NULL: root */
 };
 /* -EEXIST, -ENOENT, -EINVAL, -EACCES for a wrong old password; -EBUSY: the last administrator would be
- * none any more. */
+ * none any more, or too many old passwords were wrong. */
 void server_user_put_begin(struct server *server, const struct server_user *user,
 			   server_done_fn done, void *arg);
 /* With his tokens and memberships. -EBUSY: he owns applications, or is the last administrator. */

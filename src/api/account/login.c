@@ -29,7 +29,7 @@ static bool is_page_elsewhere(const struct api_request *request)
 
 	if (!origin)
 		return false;
-	return !host || !auth_is_own_name(host + 3, request->api->config.address);
+	return !host || !auth_is_own_name(host + 3, NULL);
 }
 
 static unsigned status_of_refusal(int code)

@@ -232,8 +232,8 @@ static FIELD_TABLE(password_table, struct password_body, "password", password_fi
 
 static void on_password(void *arg, const struct plan_view *plan, const struct err *err)
 {
-	if (err->code == -EACCES)
-		api_reply_error(arg, 400, err->msg);
+	if (err->code == -EACCES || err->code == -EBUSY)
+		api_reply_error(arg, err->code == -EACCES ? 400 : 429, err->msg);
 	else if (err->code)
 		api_reply_err(arg, err);
 	else

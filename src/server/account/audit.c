@@ -6,7 +6,6 @@
 #define LIST_MAX     (16u << 20)
 #define UNAUTHORIZED 401
 #define FORBIDDEN    403
-#define TOO_MANY     429
 
 static void name_of(uint64_t number, char out[NUMBER_LEN + 1])
 {
@@ -52,9 +51,15 @@ void audit_fini(struct accounts *accounts)
 	}
 }
 
+/* As it may be shown on a terminal. */
 static char *bounded(const char *text)
 {
-	return xstrndup(text ? text : "", TEXT_MAX);
+	char *copy = xstrndup(text ? text : "", TEXT_MAX);
+
+	for (char *c = copy; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	return copy;
 }
 
 static void on_stored(void *arg, const struct err *err)
@@ -81,8 +86,7 @@ static void add(struct server *server, struct audit_ring *ring, const struct aud
 
 void server_audit(struct server *server, const struct audit_entry *given)
 {
-	bool is_refusal = given->status == UNAUTHORIZED || given->status == FORBIDDEN ||
-			  given->status == TOO_MANY;
+	bool is_refusal = given->status == UNAUTHORIZED || given->status == FORBIDDEN;
 	const struct audit_entry entry = {
 		.at_ms = loop_wall_ms(server->config.loop),
 		.user = bounded(given->user),

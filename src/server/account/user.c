@@ -47,6 +47,7 @@ struct user_put {
 	uint32_t version;
 	unsigned char salt[PASSWORD_SALT_LEN];
 	char *new_hash;
+	uint64_t wait_ms; /* until the next old password is looked at */
 	struct plan_answer answer;
 };
 
@@ -189,6 +190,10 @@ static void on_hashed(struct job *job)
 {
 	struct user_put *put = (struct user_put *)job;
 
+	if (job->err.code == -EACCES)
+		limit_failed(job->server->accounts->users, put->name,
+			     loop_now_ms(job->server->config.loop));
+
 	if (job->err.code)
 		put_done(job->server, put, &job->err);
 	else
@@ -215,6 +220,9 @@ static int run_refuse(struct server *server, void *arg, struct err *err)
 {
 	const struct user_put *put = arg;
 
+	if (put->wait_ms)
+		return err_set(err, -EBUSY, "too many failed passwords: wait %lu s",
+			       (put->wait_ms + 999) / 1000);
 	return err_set(err, -EINVAL, "user %s: a password is needed", put->name);
 }
 
@@ -240,7 +248,12 @@ void server_user_put_begin(struct server *server, const struct server_user *user
 	put->has_old_password = user->old_password;
 	if (user->old_password)
 		secret_set(&put->old_password, user->old_password, strlen(user->old_password));
-	if (put->password.len || put->has_old_password)
+	if (put->has_old_password)
+		put->wait_ms = limit_wait_ms(server->accounts->users, put->name,
+					     loop_now_ms(server->config.loop));
+	if (put->wait_ms)
+		request_begin(server, run_refuse, put_done, put);
+	else if (put->password.len || put->has_old_password)
 		hash_begin(server, put);
 	else
 		request_begin(server, put->is_new ? run_refuse : run_put, put_done, put);

@@ -118,6 +118,7 @@ static void admin_logs_in(void **state)
 	const struct json *member = json_at(json_get(json_at(list, 0), "member"), 0);
 	assert_string_equal(json_get_str(member, "user_id"),
 			    json_get_str(json_get(user, "_id"), "$oid"));
+	call(*state, "HEAD /api/user/Admin", token, NULL, 200);
 	/* Ours is open to the same token. */
 	call(*state, "GET " V1 "/version", token, NULL, 200);
 }
@@ -331,12 +332,24 @@ static void somebody_stays_administrator(void **state)
 
 static void tries_are_limited(void **state)
 {
+	auto_free char *token = login(*state, "Admin", "Admin");
 	auto_free char *body = login_text("Admin", "wrong", NULL);
 	auto_ask struct ask ask = { .method = "POST",
 				    .path = "/api/auth/login",
 				    .body = body,
 				    .is_tcp = true };
+	auto_ask struct ask change = {
+		.method = "POST",
+		.path = "/api/user/Admin",
+		.body = "{\"oldPassword\":\"wrong\",\"newPassword\":\"x\"}",
+		.is_tcp = true,
+		.bearer = token,
+	};
 
+	/* Nor can a password be guessed by who found a token. */
+	for (size_t i = 0; i < TRIES_MAX && change.response.status != 429; i++)
+		world_perform(*state, &change);
+	assert_int_equal(change.response.status, 429);
 	for (size_t i = 0; i < TRIES_MAX && ask.response.status != 429; i++)
 		world_perform(*state, &ask);
 	assert_int_equal(ask.response.status, 429);
