@@ -240,6 +240,7 @@ static int start_worker(struct roles *roles, struct err *err)
 		.pids = roles->host.pids,
 		.disk_mib = capacity.disk_mib,
 		.offer = resources_offer(&capacity, &o->resources),
+		.warm_mib = o->warm_mib,
 		.ready = on_ready,
 		.arg = roles,
 	};

@@ -23,6 +23,7 @@ struct roles_options {
 	/* Percent of a disk from which unused images are pruned (0: never), and down to which. */
 	uint32_t image_gc_high, image_gc_low;
 	struct resource_settings resources;
+	uint32_t warm_mib;  /* most memory of unikernels that wait for a start */
 	bool is_going_down; /* only to take everything down: no API, no server */
 	bool is_purge;
 	/* Told once when the node is accepted, or cannot work. */

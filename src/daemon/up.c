@@ -12,13 +12,15 @@
 #include "loop/child.h"
 #include "wire/http_client/http_client.h"
 
-#define IMAGE_GC_HIGH   85
-#define IMAGE_GC_LOW    80
-#define USERS_LEAST     65536 /* below are people, services and nobody */
-#define READY_WITHIN_MS 90000
-#define GONE_WITHIN_MS  10000
-#define LOG_KEPT_MAX    (4 << 20)
-#define NOTIFY_FD       "3" /* where child_spawn() puts the first kept descriptor */
+#define IMAGE_GC_HIGH       85
+#define IMAGE_GC_LOW        80
+#define WARM_MEMORY_MIB     "256"
+#define WARM_MEMORY_MAX_MIB (1u << 24)
+#define USERS_LEAST         65536 /* below are people, services and nobody */
+#define READY_WITHIN_MS     90000
+#define GONE_WITHIN_MS      10000
+#define LOG_KEPT_MAX        (4 << 20)
+#define NOTIFY_FD           "3" /* where child_spawn() puts the first kept descriptor */
 
 static const struct cli_option up_options[] = {
 	{ "detach", 'd', NULL, "run in the background; returns when ready" },
@@ -37,6 +39,9 @@ static const struct cli_option up_options[] = {
 	{ "allow-default-password", 0, NULL,
 	  "take the password of user Admin that everybody knows, which is Admin until it is changed, "
 	  "from other machines too (default: from this one alone)" },
+	{ "warm-memory", 0, "MIB",
+	  "most memory of halted unikernels that wait for starts of `start: warm`, from what nobody is "
+	  "promised (default 256, 0: none)" },
 	{ "node-name", 0, "NAME", "name of this node (default: the host's)" },
 	{ "namespace-pool", 0, "FIRST-LAST",
 	  "addresses of instances (default " ROLES_NAMESPACE_POOL ")" },
@@ -116,10 +121,10 @@ static void add_option(struct strv *argv, const struct cli_call *call, const cha
 static void build_argv(struct strv *argv, const struct cli_call *call, const char *data_dir)
 {
 	static const char *const passed[] = {
-		"image-root",     "insecure-registry", "node-name",   "namespace-pool",
-		"service-pool",   "log-level",         "volume-root", "csi",
-		"image-gc-high",  "image-gc-low",      "overcommit",  "reserve",
-		"unikernel-users"
+		"image-root",      "insecure-registry", "node-name",   "namespace-pool",
+		"service-pool",    "log-level",         "volume-root", "csi",
+		"image-gc-high",   "image-gc-low",      "overcommit",  "reserve",
+		"unikernel-users", "warm-memory"
 	};
 
 	/* So that its command line tells what it is. */
@@ -241,10 +246,15 @@ static int set_log_level(const struct cli_call *call)
 	return 0;
 }
 
-static int parse_resources(const struct cli_call *call, struct resource_settings *ret)
+static int parse_resources(const struct cli_call *call, struct roles_options *options)
 {
+	struct resource_settings *ret = &options->resources;
+	const char *warm = value_or(call, "warm-memory", WARM_MEMORY_MIB);
 	struct err err;
 
+	if (parse_u32(warm, 0, WARM_MEMORY_MAX_MIB, &options->warm_mib) < 0)
+		return cli_error(call, CLI_USAGE, "--warm-memory %s: expected MiB, 0 to %u", warm,
+				 WARM_MEMORY_MAX_MIB);
 	if (resources_parse_overcommit(cli_value(call, "overcommit"), ret, &err) < 0)
 		return cli_error(call, CLI_USAGE, "--overcommit %s", err.msg);
 	if (resources_parse_reserve(cli_value(call, "reserve"), ret, &err) < 0)
@@ -276,7 +286,7 @@ static int run(const struct cli_call *call, int notify_fd)
 	if (code == CLI_OK)
 		code = parse_api(call, &address, &options.api_port);
 	if (code == CLI_OK)
-		code = parse_resources(call, &options.resources);
+		code = parse_resources(call, &options);
 	if (code)
 		return code;
 	options.api_address = address;
@@ -300,14 +310,14 @@ static int run(const struct cli_call *call, int notify_fd)
 
 static int up(const struct cli_call *call)
 {
-	struct resource_settings resources = { 0 };
+	struct roles_options checked = { 0 };
 	uint32_t notify_fd;
 
 	if (geteuid() != 0)
 		return cli_error(call, CLI_FAILED, "up: needs root (namespaces, bridge, runtimes)");
 	if (set_log_level(call) || cli_number(call, "notify-fd", UINT32_MAX, &notify_fd) < 0)
 		return CLI_USAGE;
-	if (parse_resources(call, &resources))
+	if (parse_resources(call, &checked))
 		return CLI_USAGE;
 	if (cli_value(call, "detach"))
 		return detach(call);

@@ -1,5 +1,6 @@
 /* Bounded log in CRI format: lines are gathered in memory and written once per chunk of input. */
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 
 #include "base/base.h"
@@ -43,12 +44,34 @@ static void stamp_now(struct log_file *log)
 	snprintf(log->stamp, sizeof(log->stamp), "%s.%09ldZ", seconds, now.tv_nsec);
 }
 
+/* False if the path is a link that leads nowhere yet. Once it leads somewhere, that is the path: files
+ * are rotated where they are. */
+static bool follow_link(struct log_file *log)
+{
+	char target[PATH_MAX];
+	ssize_t n = readlink(log->path, target, sizeof(target));
+
+	if (n <= 0 || (size_t)n == sizeof(target))
+		return true;
+	if (*target != '/')
+		return false;
+	free(log->path);
+	free(log->old_path);
+	log->path = xstrndup(target, (size_t)n);
+	log->old_path = xasprintf("%s.1", log->path);
+	return true;
+}
+
 static void open_current(struct log_file *log)
 {
 	struct stat st;
 
 	if (log->fd >= 0)
 		return;
+	if (!follow_link(log)) {
+		errno = ENOLINK;
+		return;
+	}
 	log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 	log->size = log->fd >= 0 && fstat(log->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
 }

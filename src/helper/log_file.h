@@ -22,7 +22,8 @@ enum log_stream { LOG_STREAM_OUT, LOG_STREAM_ERR, LOG_STREAM_N };
 
 struct log_file;
 
-/* Appends to what is there. `max_bytes` counts both files. */
+/* Appends to what is there. `max_bytes` counts both files. A path that is a symbolic link
+ * stands for where it leads; while that is no absolute path, nothing can be written. */
 struct log_file *log_file_new(const char *path, uint64_t max_bytes);
 /* Writes the unfinished lines too. NULL-safe, returns NULL. */
 struct log_file *log_file_free(struct log_file *log);

@@ -95,6 +95,7 @@ static const struct field resources_fields[] = {
 	FIELD_ARRAY(struct msg_resources, instances, n_instances, "services", &instance_stats_table,
 		    .max = LIST_MAX),
 	S(used, "used", F_OBJECT, .table = &resources_table),
+	S(warm, "warm", F_OBJECT, .table = &node_warm_table, .flags = F_OMIT_EMPTY),
 };
 #undef STRUCT
 FIELD_TABLE(msg_resources_table, struct msg_resources, "resources", resources_fields);

@@ -89,6 +89,7 @@ struct msg_resources {
 	struct instance_stats *instances;
 	size_t n_instances;
 	struct resources used; /* of the whole machine */
+	struct node_warm warm;
 };
 
 extern const struct field_table msg_accept_table, msg_deploy_table, msg_delete_table,

@@ -13,6 +13,14 @@ struct resources {
 };
 extern const struct field_table resources_table;
 
+/* Unikernels that wait, halted, for a start, and what they have of the memory that nobody is promised. */
+struct node_warm {
+	uint32_t machines;
+	uint64_t bytes;
+	uint64_t max_bytes; /* the node's setting */
+};
+extern const struct field_table node_warm_table;
+
 /* How much more than it has a node promises, per mille, 0: without bound; and what is kept back from
  * that, for the host itself. */
 struct resource_settings {

@@ -19,7 +19,7 @@
 enum sla_pull { SLA_PULL_MISSING, SLA_PULL_ALWAYS, SLA_PULL_NEVER, SLA_PULL_N };
 
 /* How an instance of a unikernel comes to run. */
-enum sla_start { SLA_START_COLD, SLA_START_SNAPSHOT, SLA_START_N };
+enum sla_start { SLA_START_COLD, SLA_START_SNAPSHOT, SLA_START_WARM, SLA_START_N };
 
 struct sla_addresses {
 	char *rr_ip;
@@ -140,6 +140,7 @@ struct sla {
 };
 
 extern const char *const sla_restart_names[]; /* ended by NULL */
+extern const char *const sla_start_names[];   /* the same */
 extern const struct field_table service_spec_table;
 extern const struct field_table sla_table;
 
@@ -155,6 +156,8 @@ void sla_fini(struct sla *sla);
 bool spec_is_unikernel(const struct service_spec *spec);
 /* A unikernel that starts from a saved state. */
 bool spec_is_from_snapshot(const struct service_spec *spec);
+/* One of these for which the node keeps machines that have loaded it. */
+bool spec_is_warm(const struct service_spec *spec);
 /* The TCP port that tells when it has started: of its readiness or startup probe, else the first one
  * that it maps; 0: none. */
 uint16_t spec_ready_port(const struct service_spec *spec);

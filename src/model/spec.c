@@ -19,7 +19,13 @@ bool spec_is_unikernel(const struct service_spec *spec)
 
 bool spec_is_from_snapshot(const struct service_spec *spec)
 {
-	return spec_is_unikernel(spec) && spec->start == SLA_START_SNAPSHOT;
+	return spec_is_unikernel(spec) &&
+	       (spec->start == SLA_START_SNAPSHOT || spec->start == SLA_START_WARM);
+}
+
+bool spec_is_warm(const struct service_spec *spec)
+{
+	return spec_is_unikernel(spec) && spec->start == SLA_START_WARM;
 }
 
 static uint16_t probe_port(const struct sla_probe *probe)

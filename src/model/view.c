@@ -98,6 +98,7 @@ static const struct field node_fields[] = {
 	V(offer, F_OBJECT, .table = &resources_table),
 	V(promised, F_OBJECT, .table = &resources_table),
 	V(used, F_OBJECT, .table = &resources_table),
+	V(warm, F_OBJECT, .table = &node_warm_table),
 	V(virtualization, F_STRV),
 	V(emulated, F_STRV, .flags = F_OMIT_EMPTY),
 	V(pending, F_STRV),

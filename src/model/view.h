@@ -99,6 +99,7 @@ struct node_view {
 	struct resources offer; /* most that is promised; 0: without bound */
 	struct resources promised;
 	struct resources used; /* of the whole machine, as last told */
+	struct node_warm warm; /* the same */
 	struct strv virtualization;
 	struct strv emulated; /* architectures of unikernels beside its own */
 	bool has_kvm;

@@ -14,6 +14,7 @@
 #include "model/node_runtime.h"
 #include "model/sla_container.h"
 #include "runtime/exec.h"
+#include "runtime/warm.h"
 
 struct cancel; /* loop/loop.h */
 
@@ -87,6 +88,8 @@ struct runtime_spec {
 	 * booted and its state saved as soon as it answers on the port. Wants a tap in a network
 	 * namespace, where every copy has the same address. */
 	bool is_from_snapshot;
+	/* The same from a machine that waits under this label, if there is one; NULL: none is wanted. */
+	const char *warm_label;
 	uint16_t ready_port; /* TCP */
 };
 
@@ -235,6 +238,7 @@ struct runtime_driver {
 	int (*stats)(void *state, const char *instance_id, struct runtime_stats *ret,
 		     struct err *err);
 	const struct runtime_exec_ops *exec; /* NULL: nothing can be run in what it runs; see there */
+	const struct runtime_warm_ops *warm; /* NULL: none waits */
 };
 
 extern const struct runtime_driver containerd_driver, qemu_driver;

@@ -277,6 +277,7 @@ static void on_resources(struct server *server, const char *node_id, const char 
 		return;
 	}
 	live->used = resources.used;
+	live->warm = resources.warm;
 	for (size_t i = 0; i < resources.n_instances; i++) {
 		const struct instance *inst = state_get(server, KIND_INSTANCE,
 							resources.instances[i].instance_id);

@@ -35,6 +35,7 @@ struct node_live {
 	uint64_t seen_ms;
 	uint64_t revision; /* of its wish, as last sent */
 	struct resources used;
+	struct node_warm warm;
 };
 
 /* Facts of an instance, from its node or (not placed) from us. */

@@ -167,8 +167,10 @@ static void view_node(struct server *server, const struct node *node, void *out)
 	view->capacity = (struct resources){ node->memory_mib, 1000 * (uint64_t)node->cpus,
 					     node->pids, node->disk_mib };
 	view->offer = place_offer(node);
-	if (live)
+	if (live) {
 		view->used = live->used;
+		view->warm = live->warm;
+	}
 	view->has_kvm = node->has_kvm;
 	view->version = xstrdup(node->version);
 	strv_copy(&view->virtualization, &node->virtualization);

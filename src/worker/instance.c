@@ -266,6 +266,7 @@ static void forget(struct winst *inst)
 	fetch_cancel(inst);
 	winst_set_state(inst, STATE_UNDEPLOYED, "removed");
 	records_forget(inst);
+	warm_tend(inst->worker);
 }
 
 static void carry_out(struct winst *inst, enum reconcile_action action)

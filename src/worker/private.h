@@ -8,6 +8,7 @@
 #include "reconcile/reconcile.h"
 #include "worker/call.h"
 #include "worker/images/images.h"
+#include "worker/launch/launch.h"
 #include "worker/life/life.h"
 #include "worker/machine.h"
 #include "worker/network/network.h"
@@ -139,6 +140,7 @@ struct worker {
 	bool is_asking_subnet;  /* for one more block */
 	bool is_measuring;      /* statistics are being read */
 	struct machine_use use; /* last reading */
+	struct warm_state warm;
 
 	unsigned n_opening;       /* steps of the start that are under way */
 	struct timer *open_again; /* for runtimes that failed */
@@ -214,8 +216,7 @@ void fetch_cancel(struct winst *inst);
 /* Of the download it waits for, 0 if none goes on. */
 unsigned fetch_percent(const struct winst *inst);
 
-/* admit.c */
-/* Whether there is room for the current spec; -ENOSPC says what is lacking. */
+/* admit.c: whether there is room for the current spec; -ENOSPC says what is lacking. */
 int admit(const struct winst *inst, struct err *err);
 
 /* volume/volumes.c */

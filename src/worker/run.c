@@ -16,31 +16,16 @@ struct run_op {
 	char *log_path;
 	uint64_t since_ms;               /* begin of the run whose output counts */
 	char output[LAST_WORDS_MAX + 1]; /* of one that ended, at its end */
-	/* start */
-	struct runtime_spec spec;
-	struct msg_deploy deploy;
-	char *image;
-	char *name;
-	char *search;
-	struct runtime_mount *mounts;
-	struct volume_mounts volumes;
-	struct values_given given;
-	struct overlay_link link;
-	char digest[DIGEST_SIZE];
+	struct start_spec start;
+	struct warm_room room; /* start: that the pool makes */
 };
 
 static void run_op_fini(struct op *op)
 {
 	struct run_op *r = container_of(op, struct run_op, op);
 
-	fields_fini(&msg_deploy_table, &r->deploy);
-	free(r->image);
+	start_spec_fini(&r->start);
 	free(r->log_path);
-	free(r->name);
-	free(r->search);
-	free(r->mounts);
-	volume_mounts_fini(&r->volumes);
-	values_given_fini(&r->given);
 }
 
 static struct run_op *run_op_new(struct winst *inst, void (*run)(struct op *op),
@@ -63,12 +48,14 @@ static void start_run(struct op *op)
 	struct runtime_ctx ctx = { .cancel = &op->cancel };
 	struct err ignored;
 
-	op->result = values_put(&r->given, r->id, &op->err);
+	op->result = warm_room_make(&r->room, &op->err);
 	if (op->result == 0)
-		op->result = r->slot->driver->start(r->slot->state, &r->spec, &ctx, &r->status,
-						    &op->err);
-	if (op->result < 0 && r->given.has_files)
-		secrets_remove(&r->given.place, r->id, &ignored);
+		op->result = values_put(&r->start.given, r->id, &op->err);
+	if (op->result == 0)
+		op->result = r->slot->driver->start(r->slot->state, &r->start.spec, &ctx,
+						    &r->status, &op->err);
+	if (op->result < 0 && r->start.given.has_files)
+		secrets_remove(&r->start.given.place, r->id, &ignored);
 	if (op->result == 0 && r->status.phase == RUNTIME_ENDED)
 		last_words_read(r->log_path, r->status.started_ms, r->output);
 }
@@ -88,7 +75,7 @@ static void start_done(struct op *op)
 		if (op->result == -EEXIST)
 			inst->run = RUN_ENDED;
 		winst_fail(inst, &op->err);
-		if (r->given.is_lacking) /* its answer to a registration has all of them */
+		if (r->start.given.is_lacking) /* its answer to a registration has all of them */
 			messages_register(inst->worker);
 		winst_step_done(inst);
 		return;
@@ -101,105 +88,20 @@ static void start_done(struct op *op)
 		/* Told as RUNNING only when its addresses lead to it. */
 		inst->state = STATE_CREATED;
 		inst->publish_after = network_publish(inst->worker);
-		if (r->given.seq != inst->worker->value_seq)
+		if (r->start.given.seq != inst->worker->value_seq)
 			values_refresh(inst);
 		probes_begin(inst);
+		warm_tend(inst->worker);
 	}
 	winst_step_done(inst);
-}
-
-/* "web.test" of app "shop.prod" is found as web and web.test. */
-static char *search_domains(const char *sname, const char *domain)
-{
-	auto_strv struct strv part = { 0 };
-
-	strv_split(&part, sname, ".");
-	if (part.n != 4)
-		return NULL;
-	return xasprintf("%s.%s.%s.%s %s.%s.%s", part.items[3], part.items[0], part.items[1],
-			 domain, part.items[0], part.items[1], domain);
-}
-
-static void fill_spec(struct run_op *r, struct winst *inst)
-{
-	const struct service_spec *spec = &r->deploy.spec;
-	auto_strv struct strv part = { 0 };
-
-	strv_split(&part, r->deploy.sname, ".");
-	r->spec = (struct runtime_spec){
-		.instance_id = r->id,
-		.name = r->name,
-		.runtime = spec->virtualization,
-		.image = r->image,
-		.digest = r->digest,
-		.cmd = &spec->cmd,
-		.env = &r->given.env,
-		.memory_mib = spec->memory_mib,
-		.cpu_millis = spec_cpu_millis(spec),
-		.vcpus = spec->vcpus ? spec->vcpus : (spec->cpu_millis + 999) / 1000,
-		.pids = spec->pids,
-		.is_privileged = spec->privileged,
-		.container = &spec->container,
-		.incarnation = inst->record.incarnation,
-		.generation = r->deploy.generation,
-		.log_path = r->log_path,
-		.is_from_snapshot = spec_is_from_snapshot(spec),
-		.ready_port = spec_ready_port(spec),
-		.net = { .ip = r->link.ip,
-			 .prefix = r->link.prefix,
-			 .gateway = r->link.gateway,
-			 .dns = r->link.dns,
-			 .search = r->search,
-			 .mac = r->link.mac,
-			 .mtu = r->link.mtu,
-			 .hostname = r->name },
-	};
-	if (r->link.netns_path[0])
-		r->spec.net.netns_path = r->link.netns_path;
-	if (r->link.tap[0])
-		r->spec.net.tap = r->link.tap;
-}
-
-/* Copies, since the instance may get others meanwhile. */
-static void fill_mounts(struct run_op *r, const struct volume_mounts *mounts)
-{
-	for (size_t i = 0; i < mounts->n; i++) {
-		struct volume_mount *copy = ARRAY_ADD(r->volumes.items, r->volumes.n);
-
-		copy->source = xstrdup(mounts->items[i].source);
-		copy->target = xstrdup(mounts->items[i].target);
-		*ARRAY_ADD(r->mounts, r->spec.n_mounts) = (struct runtime_mount){
-			.source = copy->source,
-			.target = copy->target,
-			.is_read_only = mounts->items[i].is_read_only,
-		};
-	}
-	r->spec.mounts = r->mounts;
-}
-
-static char *hostname_of(const struct msg_deploy *deploy)
-{
-	auto_strv struct strv part = { 0 };
-
-	strv_split(&part, deploy->sname, ".");
-	return xasprintf("%s-%u", part.n > 2 ? part.items[2] : "instance", deploy->instance_number);
 }
 
 static void start(struct winst *inst)
 {
 	struct run_op *r = run_op_new(inst, start_run, start_done);
 
-	fields_copy(&msg_deploy_table, &inst->current, &r->deploy);
-	r->image = xstrdup(inst->image);
-	r->name = hostname_of(&r->deploy);
-	r->search = search_domains(r->deploy.sname, inst->worker->config.overlay_config.domain);
-	r->link = inst->link;
-	STR_COPY(r->digest, inst->digest);
-	values_give(inst->worker, &r->deploy.spec, false, &r->given);
-	fill_spec(r, inst);
-	fill_mounts(r, &inst->mounts);
-	values_add_mounts(&r->given, r->id, &r->mounts, &r->spec.n_mounts);
-	r->spec.mounts = r->mounts;
+	start_spec_init(&r->start, inst);
+	warm_room_init(&r->room, inst);
 	op_begin(inst->worker, EXECUTOR_RUNTIME, &r->op);
 }
 
@@ -236,7 +138,7 @@ static void stop_run(struct op *op)
 
 	op->result = r->slot->driver->stop(r->slot->state, r->id, &ctx, &r->status, &op->err);
 	if (op->result == 0)
-		op->result = secrets_remove(&r->given.place, r->id, &op->err);
+		op->result = secrets_remove(&r->start.given.place, r->id, &op->err);
 	if (r->is_after_end) /* now all of its output is written */
 		last_words_read(r->log_path, r->since_ms, r->output);
 }
@@ -288,7 +190,7 @@ static void stop_begin(struct winst *inst, uint32_t grace_ms)
 
 	r->grace_ms = grace_ms;
 	r->is_after_end = inst->run == RUN_ENDED || inst->life.condemned[0];
-	r->given.place = inst->worker->config.secrets;
+	r->start.given.place = inst->worker->config.secrets;
 	op_begin(inst->worker, EXECUTOR_RUNTIME, &r->op);
 }
 

@@ -99,6 +99,7 @@ static void stats_done(struct op *op)
 
 	op->worker->is_measuring = false;
 	message.used = used_since(op->worker, &s->use);
+	message.warm = warm_held(op->worker);
 	for (size_t i = 0; i < s->n; i++) {
 		if (!s->items[i].is_known)
 			continue;
@@ -120,12 +121,13 @@ static void on_heartbeat(void *arg)
 		messages_register(worker);
 	stats_begin(worker);
 	look_begin(worker);
+	warm_tend(worker);
 }
 
 /* A runtime that does not answer does not make the node look dead. */
 static void beat_alone(struct worker *worker)
 {
-	const struct msg_resources none = { .used = worker->use.used };
+	const struct msg_resources none = { .used = worker->use.used, .warm = warm_held(worker) };
 
 	messages_resources(worker, &none);
 }

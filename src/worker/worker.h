@@ -65,6 +65,7 @@ struct worker_config {
 	uint64_t pids;          /* most processes of the machine, 0: not known */
 	uint64_t disk_mib;      /* of the file system of data_dir, 0: not known */
 	struct resources offer; /* most that is promised to instances; 0: without bound */
+	uint32_t warm_mib;      /* most memory of machines that wait for a start */
 	/* Told once the node has been accepted and its network is made, or (err->code) cannot work. */
 	void (*ready)(void *arg, const struct err *err);
 	void *arg;

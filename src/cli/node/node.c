@@ -85,6 +85,17 @@ static void print_line(FILE *out, const char *title, const char *text)
 	fprintf(out, "%-10s %s\n", title, line.data);
 }
 
+static void print_warm(const struct node_view *view, FILE *out)
+{
+	auto_free char *text = xasprintf("%u %s, %lu of %lu MiB", view->warm.machines,
+					 view->warm.machines == 1 ? "unikernel waits"
+								  : "unikernels wait",
+					 view->warm.bytes >> 20, view->warm.max_bytes >> 20);
+
+	if (view->warm.machines || view->warm.max_bytes)
+		print_line(out, "warm", text);
+}
+
 static void print_head(const struct node_view *view, FILE *out)
 {
 	auto_free char *runtimes = strv_join(&view->virtualization, ", ");
@@ -100,6 +111,7 @@ static void print_head(const struct node_view *view, FILE *out)
 	print_line(out, "machine", what);
 	print_line(out, "runtimes", *can ? can : "none");
 	print_line(out, "addresses", *subnets ? subnets : "none yet");
+	print_warm(view, out);
 	for (size_t i = 0; i < view->problems.n; i++)
 		print_line(out, i ? "" : "problems", view->problems.items[i]);
 }

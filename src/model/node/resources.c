@@ -7,6 +7,13 @@ static const struct field resources_fields[] = { R(memory_mib), R(cpu_millis), R
 						 R(disk_mib) };
 FIELD_TABLE(resources_table, struct resources, "resources", resources_fields);
 
+static const struct field warm_fields[] = {
+	FIELD(struct node_warm, machines, "machines", F_U32),
+	FIELD(struct node_warm, bytes, "bytes", F_U64),
+	FIELD(struct node_warm, max_bytes, "max_bytes", F_U64),
+};
+FIELD_TABLE(node_warm_table, struct node_warm, "warm", warm_fields);
+
 #define FACTOR_MIN  100 /* per mille */
 #define FACTOR_MAX  100000
 #define RESERVE_MAX (1u << 30)

@@ -312,27 +312,27 @@ static int check_restart(struct check *c)
 static int check_start(struct check *c)
 {
 	const struct service_spec *spec = c->spec;
+	const char *got = sla_start_names[spec->start];
 
-	if (spec->start != SLA_START_SNAPSHOT)
+	if (spec->start == SLA_START_COLD)
 		return 0;
 	if (!spec_is_unikernel(spec))
 		return refuse(c, "start", "cold, since only unikernels start from a saved state",
-			      "snapshot");
+			      got);
 	if (spec->n_volumes)
 		return refuse(c, "start",
-			      "cold, since a guest that has mounted volumes cannot be saved",
-			      "snapshot");
+			      "cold, since a guest that has mounted volumes cannot be saved", got);
 	if (value_has_files(spec))
 		return refuse(c, "start",
 			      "cold, since a guest that has mounted files of secrets or "
 			      "configuration cannot be saved",
-			      "snapshot");
+			      got);
 	if (!spec_ready_port(spec))
 		return refuse(
 			c, "start",
 			"cold, or a readiness probe or port of TCP beside it, which tells when "
 			"it has started",
-			"snapshot");
+			got);
 	return 0;
 }
 

@@ -35,12 +35,13 @@ const char *const sla_restart_names[] = {
 };
 static_assert(ARRAY_LEN(sla_restart_names) == RESTART_N + 1, "a name per policy");
 
-static const char *const start_names[] = {
+const char *const sla_start_names[] = {
 	[SLA_START_COLD] = "cold",
 	[SLA_START_SNAPSHOT] = "snapshot",
+	[SLA_START_WARM] = "warm",
 	[SLA_START_N] = NULL,
 };
-static_assert(ARRAY_LEN(start_names) == SLA_START_N + 1, "a name per way");
+static_assert(ARRAY_LEN(sla_start_names) == SLA_START_N + 1, "a name per way");
 
 #define STRUCT sla_addresses
 static const struct field addresses_fields[] = {
@@ -179,14 +180,16 @@ static const struct field service_spec_fields[] = {
 	S(restart, "restart", F_ENUM, .names = sla_restart_names, .flags = F_GIVEN,
 	  .given_offset = offsetof(struct service_spec, has_restart),
 	  .help = "Holm: what follows an end; without it `always`, with `one_shot` `on-failure`"),
-	S(start, "start", F_ENUM, .names = start_names, .flags = F_OMIT_EMPTY,
+	S(start, "start", F_ENUM, .names = sla_start_names, .flags = F_OMIT_EMPTY,
 	  .help = "Holm: unikernel: `cold` (default): every start boots; `snapshot`: the node boots it "
 		  "once, saves its state when it answers on a TCP port (of `readiness`, of `startup`, or "
 		  "the first of `port`), and starts later ones from that. All "
 		  "of them then have the state of that moment: the same random numbers (no keys, no "
 		  "TLS), a clock that goes on from there, its connections broken; its memory, with "
 		  "secrets in it, lies on the node's disk. Not with a folder of files, volumes, or files of "
-		  "secrets and configuration"),
+		  "secrets and configuration; `warm`: the same, and "
+		  "the node keeps machines that have loaded that state, halted, which take a start's place "
+		  "at once, as far as its `--warm-memory` and the memory that nobody was promised reach"),
 	S(container.entrypoint, "entrypoint", F_STRV, .max = WORDS_MAX, .flags = F_OMIT_EMPTY,
 	  .help = "Holm: container: instead of the image's, `cmd` being its arguments"),
 	S(container.user, "user", F_STR, TEXT,

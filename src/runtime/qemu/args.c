@@ -350,6 +350,8 @@ int qemu_args_build(const struct runtime_spec *spec, const struct qemu_vm *vm, s
 		strv_add(&args, "-incoming");
 		strv_addf(&args, "fd:%d", qemu_state_fd(vm));
 	}
+	if (vm->is_halted)
+		strv_add(&args, "-S");
 	*ret = args;
 	args = (struct strv){ 0 };
 	return 0;

@@ -41,6 +41,7 @@ struct qemu_vm {
 	bool has_tap; /* QEMU_FD_TAP is open */
 	bool has_vhost;
 	bool is_restored; /* from the state in qemu_state_fd() instead of booting */
+	bool is_halted;   /* and does not run on by itself */
 	uint32_t seed[QEMU_SEED_WORDS];
 };
 

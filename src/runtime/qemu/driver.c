@@ -10,6 +10,7 @@
 #include "runtime/qemu/machine.h"
 #include "runtime/qemu/pause.h"
 #include "runtime/qemu/snapshot.h"
+#include "runtime/qemu/warm.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 
@@ -19,6 +20,7 @@ static void driver_close(void *state)
 
 	if (!qemu)
 		return;
+	qemu->warm = warm_free(qemu);
 	pthread_mutex_destroy(&qemu->probe_lock);
 	pthread_mutex_destroy(&qemu->snapshot_lock);
 	free(qemu->dir);
@@ -67,6 +69,8 @@ static int driver_open(const struct runtime_config *config, void **ret, struct e
 		driver_close(qemu);
 		return err->code;
 	}
+	qemu->warm = warm_new();
+	warm_sweep(qemu);
 	recover(qemu);
 	snapshot_prune(qemu);
 	*ret = qemu;
@@ -75,6 +79,7 @@ static int driver_open(const struct runtime_config *config, void **ret, struct e
 
 static int driver_shutdown(void *state, struct err *err)
 {
+	warm_empty(state);
 	return 0;
 }
 
@@ -268,4 +273,5 @@ const struct runtime_driver qemu_driver = {
 	.list = driver_list,
 	.stats = driver_stats,
 	.exec = &qemu_console_ops,
+	.warm = &qemu_warm_ops,
 };

@@ -1,4 +1,6 @@
 /* Status from the folder: exit record, then processes, then the lock. */
+#include <limits.h>
+
 #include "base/exit_record.h"
 #include "runtime/qemu/end.h"
 #include "runtime/qemu/instance.h"
@@ -24,9 +26,28 @@ char *instance_path(const struct qemu *qemu, const char *id)
 	return path_join(qemu->dir, id);
 }
 
+/* The name of its folder and control group; the caller's. */
+static char *real_name(const struct qemu *qemu, const char *id)
+{
+	auto_free char *path = instance_path(qemu, id);
+	char target[NAME_MAX + 1];
+	ssize_t n = readlink(path, target, sizeof(target));
+
+	return n > 0 ? xstrndup(target, (size_t)n) : xstrdup(id);
+}
+
+char *instance_real_path(const struct qemu *qemu, const char *id)
+{
+	auto_free char *name = real_name(qemu, id);
+
+	return path_join(qemu->dir, name);
+}
+
 char *instance_cgroup(const struct qemu *qemu, const char *id)
 {
-	return path_join(qemu->cgroup_parent, id);
+	auto_free char *name = real_name(qemu, id);
+
+	return path_join(qemu->cgroup_parent, name);
 }
 
 int instance_write(const char *path, const struct qemu_record *record, struct err *err)

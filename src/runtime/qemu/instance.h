@@ -19,8 +19,11 @@ struct qemu_record {
 };
 extern const struct field_table qemu_record_table;
 
-/* The instance's folder, and its control group below each hierarchy's root; the caller's. */
+/* The instance's folder, and its control group below each hierarchy's root; the caller's. The folder of
+ * one that came from the pool is a symbolic link to that of its machine there, whose name the
+ * control group has. */
 char *instance_path(const struct qemu *qemu, const char *id);
+char *instance_real_path(const struct qemu *qemu, const char *id);
 char *instance_cgroup(const struct qemu *qemu, const char *id);
 
 int instance_write(const char *path, const struct qemu_record *record, struct err *err);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "loop/loop.h"
+#include "runtime/qemu/build.h"
 #include "runtime/qemu/caps.h"
 #include "runtime/qemu/defaults.h"
 #include "runtime/qemu/end.h"
@@ -16,6 +17,7 @@
 #include "runtime/qemu/machine.h"
 #include "runtime/qemu/process.h"
 #include "runtime/qemu/snapshot.h"
+#include "runtime/qemu/warm.h"
 #include "wire/qmp/qmp.h"
 
 #define KERNEL_MAX        ((off_t)1 << 30)
@@ -39,26 +41,7 @@
 /* Threads of QEMU, which a limit meant for processes must not be below. */
 #define PIDS_MIN 128
 
-struct build {
-	struct qemu *qemu;
-	const struct runtime_spec *spec;
-	struct runtime_spec whole; /* the same, with what the image brings */
-	struct qemu_defaults defaults;
-	const struct runtime_ctx *ctx;
-	struct qemu_files files;
-	struct qemu_vm vm;
-	bool needs_root;
-	struct strv argv;
-	struct vm_dir dir;
-	char *cgroup;      /* NULL: none */
-	bool is_cold;      /* whatever the spec says */
-	bool is_halted;    /* by a save that went wrong */
-	bool is_state_bad; /* QEMU did not come to run from it */
-	char key[SNAPSHOT_KEY_SIZE];
-	int state; /* what it is restored from, or -1 */
-};
-
-static void build_fini(struct build *b)
+void build_fini(struct build *b)
 {
 	qemu_files_fini(&b->files);
 	qemu_defaults_fini(&b->defaults);
@@ -147,7 +130,7 @@ static int find_state(struct build *b, struct err *err)
 	    qemu_args_build(b->spec, &b->vm, &argv, err) < 0)
 		return err->code;
 	snapshot_key(b->qemu, b->spec, &argv, b->key);
-	if (b->is_cold)
+	if (b->is_cold || b->is_key_only)
 		return 0;
 	b->state = snapshot_open(b->qemu, b->key, &why);
 	b->vm.is_restored = b->state >= 0;
@@ -157,7 +140,7 @@ static int find_state(struct build *b, struct err *err)
 	return 0;
 }
 
-static int examine(struct build *b, struct err *err)
+int build_examine(struct build *b, struct err *err)
 {
 	struct qemu_vm *vm = &b->vm;
 
@@ -174,6 +157,11 @@ static int examine(struct build *b, struct err *err)
 			access("/dev/vhost-net", R_OK | W_OK) == 0;
 	if (b->spec->is_from_snapshot && find_state(b, err) < 0)
 		return err->code;
+	if (b->is_for_pool && !vm->is_restored)
+		return err_set(err, -ENOENT, "no saved state yet");
+	vm->is_halted = b->is_for_pool;
+	if (b->is_key_only)
+		return 0;
 	if (getrandom(vm->seed, sizeof(vm->seed), 0) != (ssize_t)sizeof(vm->seed))
 		return err_errno(err, "get random numbers");
 	return qemu_args_build(b->spec, vm, &b->argv, err);
@@ -201,7 +189,7 @@ static uint64_t memory_limit(uint32_t guest_mib)
 	return guest_mib ? mib << 20 : 0;
 }
 
-static int limit(struct build *b, struct err *err)
+int build_limit(struct build *b, struct err *err)
 {
 	const struct runtime_spec *spec = b->spec;
 	const struct cgroup_limits limits = {
@@ -216,11 +204,12 @@ static int limit(struct build *b, struct err *err)
 					    "this machine has no control groups: "
 					    "limits cannot be kept")
 				  : 0;
-	b->cgroup = instance_cgroup(b->qemu, spec->instance_id);
+	free(b->cgroup);
+	b->cgroup = instance_cgroup(b->qemu, b->name);
 	return cgroup_make(&b->qemu->cgroups, b->cgroup, &limits, err);
 }
 
-static int write_record(const struct build *b, struct err *err)
+int build_write_record(const struct build *b, struct err *err)
 {
 	static const char *const accels[] = { "tcg", "kvm" };
 	char boot_id[BOOT_ID_SIZE];
@@ -261,8 +250,7 @@ static int explain_end(const struct build *b, const struct proc_id *helper, stru
 {
 	struct runtime_status status;
 
-	if (wait_for_off(b, helper, err) < 0 ||
-	    instance_status(b->qemu, b->spec->instance_id, &status, err) < 0)
+	if (wait_for_off(b, helper, err) < 0 || instance_status(b->qemu, b->name, &status, err) < 0)
 		return err->code;
 	if (status.end == RUNTIME_END_CLEAN || status.end == RUNTIME_END_CRASH)
 		return 0;
@@ -323,7 +311,7 @@ static int wait_until_running(const struct build *b, const struct proc_id *helpe
 	return 0;
 }
 
-static int make_log_folder(const char *log_path, struct err *err)
+int build_make_log_folder(const char *log_path, struct err *err)
 {
 	const char *slash = strrchr(log_path, '/');
 
@@ -377,7 +365,12 @@ static int launch(struct build *b, struct err *err)
 	};
 
 	tell(b, "starting");
-	if (make_log_folder(b->spec->log_path, err) < 0 || vm_launch(&launch, &helper, err) < 0)
+	if (build_make_log_folder(b->spec->log_path, err) < 0)
+		return err->code;
+	/* A log that leads nowhere yet. */
+	if (b->is_for_pool && symlink(".", b->spec->log_path) < 0)
+		return err_errno(err, "create link %s", b->spec->log_path);
+	if (vm_launch(&launch, &helper, err) < 0)
 		return err->code;
 	if (wait_until_running(b, &helper, err) < 0) {
 		b->is_state_bad = b->vm.is_restored;
@@ -390,21 +383,21 @@ static int launch(struct build *b, struct err *err)
 		       : 0;
 }
 
-static int run_steps(struct build *b, struct err *err)
+int build_run(struct build *b, struct err *err)
 {
-	auto_free char *path = instance_path(b->qemu, b->spec->instance_id);
+	auto_free char *path = instance_path(b->qemu, b->name);
 
 	tell(b, "preparing");
-	if (examine(b, err) < 0 || check_cancel(b, err) < 0 ||
+	if (build_examine(b, err) < 0 || check_cancel(b, err) < 0 ||
 	    vm_dir_make(b->qemu, path, &b->dir, err) < 0)
 		return err->code;
 	int r = fill_folder(b, err);
 	if (r == 0)
 		r = check_cancel(b, err);
 	if (r == 0)
-		r = limit(b, err);
+		r = build_limit(b, err);
 	if (r == 0)
-		r = write_record(b, err);
+		r = build_write_record(b, err);
 	if (r == 0)
 		r = check_cancel(b, err);
 	if (r == 0)
@@ -413,7 +406,7 @@ static int run_steps(struct build *b, struct err *err)
 		struct err ignored;
 
 		vm_dir_fini(&b->dir);
-		machine_remove(b->qemu, b->spec->instance_id, &ignored);
+		machine_remove(b->qemu, b->name, &ignored);
 	}
 	return r;
 }
@@ -421,12 +414,10 @@ static int run_steps(struct build *b, struct err *err)
 int machine_start(struct qemu *qemu, const struct runtime_spec *spec, const struct runtime_ctx *ctx,
 		  struct err *err)
 {
-	struct build b = { .qemu = qemu,
-			   .spec = spec,
-			   .ctx = ctx,
-			   .dir = { .lock = -1 },
-			   .state = -1 };
-	int r = run_steps(&b, err);
+	if (spec->warm_label && warm_start(qemu, spec, ctx, err) == 0)
+		return 0;
+	struct build b = BUILD(qemu, spec, ctx);
+	int r = build_run(&b, err);
 	bool is_again = r < 0 && r != -ECANCELED && (b.is_state_bad || b.is_halted);
 	bool is_cold = b.is_halted;
 
@@ -436,13 +427,9 @@ int machine_start(struct qemu *qemu, const struct runtime_spec *spec, const stru
 	}
 	build_fini(&b);
 	if (is_again) {
-		b = (struct build){ .qemu = qemu,
-				    .spec = spec,
-				    .ctx = ctx,
-				    .dir = { .lock = -1 },
-				    .state = -1,
-				    .is_cold = is_cold };
-		r = run_steps(&b, err);
+		b = BUILD(qemu, spec, ctx);
+		b.is_cold = is_cold;
+		r = build_run(&b, err);
 		build_fini(&b);
 	}
 	return r < 0 ? err_wrap(err, "start unikernel") : 0;
@@ -505,13 +492,16 @@ static int remove_cgroup(const struct qemu *qemu, const char *id, struct err *er
 	}
 }
 
+/* One that came from the pool is a name for its folder there. The name goes last: without its folder it
+ * is no instance. */
 int machine_remove(const struct qemu *qemu, const char *id, struct err *err)
 {
 	auto_free char *path = instance_path(qemu, id);
+	auto_free char *real = instance_real_path(qemu, id);
 	auto_vm_dir struct vm_dir dir = { .lock = -1 };
 
 	if (take(path, &dir, err) < 0 || remove_cgroup(qemu, id, err) < 0 ||
-	    path_remove(path, err) < 0)
+	    path_remove(real, err) < 0 || path_remove(path, err) < 0)
 		return err_wrap(err, "remove instance %s", id);
 	return 0;
 }

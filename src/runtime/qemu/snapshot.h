@@ -40,7 +40,11 @@ struct snapshot_source {
 };
 int snapshot_save(struct qemu *qemu, const struct snapshot_source *source, struct err *err);
 
-/* Lets a guest go on that was being saved when an earlier Holm was killed; `path` is its folder. */
+/* In the folder of an instance, as long as its guest may be halted by us. */
+#define SNAPSHOT_HALTED_MARK "saving"
+
+/* Lets a guest go on that was being saved, or taken from the pool, when an earlier Holm was killed; `path`
+ * is its folder. */
 void snapshot_recover(const char *path);
 
 /* Removes states whose image is gone, old ones, the least used beyond the maximum, and leftovers. */

@@ -24,7 +24,6 @@
 #define PIECE      ((size_t)1 << 20)
 /* Of devices and of QEMU's own form, beside the memory. */
 #define STATE_EXTRA_MIB 64
-#define SAVING_MARK     "saving" /* in the instance's folder, as long as the guest may be halted */
 
 static int open_socket(const struct runtime_spec *spec, struct err *err)
 {
@@ -148,7 +147,7 @@ static int resume(struct qmp *qmp, struct err *err)
 static int save_to(const struct snapshot_source *s, int fd, struct err *err)
 {
 	auto_(qmp_close) struct qmp *qmp = NULL;
-	auto_free char *mark = path_join(s->path, SAVING_MARK);
+	auto_free char *mark = path_join(s->path, SNAPSHOT_HALTED_MARK);
 	struct err why, ignored;
 
 	if (qmp_open(s->path, QEMU_QMP_NAME, ANSWER_MS, &qmp, err) < 0 ||
@@ -168,7 +167,7 @@ static int save_to(const struct snapshot_source *s, int fd, struct err *err)
 void snapshot_recover(const char *path)
 {
 	auto_(qmp_close) struct qmp *qmp = NULL;
-	auto_free char *mark = path_join(path, SAVING_MARK);
+	auto_free char *mark = path_join(path, SNAPSHOT_HALTED_MARK);
 	struct err err;
 
 	if (!path_exists(mark))

@@ -41,6 +41,7 @@ struct qemu {
 	bool is_probed;
 	struct qemu_probe probe;
 	pthread_mutex_t snapshot_lock; /* files below snapshots/ */
+	struct warm *warm;             /* the pool */
 };
 
 #endif

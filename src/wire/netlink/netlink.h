@@ -118,6 +118,9 @@ int conntrack_sweep(conntrack_fn match, void *arg, struct err *err);
 /* Named namespaces as ip-netns(8) makes them: a file with the namespace mounted on it. There
  * already is success for make, gone is success for remove. */
 int netns_make(const char *path, struct err *err);
+/* A new one without a name: a descriptor of it, or an error. It exists as long as that is open or a
+ * process is in it. */
+int netns_new(struct err *err);
 /* Names the one that a process is in. */
 int netns_name(const char *path, pid_t pid, struct err *err);
 int netns_remove(const char *path, struct err *err);

@@ -76,6 +76,21 @@ static int mount_new(const char *path, struct err *err)
 	return r;
 }
 
+int netns_new(struct err *err)
+{
+	auto_close int home = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
+
+	if (home < 0)
+		return err_errno(err, "open " OWN_NETNS);
+	if (unshare(CLONE_NEWNET) < 0)
+		return err_errno(err, "create network namespace");
+	int fd = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		fd = err_errno(err, "open " OWN_NETNS);
+	netns_leave(TAKE_FD(home));
+	return fd;
+}
+
 static int make_file(const char *path, struct err *err)
 {
 	int r = share_folder(path, err);

@@ -21,6 +21,8 @@ struct net_op {
 	const struct overlay_driver *driver;
 	struct winst *inst;
 	struct overlay_link_spec spec;
+	struct runtime_slot slot; /* whose machines wait, if one of them may be had */
+	char *warm_label;
 	struct overlay_link link;
 	struct overlay_leaver *leavers; /* parallel to leaving, which are busy until it is done */
 	struct winst **leaving;
@@ -37,6 +39,7 @@ static void net_op_fini(struct op *op)
 	struct net_op *n = container_of(op, struct net_op, op);
 
 	strv_fini(&n->blocks);
+	free(n->warm_label);
 	free(n->leavers);
 	free(n->leaving);
 	for (size_t i = 0; i < n->table.n_services; i++)
@@ -178,10 +181,14 @@ bool network_pick_ip(struct winst *inst)
 	return true;
 }
 
+/* A machine that waits has its namespace already, which becomes the instance's. */
 static void attach_run(struct op *op)
 {
 	struct net_op *n = container_of(op, struct net_op, op);
 
+	if (n->warm_label)
+		n->spec.pid = n->slot.driver->warm->reserve(n->slot.state, n->warm_label,
+							    n->spec.instance_id);
 	op->result = n->driver->attach(n->overlay, &n->spec, &n->link, &op->err);
 }
 
@@ -249,6 +256,11 @@ void network_attach(struct winst *inst)
 	n->spec.is_tap = slot && !(slot->driver->caps & RUNTIME_CAP_NETNS);
 	n->spec.is_inner = n->spec.is_tap && spec_is_from_snapshot(&inst->current.spec);
 	n->spec.tap_uid = slot ? slot->info.guest_uid : 0;
+	if (slot && slot->driver->warm && inst->run == RUN_ABSENT &&
+	    spec_is_warm(&inst->current.spec)) {
+		n->slot = *slot;
+		n->warm_label = xstrdup(inst->current.sname);
+	}
 	n->spec.pid = inst->run == RUN_ALIVE ? pid_inside(inst, &n->spec) : 0;
 	parse_ipv4(inst->record.namespace_ip, &n->spec.ip);
 	op_begin(inst->worker, EXECUTOR_NETWORK, &n->op);

@@ -197,6 +197,33 @@ static void parses_its_target(void **state)
 	assert_int_equal(log_file_parse("99999999999999999:/a", &max, &path), -EINVAL);
 }
 
+/* The log of a machine that waits, until it is somebody's. */
+static void a_link_stands_for_where_it_leads(void **state)
+{
+	struct place *p = *state;
+	auto_free char *link = path_join(p->dir, "link");
+	auto_free char *line = xmalloc(LOG_LINE_MAX);
+	struct stat st;
+
+	assert_int_equal(symlink(".", link), 0);
+	struct log_file *log = log_file_new(link, LOG_FILE_MIN);
+	log_file_write(log, LOG_STREAM_OUT, "early\n", 6);
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(symlink(p->path, link), 0);
+	log_file_write(log, LOG_STREAM_OUT, "late\n", 5);
+	auto_free char *text = content(p->path);
+	assert_non_null(strstr(text, "bytes of log lost: Link has been severed"));
+	assert_non_null(strstr(text, " stdout F late\n"));
+	memset(line, 'x', LOG_LINE_MAX);
+	line[LOG_LINE_MAX - 1] = '\n';
+	for (int i = 0; i < 3; i++)
+		log_file_write(log, LOG_STREAM_OUT, line, LOG_LINE_MAX);
+	log_file_free(log);
+	assert_true(path_exists(p->old_path));
+	assert_int_equal(lstat(link, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -208,6 +235,7 @@ int main(void)
 		TEST(rotates_and_stays_below_the_maximum),
 		TEST(appends_to_an_existing_log),
 		TEST(tells_what_could_not_be_written),
+		TEST(a_link_stands_for_where_it_leads),
 		cmocka_unit_test(parses_its_target),
 	};
 

@@ -284,8 +284,11 @@ static void refuses_wrong_starts(void **state)
 	refuses("{" NAME CODE ",'start':'snapshot','port':'80'}",
 		"0].start: expected cold, since only unikernels start from a saved state, got "
 		"\"snapshot\"");
+	refuses("{" NAME CODE ",'start':'warm','port':'80'}",
+		"0].start: expected cold, since only unikernels start from a saved state, got "
+		"\"warm\"");
 	refuses("{" NAME CODE ",'start':'hot'}",
-		"0].start: expected one of cold, snapshot, got \"hot\"");
+		"0].start: expected one of cold, snapshot, warm, got \"hot\"");
 	refuses(plain, need);
 	refuses(udp, need);
 	accepts(tcp);

@@ -195,6 +195,7 @@ static struct worker_config config_of(struct kit *kit)
 		.cpus = 8,
 		.memory_mib = 8192,
 		.offer = kit->offer,
+		.warm_mib = kit->warm_mib,
 		.ready = on_ready,
 		.arg = kit,
 	};

@@ -44,7 +44,8 @@ struct kit {
 	struct worker *worker;
 	uint64_t revision;      /* of the last message */
 	struct resources offer; /* 0: without bound */
-	bool is_deaf;           /* the server does not answer registrations */
+	uint32_t warm_mib;
+	bool is_deaf; /* the server does not answer registrations */
 	unsigned n_registered;
 	struct node node; /* as it was registered last */
 	unsigned n_beats;
