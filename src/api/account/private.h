@@ -20,6 +20,9 @@ void account_reply_message(struct api_request *request, const char *message);
 /* The organization that the token is of, NULL: root. */
 const char *account_organization(const struct api_request *request);
 
+/* A new user from the body, with roles in the organization (NULL: root). */
+void account_register(struct api_request *request, const char *organization, server_done_fn done);
+
 void account_post_login(struct api_request *request);
 void account_post_refresh(struct api_request *request);
 void account_post_register(struct api_request *request);

@@ -120,7 +120,7 @@ static void on_registered(void *arg, const struct plan_view *plan, const struct 
 		reply_user(arg, plan->items[0].name);
 }
 
-void account_post_register(struct api_request *request)
+void account_register(struct api_request *request, const char *organization, server_done_fn done)
 {
 	struct user_body body = { 0 };
 
@@ -133,10 +133,15 @@ void account_post_register(struct api_request *request)
 		.email = body.email,
 		.created_at = body.created_at,
 		.roles = body.has_roles ? &body.roles : NULL,
-		.organization = account_organization(request),
+		.organization = organization,
 	};
-	server_user_put_begin(request->api->config.server, &user, on_registered, request);
+	server_user_put_begin(request->api->config.server, &user, done, request);
 	account_fini(&new_table, &body, &body.password, 1);
+}
+
+void account_post_register(struct api_request *request)
+{
+	account_register(request, account_organization(request), on_registered);
 }
 
 static void on_changed(void *arg, const struct plan_view *plan, const struct err *err)

@@ -3,21 +3,6 @@
 
 #define LIST_MAX (64u << 20)
 
-struct user_body {
-	char *name;
-	char *password;
-	char *email;
-	struct strv roles;
-};
-
-static const struct field user_fields[] = {
-	FIELD(struct user_body, name, "name", F_STR, .flags = F_REQUIRED),
-	FIELD(struct user_body, password, "password", F_STR, .flags = F_REQUIRED),
-	FIELD(struct user_body, email, "email", F_STR),
-	FIELD(struct user_body, roles, "roles", F_STRV, .max = ROLES_MAX),
-};
-static FIELD_TABLE(user_body_table, struct user_body, "user", user_fields);
-
 void account_list_users(struct api_request *request)
 {
 	auto_user_views struct user_views views = { 0 };
@@ -35,19 +20,7 @@ void account_list_users(struct api_request *request)
 
 void account_add_user(struct api_request *request)
 {
-	struct user_body body = { 0 };
-
-	if (!account_parse(request, &user_body_table, &body))
-		return;
-	const struct server_user user = {
-		.name = body.name,
-		.is_new = true,
-		.password = body.password,
-		.email = body.email,
-		.roles = &body.roles,
-	};
-	server_user_put_begin(request->api->config.server, &user, api_on_planned, request);
-	account_fini(&user_body_table, &body, &body.password, 1);
+	account_register(request, NULL, api_on_planned);
 }
 
 void account_remove_user(struct api_request *request)
