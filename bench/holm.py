@@ -54,11 +54,11 @@ class Holm:
         return self.descriptor('box', virtualization='container',
                                code=f'oci:{self.images}/busybox:latest', **fields)
 
-    def unikernel(self, archive, **fields):
+    def unikernel(self, archive, name='uni', **fields):
         link = f'{self.images}/unikernel.tar.gz'
         if not os.path.exists(link):
             subprocess.run(['cp', archive, link], check=True)
-        return self.descriptor('uni', virtualization='unikernel', code=f'file:{link}',
+        return self.descriptor(name, virtualization='unikernel', code=f'file:{link}',
                                arch=['amd64'], **fields)
 
     def apply(self, descriptor):
