@@ -8,8 +8,8 @@
 #include "base/id.h"
 #include "base/secret.h"
 
-/* Passwords: scrypt, with its cost and salt in the text ("scrypt:15:8:1:SALT:KEY"), so that a later
- * release may ask for more. Both take about 50 ms and 32 MiB on purpose: not on the loop. */
+/* Passwords: scrypt, with its cost and salt in the text ("scrypt:14:8:1:SALT:KEY"), so that a later
+ * release may ask for more. Both take about 50 ms and 16 MiB on purpose: not on the loop. */
 #define PASSWORD_LEN_MAX  256 /* bytes */
 #define PASSWORD_SALT_LEN 16
 

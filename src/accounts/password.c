@@ -5,7 +5,7 @@
 
 #define SCHEME    "scrypt"
 #define N_PARTS   6
-#define LOG_N     15
+#define LOG_N     14
 #define R         8
 #define P         1
 #define LOG_N_MAX 17
