@@ -139,6 +139,8 @@ struct worker {
 	bool is_synced;         /* it has told its whole wish */
 	bool is_asking_subnet;  /* for one more block */
 	bool is_measuring;      /* statistics are being read */
+	bool is_stats_due;      /* the next reading is brought forward */
+	uint64_t measured_ms;   /* when the last one began */
 	struct machine_use use; /* last reading */
 	struct warm_state warm;
 
@@ -273,6 +275,8 @@ void open_probe(struct worker *worker);
 void open_probed(struct worker *worker);
 void down_check(struct worker *worker);
 void stats_begin(struct worker *worker);
+/* Of what has just begun: at once, and of many that begin together a few times. */
+void stats_soon(struct worker *worker);
 void logs_open(struct worker *worker, struct stream *stream, struct json *take_request);
 char *logs_path(const struct worker *worker, const char *instance_id);
 void logs_remove(const char *path);

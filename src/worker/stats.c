@@ -3,6 +3,7 @@
 #include "worker/private.h"
 
 #define STATS_EVERY_MS 5000
+#define STATS_LEAST_MS 1000 /* between two; each looks at all instances */
 
 struct stats_item {
 	struct runtime_slot slot;
@@ -136,6 +137,8 @@ void stats_begin(struct worker *worker)
 {
 	if (worker->is_down)
 		return;
+	worker->is_stats_due = false;
+	worker->measured_ms = loop_now_ms(worker->config.loop);
 	timer_cancel(worker->heartbeat);
 	worker->heartbeat = timer_start(worker->config.loop, STATS_EVERY_MS, on_heartbeat, worker);
 	if (worker->is_measuring) {
@@ -158,4 +161,29 @@ void stats_begin(struct worker *worker)
 		item->stats.incarnation = inst->status.incarnation;
 	}
 	op_begin(worker, EXECUTOR_RUNTIME, &s->op);
+}
+
+static void on_stats_due(void *arg)
+{
+	struct worker *worker = arg;
+
+	worker->heartbeat = NULL;
+	stats_begin(worker);
+}
+
+void stats_soon(struct worker *worker)
+{
+	struct loop *loop = worker->config.loop;
+	uint64_t now_ms = loop_now_ms(loop);
+
+	if (worker->is_down || worker->is_stats_due)
+		return;
+	if (now_ms - worker->measured_ms >= STATS_LEAST_MS) {
+		stats_begin(worker);
+		return;
+	}
+	worker->is_stats_due = true;
+	timer_cancel(worker->heartbeat);
+	worker->heartbeat = timer_start(loop, worker->measured_ms + STATS_LEAST_MS - now_ms,
+					on_stats_due, worker);
 }

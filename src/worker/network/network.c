@@ -482,7 +482,7 @@ static void tell_running(struct worker *worker, uint64_t seq)
 		is_told = true;
 	}
 	if (is_told)
-		stats_begin(worker);
+		stats_soon(worker);
 	worker_check_ready(worker);
 }
 

@@ -449,6 +449,29 @@ static void a_full_disk(void **state)
 	assert_int_equal(kit_n_stored(kit), 0);
 }
 
+/* Each measurement looks at all that run. */
+static void what_begins_in_a_burst_is_measured_together(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_deploy(kit, &(struct wish){ .id = ID_1 });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	kit_run(kit, 1500);
+	unsigned n = kit->n_beats;
+	kit_deploy(kit, &(struct wish){ .id = ID_2 });
+	kit_await(kit, ID_2, STATE_RUNNING);
+	kit_run(kit, 100);
+	assert_int_equal(kit->n_beats, n + 1);
+	kit_deploy(kit, &(struct wish){ .id = ID_3 });
+	kit_await(kit, ID_3, STATE_RUNNING);
+	kit_run(kit, 100);
+	assert_int_equal(kit->n_beats, n + 1);
+	kit_run(kit, 1000);
+	assert_int_equal(kit->n_beats, n + 2);
+	kit_run(kit, 5000);
+	assert_int_equal(kit->n_beats, n + 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -471,6 +494,7 @@ int main(void)
 		KIT_TEST(what_nobody_remembers_is_stopped),
 		KIT_TEST(crashes_on_the_way_out),
 		KIT_TEST(a_full_disk),
+		KIT_TEST(what_begins_in_a_burst_is_measured_together),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);
