@@ -119,11 +119,21 @@ int file_write_atomic(const char *path, const void *data, size_t len, mode_t mod
 	return r < 0 ? err_set(err, r, "sync %s: %s", path, strerror(-r)) : 0;
 }
 
-int file_replace(const char *path, const char *text, struct err *err)
+static int replace_text(const char *path, const char *text, mode_t mode, struct err *err)
 {
-	int r = replace(path, text, strlen(text), 0600, false);
+	int r = replace(path, text, strlen(text), mode, false);
 
 	return r < 0 ? err_set(err, r, "write %s: %s", path, strerror(-r)) : 0;
+}
+
+int file_replace(const char *path, const char *text, struct err *err)
+{
+	return replace_text(path, text, 0600, err);
+}
+
+int file_replace_public(const char *path, const char *text, struct err *err)
+{
+	return replace_text(path, text, 0644, err);
 }
 
 int file_write_value(const char *path, const char *value, struct err *err)

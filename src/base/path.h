@@ -19,9 +19,10 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct 
  * new content is there, never a part. */
 int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *err);
 
-/* The same for a text that means nothing after a power failure (mode 0600): as atomic for every
- * reader, without waiting for the disk. */
+/* The same for a text that means nothing after a power failure: as atomic for every reader, without
+ * waiting for the disk. Mode 0600, or for all to read. */
 int file_replace(const char *path, const char *text, struct err *err);
+int file_replace_public(const char *path, const char *text, struct err *err);
 
 /* Writes to an existing file in one write(2): for /proc, /sys and cgroup files. */
 int file_write_value(const char *path, const char *value, struct err *err);

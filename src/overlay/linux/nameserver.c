@@ -191,7 +191,7 @@ static int make_hosts(const struct overlay *ov, struct err *err)
 
 	if (r < 0 || path_exists(hosts))
 		return r;
-	return file_write_atomic(hosts, "", 0, 0644, err);
+	return file_replace_public(hosts, "", err);
 }
 
 int nameserver_start(struct overlay *ov, struct err *err)
@@ -271,7 +271,7 @@ int nameserver_publish(struct overlay *ov, const struct overlay_table *table, st
 		return nameserver_start(ov, err);
 	int r = dir_make(ov->plan.run_dir, 0755, err);
 	if (r == 0)
-		r = file_write_atomic(hosts, text.data, text.len, 0644, err);
+		r = file_replace_public(hosts, text.data, err);
 	if (r == 0)
 		r = reload(ov, err);
 	if (r < 0)
