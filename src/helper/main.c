@@ -2,6 +2,7 @@
 #include "base/base.h"
 #include "helper/logger.h"
 #include "helper/run.h"
+#include "helper/shim.h"
 
 static bool has_word(char **words, const char *word)
 {
@@ -21,7 +22,10 @@ int main(int argc, char **argv)
 	}
 	if (argc > 2 && str_eq(argv[1], "run"))
 		return run_main(argv + 2);
+	if (argc > 1 && *argv[1] == '-') /* containerd's way to ask */
+		return shim_main(argc, argv);
 	fprintf(stderr, "usage: holm-helper logger MAX:PATH [again] [attach]\n"
-			"       holm-helper run KEY=VALUE... -- PROGRAM ARGUMENT...\n");
+			"       holm-helper run KEY=VALUE... -- PROGRAM ARGUMENT...\n"
+			"       holm-helper -namespace NAME OPTION... start|delete\n");
 	return 2;
 }

@@ -1,5 +1,4 @@
 """Many instances come and go, and nothing of them stays."""
-import hashlib
 import pathlib
 import subprocess
 
@@ -7,6 +6,7 @@ from harness import leftovers
 from harness.deadline import until
 from harness.descriptor import service
 from harness.host import value
+from harness.picture import shim_socket
 
 N = 20
 
@@ -16,13 +16,6 @@ def containerd_socket(host):
     sockets = [p for folder in folders for p in folder.rglob("containerd.sock")]
     assert sockets, "no containerd of this holm's own"
     return sockets[0]
-
-
-def shim_socket(host, view):
-    """Where containerd 1.6 puts the socket of a container's shim, for every containerd of a host in
-    the same folder."""
-    name = f"{containerd_socket(host)}/holm/{view['id']}"
-    return pathlib.Path("/run/containerd/s") / hashlib.sha256(name.encode()).hexdigest()
 
 
 def snapshots(host):
@@ -75,7 +68,7 @@ def test_containers(host, images):
     assert len({v["address"] for v in found}) == N
     hosts = {value(host.page("127.0.0.1", port=9080), "host") for _ in range(10 * N)}
     assert len(hosts) > N // 2
-    sockets = [shim_socket(host, view) for view in found]
+    sockets = [shim_socket(containerd_socket(host), view["id"]) for view in found]
     assert all(path.exists() for path in sockets)
     host.delete_all()
     assert_back(host, before)

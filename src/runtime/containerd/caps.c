@@ -245,6 +245,8 @@ static int circumstances(struct driver *d, char **ret, struct err *err)
 	int r = containerd_version(&client.api, &version, err);
 
 	if (r == 0)
+		daemon_note_version(d, version);
+	if (r == 0)
 		*ret = xasprintf("containerd %s, holm " HOLM_VERSION " %s", version,
 				 source->manifest.digest);
 	probe_image_free(source);

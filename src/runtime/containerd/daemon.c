@@ -262,6 +262,12 @@ static bool answered_lately(struct driver *d)
 	       read_record(d, &proc) == 0;
 }
 
+/* What the helper takes over is as containerd 1.6 wants it (helper/shim.h). */
+void daemon_note_version(struct driver *d, const char *version)
+{
+	atomic_store(&d->takes_helper, str_starts(version, "1.6."));
+}
+
 /* Whoever starts a containerd of their own has to look after it; systemd does so for the system's.
  * If it cannot be helped, the operation at hand tells. */
 void daemon_revive(struct driver *d, struct grpc_conn *conn)
@@ -273,8 +279,10 @@ void daemon_revive(struct driver *d, struct grpc_conn *conn)
 	if (!d->is_own || answered_lately(d))
 		return;
 	int r = containerd_version(&c, &version, &err);
-	if (r == 0)
+	if (r == 0) {
 		atomic_store(&d->answered_ms, clock_monotonic_ms());
+		daemon_note_version(d, version);
+	}
 	if ((r == -ECONNREFUSED || r == -ECONNRESET || r == -ETIMEDOUT) && ensure_own(d, &err) < 0)
 		log_debug("%s", err.msg);
 }

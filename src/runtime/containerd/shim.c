@@ -33,7 +33,9 @@ static bool is_shim(const char *words, size_t len)
 {
 	const char *slash = strrchr(words, '/');
 
-	return str_starts(slash ? slash + 1 : words, "containerd-shim") &&
+	const char *name = slash ? slash + 1 : words;
+
+	return (str_starts(name, "containerd-shim") || str_eq(name, "holm-helper")) &&
 	       has_option(words, len, "-namespace", NAMESPACE);
 }
 
@@ -101,21 +103,33 @@ bool shim_find(pid_t pid, const char *instance_id, struct proc_id *ret)
 	return false;
 }
 
-/* containerd's name for it is a digest (runtime/v2/shim, SocketAddress). */
-void shim_remove_socket(const char *address, const char *instance_id)
+static void remove_if_dead(const char *path)
 {
-	auto_free char *name = xasprintf("%s/" NAMESPACE "/%s", address, instance_id);
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	char digest[DIGEST_TEXT_MAX];
 
-	digest_of(name, strlen(name), digest);
-	snprintf(addr.sun_path, sizeof(addr.sun_path), SOCKETS "/%s", strchr(digest, ':') + 1);
+	STR_COPY(addr.sun_path, path);
 	if (!path_exists(addr.sun_path))
 		return;
 	auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 &&
 	    errno == ECONNREFUSED)
 		unlink(addr.sun_path);
+}
+
+/* The shim's own name for it is a digest (runtime/v2/shim, SocketAddress), our helper's is the id
+ * (helper/shim.c). */
+void shim_remove_socket(const char *address, const char *instance_id)
+{
+	auto_free char *name = xasprintf("%s/" NAMESPACE "/%s", address, instance_id);
+	auto_free char *dir = xstrndup(address, (size_t)(strrchr(address, '/') - address));
+	auto_free char *ours = xasprintf("%s/s/%s", dir, instance_id);
+	auto_free char *theirs = NULL;
+	char digest[DIGEST_TEXT_MAX];
+
+	digest_of(name, strlen(name), digest);
+	theirs = path_join(SOCKETS, strchr(digest, ':') + 1);
+	remove_if_dead(ours);
+	remove_if_dead(theirs);
 }
 
 /* How many there were. */

@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -17,6 +19,8 @@ static void is_known_by_its_words(void **state)
 	static const char shim[] = "/usr/bin/containerd-shim-runc-v2\0-namespace\0" NAMESPACE
 				   "\0-id\0" ID "\0-address\0/run/x.sock\0";
 	static const char foreign[] = "containerd-shim\0-namespace\0moby\0-id\0" ID "\0";
+	static const char starter[] = "/usr/libexec/holm-helper\0-namespace\0" NAMESPACE
+				      "\0-address\0/run/x.sock\0-id\0" ID "\0start\0";
 	static const char editor[] = "vi\0-namespace\0" NAMESPACE "\0-id\0" ID "\0";
 
 	assert_true(shim_is_of(shim, sizeof(shim) - 1, ID));
@@ -25,9 +29,43 @@ static void is_known_by_its_words(void **state)
 	assert_false(shim_is_of(foreign, sizeof(foreign) - 1, ID));
 	assert_false(shim_is_of(editor, sizeof(editor) - 1, ID));
 	assert_false(shim_is_of("", 0, ID));
+	assert_true(shim_is_of(starter, sizeof(starter) - 1, ID));
 	assert_true(shim_is_at(shim, sizeof(shim) - 1, "/run/x.sock"));
 	assert_false(shim_is_at(shim, sizeof(shim) - 1, "/run/y.sock"));
 	assert_false(shim_is_at(foreign, sizeof(foreign) - 1, ID));
+}
+
+static int bind_at(const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	STR_COPY(addr.sun_path, path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	return fd;
+}
+
+static void only_the_socket_of_a_dead_one_goes(void **state)
+{
+	char dir[] = "/tmp/holm-shim-XXXXXX";
+	struct err err;
+
+	assert_non_null(mkdtemp(dir));
+	auto_free char *address = path_join(dir, "c.sock");
+	auto_free char *sockets = path_join(dir, "s");
+	auto_free char *dead = path_join(sockets, ID);
+	auto_free char *alive = path_join(sockets, OTHER);
+	assert_int_equal(dir_make(sockets, 0700, &err), 0);
+	close(bind_at(dead));
+	int fd = bind_at(alive);
+
+	shim_remove_socket(address, ID);
+	shim_remove_socket(address, OTHER);
+	assert_false(path_exists(dead));
+	assert_true(path_exists(alive));
+	close(fd);
+	assert_int_equal(path_remove(dir, &err), 0);
 }
 
 /* A shell that waits on its input, under a shim's name. */
@@ -69,6 +107,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_known_by_its_words),
+		cmocka_unit_test(only_the_socket_of_a_dead_one_goes),
 		cmocka_unit_test(a_hung_one_is_killed_and_no_other),
 	};
 
