@@ -84,13 +84,18 @@ static bool is_emitted(const struct field *field, const void *object)
 	return !(field->flags & F_OMIT_EMPTY) || !field_is_empty(field, object);
 }
 
+void fields_emit_members(const struct field_table *table, const void *object, struct json_out *out)
+{
+	for (size_t i = 0; i < table->n; i++)
+		if (is_emitted(&table->fields[i], object))
+			emitters[table->fields[i].type](&table->fields[i], object, out);
+}
+
 void fields_emit(const struct field_table *table, const void *object, struct json_out *out,
 		 const char *key)
 {
 	json_out_object(out, key);
-	for (size_t i = 0; i < table->n; i++)
-		if (is_emitted(&table->fields[i], object))
-			emitters[table->fields[i].type](&table->fields[i], object, out);
+	fields_emit_members(table, object, out);
 	json_out_object_end(out);
 }
 

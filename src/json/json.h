@@ -158,6 +158,8 @@ void fields_fini(const struct field_table *table, void *object);
 /* Writes it as an object. */
 void fields_emit(const struct field_table *table, const void *object, struct json_out *out,
 		 const char *key);
+/* Its members alone, into an object that is open. */
+void fields_emit_members(const struct field_table *table, const void *object, struct json_out *out);
 /* As text; the caller's. */
 char *fields_format(const struct field_table *table, const void *object);
 /* Deep copy into a zeroed struct. */

@@ -29,7 +29,8 @@ struct app {
 	char *name;
 	char *ns;
 	char *desc;
-	char *owner; /* user name */
+	char *owner; /* user name; name and ns are unique among the owner's */
+	char *label; /* what stands for `name` in full names and in DNS, NULL: name itself */
 	uint64_t created_ms;
 };
 

@@ -5,6 +5,7 @@
 #ifndef HOLM_MODEL_SLA_H
 #define HOLM_MODEL_SLA_H
 
+#include "base/id.h"
 #include "json/json.h"
 #include "model/sla_container.h"
 #include "model/sla_probe.h"
@@ -14,6 +15,7 @@
 #define SLA_SERVICES_MAX 1000 /* in one application */
 #define SLA_REPLICAS_MAX 1000
 #define NAME_PART_MAX    30
+#define APP_LABEL_MAX    (NAME_PART_MAX + 1 + ID_LEN) /* see struct app */
 
 /* When a registry is asked for an image. */
 enum sla_pull { SLA_PULL_MISSING, SLA_PULL_ALWAYS, SLA_PULL_NEVER, SLA_PULL_N };

@@ -21,7 +21,7 @@ static bool format_name(const char *sname, char *out, size_t size)
 static int put_service(struct buf *out, const struct overlay_plan *plan,
 		       const struct overlay_service *s)
 {
-	char name[4 * (NAME_PART_MAX + 1)];
+	char name[APP_LABEL_MAX + 1 + 3 * (NAME_PART_MAX + 1)];
 	char ip[IPV4_STR_MAX];
 	int r = 0;
 

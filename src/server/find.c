@@ -38,7 +38,7 @@ const struct app *find_app(const struct server *server, const char *name, bool i
 
 		if (!app)
 			continue;
-		auto_free char *full = xasprintf("%s.%s", app->name, app->ns);
+		auto_free char *full = app_full_name(app);
 		if (str_eq(full, name) || str_eq(app->id, name))
 			return app;
 		if (all.n < LISTED_MAX)

@@ -323,6 +323,7 @@ static void on_liveness(void *arg)
 		log_warning("node %s: silent for %u s", e->key, SILENT_AFTER_MS / 1000);
 		watch_changed(server, KIND_NODE, e->key);
 	}
+	stats_note_nodes(server);
 	server->liveness = timer_start(server->config.loop, LIVENESS_EVERY_MS, on_liveness, server);
 }
 

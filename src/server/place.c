@@ -106,7 +106,9 @@ int place_check(struct server *server, const struct service *service, struct err
 	struct candidates c;
 
 	candidates_init(server, service->id, &c);
-	struct sched_snapshot snapshot = { .nodes = c.nodes, .n_nodes = c.n };
+	struct sched_snapshot snapshot = { .nodes = c.nodes,
+					   .n_nodes = c.n,
+					   .cluster = server_cluster_name(server) };
 	int r = sched_ever_fits(&snapshot, &service->spec, err);
 	candidates_fini(&c);
 	return r;
@@ -118,7 +120,9 @@ void place_instance(struct server *server, struct instance *inst, const struct s
 	auto_free char *reason = NULL;
 
 	candidates_init(server, service->id, &c);
-	struct sched_snapshot snapshot = { .nodes = c.nodes, .n_nodes = c.n };
+	struct sched_snapshot snapshot = { .nodes = c.nodes,
+					   .n_nodes = c.n,
+					   .cluster = server_cluster_name(server) };
 	int found = sched_pick(&snapshot, &service->spec, &reason);
 	struct fact *fact = fact_get(server, inst->id);
 	if (found >= 0) {

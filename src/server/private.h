@@ -38,12 +38,29 @@ struct node_live {
 	struct node_warm warm;
 };
 
+/* What an instance, or the cluster, used at a moment. */
+struct usage {
+	uint64_t at_ms;     /* unix time */
+	double cpu_percent; /* of its node's processors, or of all nodes' */
+	double memory;      /* bytes; of all nodes: percent */
+};
+
+#define HISTORY_MAX 100
+
+/* The last ones, a ring. */
+struct history {
+	struct usage *points;
+	uint32_t n;
+	uint32_t next; /* place of the next one */
+};
+
 /* Facts of an instance, from its node or (not placed) from us. */
 struct fact {
 	struct instance_status status;
 	struct instance_stats stats;
 	struct instance_stats stats_before; /* the one before, or zeros: not of another run */
 	uint64_t stats_ms;                  /* unix time of `stats`, 0: none */
+	struct history history;
 };
 
 struct request;
@@ -56,6 +73,7 @@ struct server {
 	struct map docs[KIND_N]; /* id → struct doc */
 	struct map facts;        /* instance id → struct fact */
 	struct map lives;        /* node id → struct node_live */
+	struct history history;  /* of all nodes together */
 
 	struct list requests; /* waiting */
 	struct list running;  /* in the commit under way */
@@ -149,6 +167,38 @@ uint32_t scale_count(const struct server *server, const char *service_id);
 void scale_remove_instance(struct server *server, const struct instance *inst);
 void scale_remove_service(struct server *server, const struct service *service);
 
+/* One more, with the next number, which is returned. */
+uint32_t scale_add_instance(struct server *server, const struct service *service);
+
+/* app.c; inside a request, but for those that take an app alone */
+void id_new(struct server *server, char out[ID_SIZE]);
+const char *app_label(const struct app *app);
+char *app_full_name(const struct app *app);               /* LABEL.NS, the caller's */
+bool app_is_of(const struct app *app, const char *owner); /* NULL: of anybody */
+/* The one with the name and namespace of `named`, or NULL. */
+const struct app *app_find(const struct server *server, const char *owner,
+			   const struct sla_app *named);
+const struct app *app_make(struct server *server, const char *owner, const struct sla_app *sla);
+const struct app *app_describe(struct server *server, const struct app *app, const char *desc);
+const struct app *app_rename(struct server *server, const struct app *app,
+			     const struct sla_app *named);
+void app_delete(struct server *server, const struct app *app, struct plan_view *plan);
+
+/* service.c; inside a request */
+struct service_wish {
+	const struct app *app;
+	const struct service_spec *spec;
+	uint32_t replicas; /* without any it is not asked whether a node could hold one */
+	char id[ID_SIZE];  /* of what was made */
+};
+char *service_full_name(const struct app *app, const struct service_spec *spec); /* the caller's */
+const struct service *service_find(const struct server *server, const char *full_name);
+/* Both refuse what can never be, say what they do, and leave the rest to the end of the request. */
+int service_create(struct server *server, struct service_wish *wish, struct plan_view *plan,
+		   struct err *err);
+int service_change(struct server *server, const struct service *old,
+		   const struct service_spec *spec, struct plan_view *plan, struct err *err);
+
 /* find.c; `is_next` looks at the request's versions */
 const struct app *find_app(const struct server *server, const char *name, bool is_next,
 			   struct err *err);
@@ -224,9 +274,22 @@ char *plan_diff(const struct service_spec *before, const struct service_spec *af
 
 /* view.c: a zeroed one if nothing was told. */
 const struct fact *fact_or_none(const struct server *server, const char *id);
+enum instance_state view_state_of(const struct server *server, const struct instance *inst);
 /* Splits app.appns.service.servicens in the middle; both are the caller's. */
 void view_split_name(const char *sname, char **ret_app, char **ret_service);
 /* stats.c: a measurement. */
 void stats_take(struct server *server, const struct instance_stats *stats);
+/* Cores in use between the last two measurements; false before there are two of the same run. */
+bool stats_cpu_cores(const struct fact *fact, double *ret);
+/* Share in percent, 0 of nothing. */
+double stats_percent(double part, double whole);
+/* What the nodes that are there use together, noted at each call. */
+void stats_note_nodes(struct server *server);
+
+/* history.c */
+void history_add(struct history *history, const struct usage *usage);
+/* From the oldest, 0, on; NULL at the end. */
+const struct usage *history_get(const struct history *history, uint32_t index);
+void history_fini(struct history *history);
 
 #endif

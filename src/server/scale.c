@@ -36,15 +36,13 @@ void scale_remove_service(struct server *server, const struct service *service)
 	next_put(server, KIND_SERVICE, service->id, NULL);
 }
 
-static void add_instance(struct server *server, const struct service *service)
+uint32_t scale_add_instance(struct server *server, const struct service *service)
 {
 	struct service *numbered = object_copy(KIND_SERVICE, service);
 	struct instance *inst = NEW(struct instance);
-	uint8_t random[12];
 	struct err err;
 
-	loop_random(server->config.loop, random, sizeof(random));
-	id_format(random, inst->id);
+	id_new(server, inst->id);
 	STR_COPY(inst->service_id, service->id);
 	inst->sname = xstrdup(service->name);
 	inst->number = numbered->next_number++;
@@ -56,6 +54,7 @@ static void add_instance(struct server *server, const struct service *service)
 	next_put(server, KIND_SERVICE, numbered->id, numbered);
 	place_instance(server, inst, numbered);
 	next_put(server, KIND_INSTANCE, inst->id, inst);
+	return inst->number;
 }
 
 static const struct instance *highest(const struct server *server, const char *service_id)
@@ -75,7 +74,7 @@ void scale_to(struct server *server, const struct service *service, uint32_t rep
 
 	STR_COPY(id, service->id);
 	for (; have < replicas; have++)
-		add_instance(server, next_get(server, KIND_SERVICE, id));
+		scale_add_instance(server, next_get(server, KIND_SERVICE, id));
 	for (; have > replicas; have--)
 		scale_remove_instance(server, highest(server, id));
 }
@@ -106,17 +105,7 @@ static int run_delete(struct server *server, void *arg, struct err *err)
 
 	if (!app)
 		return err->code;
-	next_for_each(server, KIND_SERVICE, struct service, service)
-	{
-		if (!str_eq(service->app_id, app->id))
-			continue;
-		plan_add(&change->answer.plan, "delete", "service", service->name);
-		strv_add(&change->answer.plan.services, service->name);
-		scale_remove_service(server, service);
-	}
-	auto_free char *name = xasprintf("%s.%s", app->name, app->ns);
-	plan_add(&change->answer.plan, "delete", "app", name);
-	next_put(server, KIND_APP, app->id, NULL);
+	app_delete(server, app, &change->answer.plan);
 	return 0;
 }
 

@@ -35,3 +35,8 @@ struct server *server_free(struct server *server)
 	free(server);
 	return NULL;
 }
+
+const char *server_cluster_name(const struct server *server)
+{
+	return server->config.cluster_name ? server->config.cluster_name : SERVER_CLUSTER_NAME;
+}

@@ -17,6 +17,9 @@
 struct loop;
 struct server;
 
+#define SERVER_DEFAULT_OWNER "Admin"
+#define SERVER_CLUSTER_NAME  "holm"
+
 /* Strings and tables are borrowed and outlive the server. */
 struct server_config {
 	struct loop *loop;
@@ -26,6 +29,10 @@ struct server_config {
 	const char *namespace_pool; /* "10.18.0.0-10.29.255.255" */
 	const char *service_pool;   /* "10.30.0.0/16" */
 	uint32_t own_port;          /* of the API: no service may map it; 0: none */
+	/* As one cluster, to its users. */
+	const char *cluster_id;       /* 24 hex digits; NULL: zeros */
+	const char *cluster_name;     /* that constraints name; NULL: SERVER_CLUSTER_NAME */
+	const char *cluster_location; /* "LAT,LON,RADIUS_KM", NULL: not told */
 	const char *key_path; /* file that seals secrets, made at first use; NULL: none are kept */
 	const char *keys_dir; /* of the keys that sign tokens; NULL: nobody can log in */
 };
@@ -39,9 +46,10 @@ struct server *server_free(struct server *server);
  * -ENOTSUP no node has the runtime, others from the store: nothing was changed in any case. */
 typedef void (*server_done_fn)(void *arg, const struct plan_view *plan, const struct err *err);
 
-/* Makes the descriptor's applications what it says; a dry run only tells the plan. */
+/* Makes the descriptor's applications, among its owner's, what it says; a dry run only tells the plan. */
 struct server_apply {
 	struct sla *take_sla;
+	const char *owner;           /* user name, copied; NULL: SERVER_DEFAULT_OWNER */
 	const struct strv *warnings; /* copied into the plan; may be NULL */
 	bool is_dry_run;
 };
@@ -137,6 +145,8 @@ int server_find_node(struct server *server, const char *name, char ret_id[ID_SIZ
 
 /* The view of a node by its host name or id, the caller's; NULL with the reason. */
 char *server_view_node(struct server *server, const char *name, struct err *err);
+
+const char *server_cluster_name(const struct server *server);
 
 /* Revision of the state; grows with every change, over restarts too. */
 uint64_t server_revision(const struct server *server);

@@ -99,6 +99,13 @@ int state_load(struct server *server, struct err *err)
 	return r < 0 ? err_wrap(err, "load the server's state") : 0;
 }
 
+static void fact_free(struct fact *fact)
+{
+	if (fact)
+		history_fini(&fact->history);
+	free(fact);
+}
+
 void state_fini(struct server *server)
 {
 	for (enum kind k = 0; k < KIND_N; k++) {
@@ -112,11 +119,12 @@ void state_fini(struct server *server)
 		map_fini(&server->docs[k]);
 	}
 	map_for_each(&server->facts, f, fact)
-		free(fact->value);
+		fact_free(fact->value);
 	map_fini(&server->facts);
 	map_for_each(&server->lives, l, live)
 		free(live->value);
 	map_fini(&server->lives);
+	history_fini(&server->history);
 	free(server->touched);
 	server->touched = NULL;
 }
@@ -211,7 +219,7 @@ const struct fact *fact_find(const struct server *server, const char *instance_i
 
 void fact_remove(struct server *server, const char *instance_id)
 {
-	free(map_remove(&server->facts, instance_id));
+	fact_free(map_remove(&server->facts, instance_id));
 }
 
 bool live_is_alive(const struct server *server, const char *node_id)

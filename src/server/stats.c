@@ -16,6 +16,11 @@ static bool cpu_between(const struct instance_stats *before, const struct instan
 	return true;
 }
 
+bool stats_cpu_cores(const struct fact *fact, double *ret)
+{
+	return cpu_between(&fact->stats_before, &fact->stats, ret);
+}
+
 static void fill(const struct server *server, const struct instance *inst, const struct fact *fact,
 		 struct stats_view *view)
 {
@@ -39,7 +44,7 @@ static void fill(const struct server *server, const struct instance *inst, const
 	};
 	STR_COPY(view->id, inst->id);
 	view_split_name(inst->sname, &view->app, &view->service);
-	view->has_cpu = cpu_between(&fact->stats_before, s, &view->cpu_cores);
+	view->has_cpu = stats_cpu_cores(fact, &view->cpu_cores);
 	format_rfc3339(fact->stats_ms, view->measured_at);
 }
 
@@ -70,6 +75,26 @@ char *server_list_stats(struct server *server, const char *name)
 	return text;
 }
 
+double stats_percent(double part, double whole)
+{
+	return whole > 0 ? 100 * part / whole : 0;
+}
+
+static void note(struct server *server, struct fact *fact)
+{
+	const struct instance *inst = state_get(server, KIND_INSTANCE, fact->stats.instance_id);
+	const struct node *node = inst ? state_get(server, KIND_NODE, inst->node_id) : NULL;
+	double cores;
+
+	if (!node || !stats_cpu_cores(fact, &cores))
+		return;
+	history_add(&fact->history, &(struct usage){
+					    .at_ms = fact->stats_ms,
+					    .cpu_percent = stats_percent(cores, node->cpus),
+					    .memory = (double)fact->stats.memory_bytes,
+				    });
+}
+
 void stats_take(struct server *server, const struct instance_stats *stats)
 {
 	struct fact *fact = fact_get(server, stats->instance_id);
@@ -79,4 +104,32 @@ void stats_take(struct server *server, const struct instance_stats *stats)
 	fact->stats_before = is_same ? fact->stats : (struct instance_stats){ 0 };
 	fact->stats = *stats;
 	fact->stats_ms = loop_wall_ms(server->config.loop);
+	note(server, fact);
+}
+
+void stats_note_nodes(struct server *server)
+{
+	struct resources whole = { 0 };
+	struct resources used = { 0 };
+	bool is_any_alive = false;
+
+	state_for_each(server, KIND_NODE, struct node, node)
+	{
+		if (!live_is_alive(server, node->id))
+			continue;
+		is_any_alive = true;
+		resources_add(&used, &live_get(server, node->id)->used);
+		resources_add(&whole, &(struct resources){ .memory_mib = node->memory_mib,
+							   .cpu_millis = 1000ull * node->cpus });
+	}
+	if (!is_any_alive)
+		return;
+	history_add(
+		&server->history,
+		&(struct usage){
+			.at_ms = loop_wall_ms(server->config.loop),
+			.cpu_percent = stats_percent((double)used.cpu_millis,
+						     (double)whole.cpu_millis),
+			.memory = stats_percent((double)used.memory_mib, (double)whole.memory_mib),
+		});
 }

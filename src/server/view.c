@@ -3,11 +3,6 @@
 
 #define VIEW_MAX (64u << 20)
 
-static char *join_app(const struct app *app)
-{
-	return app ? xasprintf("%s.%s", app->name, app->ns) : xstrdup("");
-}
-
 void view_split_name(const char *sname, char **ret_app, char **ret_service)
 {
 	const char *dot = strchr(sname, '.');
@@ -25,7 +20,7 @@ const struct fact *fact_or_none(const struct server *server, const char *id)
 	return fact ? fact : &none;
 }
 
-static enum instance_state state_of(const struct server *server, const struct instance *inst)
+enum instance_state view_state_of(const struct server *server, const struct instance *inst)
 {
 	const struct fact *fact = fact_find(server, inst->id);
 
@@ -39,7 +34,7 @@ static void view_app(struct server *server, const struct app *app, void *out)
 	struct app_view *view = out;
 
 	STR_COPY(view->id, app->id);
-	view->name = join_app(app);
+	view->name = app_full_name(app);
 	view->description = xstrdup(app->desc ? app->desc : "");
 	view->owner = xstrdup(app->owner);
 	format_rfc3339(app->created_ms, view->created_at);
@@ -51,7 +46,7 @@ static void view_app(struct server *server, const struct app *app, void *out)
 		    inst->sname[strlen(view->name)] != '.' || inst->is_removed)
 			continue;
 		view->instances++;
-		view->running += state_of(server, inst) == STATE_RUNNING;
+		view->running += view_state_of(server, inst) == STATE_RUNNING;
 	}
 }
 
@@ -76,7 +71,7 @@ static void view_service(struct server *server, const struct service *service, v
 	{
 		if (!str_eq(inst->service_id, service->id) || inst->is_removed)
 			continue;
-		enum instance_state state = state_of(server, inst);
+		enum instance_state state = view_state_of(server, inst);
 
 		view->replicas++;
 		view->running += state == STATE_RUNNING;
@@ -116,7 +111,7 @@ static void add_node_facts(const struct server *server, const struct instance *i
 	const struct node *node = state_get(server, KIND_NODE, inst->node_id);
 
 	view->node = xstrdup(node ? node->hostname : "");
-	view->state = xstrdup(state_name(state_of(server, inst)));
+	view->state = xstrdup(state_name(view_state_of(server, inst)));
 	view->reason = xstrdup(s->detail);
 	view->address = xstrdup(s->namespace_ip);
 	view->pid = s->pid;

@@ -1,0 +1,323 @@
+/* What Oakestra's users ask to be changed: each a request of its own, on objects of theirs. */
+#include "model/code.h"
+#include "server/oakestra/private.h"
+
+struct wish;
+
+typedef int (*wish_fn)(struct server *server, struct wish *wish, struct err *err);
+
+struct wish {
+	wish_fn run;
+	char *user;
+	bool is_admin;
+	char id[ID_SIZE];
+	struct sla sla;
+	int64_t number;
+	char *name;
+	char *ns;
+	char *desc;
+	struct plan_view plan; /* what is done, for nobody */
+	struct oakestra_result result;
+	oakestra_done_fn done;
+	void *arg;
+	bool is_part; /* whose `done` is ours: told of the server's end, too */
+};
+
+static const struct app *find_own_app(const struct server *server, const struct wish *wish,
+				      const char *id, struct err *err)
+{
+	const struct app *app = next_get(server, KIND_APP, id);
+
+	if (app && (wish->is_admin || app_is_of(app, wish->user)))
+		return app;
+	err_set(err, -ENOENT, "no application %.40s", id);
+	return NULL;
+}
+
+static const struct service *find_own_service(const struct server *server, const struct wish *wish,
+					      struct err *err)
+{
+	const struct service *service = next_get(server, KIND_SERVICE, wish->id);
+	struct err ignored;
+
+	if (service && find_own_app(server, wish, service->app_id, &ignored))
+		return service;
+	err_set(err, -ENOENT, "no service %.40s", wish->id);
+	return NULL;
+}
+
+/* An archive does not tell what it is for; an image does. */
+static int check_spec(const struct service_spec *spec, struct err *err)
+{
+	if (!spec_is_unikernel(spec) || spec->arch.n || code_is_image(spec->code))
+		return 0;
+	return err_set(err, -EINVAL,
+		       "%s.%s: arch: a unikernel's archive has to name it: [\"amd64\"]", spec->name,
+		       spec->ns);
+}
+
+static int create_service(struct server *server, struct wish *wish, const struct app *app,
+			  const struct service_spec *spec, struct err *err)
+{
+	auto_free char *name = service_full_name(app, spec);
+	struct service_wish made = { .app = app,
+				     .spec = spec,
+				     .replicas = spec->has_replicas ? spec->replicas : 0 };
+	int r = check_spec(spec, err);
+
+	if (r == 0 && service_find(server, name))
+		r = err_set(err, -EEXIST, "the application has a service %s.%s already", spec->name,
+			    spec->ns);
+	if (r == 0)
+		r = service_create(server, &made, &wish->plan, err);
+	if (r == 0)
+		STR_COPY(wish->result.id, made.id);
+	return r;
+}
+
+static int run_create(struct server *server, struct wish *wish, struct err *err)
+{
+	for (size_t i = 0; i < wish->sla.n_apps; i++) {
+		const struct sla_app *named = &wish->sla.apps[i];
+		int r = 0;
+
+		if (app_find(server, wish->user, named))
+			return err_set(err, -EEXIST, "there is an application %s.%s already",
+				       named->name, named->ns);
+		const struct app *app = app_make(server, wish->user, named);
+		for (size_t k = 0; r == 0 && k < named->n_services; k++)
+			r = create_service(server, wish, app, &named->services[k], err);
+		if (r < 0)
+			return r;
+		STR_COPY(wish->result.id, app->id);
+	}
+	return 0;
+}
+
+static int run_delete_app(struct server *server, struct wish *wish, struct err *err)
+{
+	const struct app *app = find_own_app(server, wish, wish->id, err);
+
+	if (!app)
+		return err->code;
+	app_delete(server, app, &wish->plan);
+	return 0;
+}
+
+static bool has_services(const struct server *server, const struct app *app)
+{
+	next_for_each(server, KIND_SERVICE, struct service, service)
+	{
+		if (str_eq(service->app_id, app->id))
+			return true;
+	}
+	return false;
+}
+
+static int check_rename(const struct server *server, const struct app *app,
+			const struct sla_app *named, struct err *err)
+{
+	if (!name_part_is_valid(named->name) || !name_part_is_valid(named->ns))
+		return err_set(err, -EINVAL,
+			       "application_name, application_namespace: expected 1 to 30 letters "
+			       "and digits each");
+	if (has_services(server, app))
+		return err_set(err, -EBUSY,
+			       "the application keeps its name while it has services, which are "
+			       "named after it");
+	if (app_find(server, app->owner, named))
+		return err_set(err, -EEXIST, "there is an application %s.%s already", named->name,
+			       named->ns);
+	return 0;
+}
+
+static int run_describe(struct server *server, struct wish *wish, struct err *err)
+{
+	const struct app *app = find_own_app(server, wish, wish->id, err);
+
+	if (!app)
+		return err->code;
+	struct sla_app named = {
+		.name = wish->name ? wish->name : app->name,
+		.ns = wish->ns ? wish->ns : app->ns,
+	};
+	const char *desc = wish->desc ? wish->desc : app->desc;
+	bool is_renamed = !str_eq(named.name, app->name) || !str_eq(named.ns, app->ns);
+	int r = is_renamed ? check_rename(server, app, &named, err) : 0;
+	if (r < 0)
+		return r;
+	STR_COPY(wish->result.id, app->id);
+	if (is_renamed)
+		app = app_rename(server, app, &named);
+	app_describe(server, app, desc);
+	return 0;
+}
+
+static int run_add(struct server *server, struct wish *wish, struct err *err)
+{
+	const struct app *app = find_own_app(server, wish, wish->id, err);
+
+	return app ? create_service(server, wish, app, &wish->sla.apps[0].services[0], err)
+		   : err->code;
+}
+
+static int run_replace(struct server *server, struct wish *wish, struct err *err)
+{
+	const struct service *service = find_own_service(server, wish, err);
+
+	if (!service)
+		return err->code;
+	const struct sla *sla = &wish->sla;
+	if (sla->n_apps != 1 || sla->apps[0].n_services != 1)
+		return err_set(err, -EINVAL,
+			       "microservices: expected the one that is to be replaced");
+	const struct service_spec *spec = &sla->apps[0].services[0];
+	if (!str_eq(spec->name, service->spec.name) || !str_eq(spec->ns, service->spec.ns))
+		return err_set(err, -EINVAL,
+			       "microservice_name, microservice_namespace: expected %s.%s, the "
+			       "service keeps its name",
+			       service->spec.name, service->spec.ns);
+	STR_COPY(wish->result.id, service->id);
+	int r = check_spec(spec, err);
+	return r < 0 ? r : service_change(server, service, spec, &wish->plan, err);
+}
+
+static int run_delete_service(struct server *server, struct wish *wish, struct err *err)
+{
+	const struct service *service = find_own_service(server, wish, err);
+
+	if (!service)
+		return err->code;
+	scale_remove_service(server, service);
+	return 0;
+}
+
+static int run_deploy(struct server *server, struct wish *wish, struct err *err)
+{
+	const struct service *service = find_own_service(server, wish, err);
+
+	if (!service)
+		return err->code;
+	if (scale_count(server, service->id) >= SLA_REPLICAS_MAX)
+		return err_set(err, -ENOSPC, "the service has %d instances, more cannot be",
+			       SLA_REPLICAS_MAX);
+	scale_add_instance(server, service);
+	return 0;
+}
+
+static int run_undeploy(struct server *server, struct wish *wish, struct err *err)
+{
+	const struct service *service = find_own_service(server, wish, err);
+	size_t n = 0;
+
+	if (!service)
+		return err->code;
+	next_for_each(server, KIND_INSTANCE, struct instance, inst)
+	{
+		if (!str_eq(inst->service_id, service->id) || inst->is_removed ||
+		    (wish->number >= 0 && inst->number != wish->number))
+			continue;
+		scale_remove_instance(server, inst);
+		n++;
+	}
+	if (n || wish->number < 0)
+		return 0;
+	return err_set(err, -ENOENT, "the service has no instance %lld", (long long)wish->number);
+}
+
+static int run_wish(struct server *server, void *arg, struct err *err)
+{
+	struct wish *wish = arg;
+
+	return wish->run(server, wish, err);
+}
+
+static void wish_free(struct wish *wish)
+{
+	free(wish->user);
+	free(wish->name);
+	free(wish->ns);
+	free(wish->desc);
+	sla_fini(&wish->sla);
+	fields_fini(&plan_view_table, &wish->plan);
+	free(wish);
+}
+
+static void wish_done(struct server *server, void *arg, const struct err *err)
+{
+	struct wish *wish = arg;
+
+	if (err->code != -ESHUTDOWN || wish->is_part)
+		wish->done(wish->arg, err->code ? NULL : &wish->result, err);
+	wish_free(wish);
+}
+
+static struct wish *wish_new(const struct oakestra_change *change, wish_fn run)
+{
+	struct wish *wish = NEW(struct wish);
+
+	wish->run = run;
+	wish->user = xstrdup(change->user.name);
+	wish->is_admin = change->user.is_admin;
+	if (change->id)
+		str_copy(wish->id, sizeof(wish->id), change->id);
+	wish->number = change->number;
+	wish->name = xstrdup(change->name);
+	wish->ns = xstrdup(change->ns);
+	wish->desc = xstrdup(change->desc);
+	wish->done = change->done;
+	wish->arg = change->arg;
+	if (change->take_sla) {
+		wish->sla = *change->take_sla;
+		*change->take_sla = (struct sla){ 0 };
+	}
+	return wish;
+}
+
+static void begin(struct server *server, const struct oakestra_change *change, wish_fn run)
+{
+	request_begin(server, run_wish, wish_done, wish_new(change, run));
+}
+
+void oakestra_create_apps_begin(struct server *server, const struct oakestra_change *change)
+{
+	begin(server, change, run_create);
+}
+
+void oakestra_delete_app_begin(struct server *server, const struct oakestra_change *change)
+{
+	begin(server, change, run_delete_app);
+}
+
+void oakestra_describe_app_begin(struct server *server, const struct oakestra_change *change)
+{
+	begin(server, change, run_describe);
+}
+
+void oakestra_replace_service_begin(struct server *server, const struct oakestra_change *change)
+{
+	begin(server, change, run_replace);
+}
+
+void oakestra_delete_service_begin(struct server *server, const struct oakestra_change *change)
+{
+	begin(server, change, run_delete_service);
+}
+
+void oakestra_deploy_begin(struct server *server, const struct oakestra_change *change)
+{
+	begin(server, change, run_deploy);
+}
+
+void oakestra_undeploy_begin(struct server *server, const struct oakestra_change *change)
+{
+	begin(server, change, run_undeploy);
+}
+
+void oakestra_add_service_begin(struct server *server, const struct oakestra_change *change)
+{
+	struct wish *wish = wish_new(change, run_add);
+
+	wish->is_part = true;
+	request_begin(server, run_wish, wish_done, wish);
+}

@@ -1,0 +1,440 @@
+/* What Oakestra's users change: whose objects they are, and how many instances there are of what. */
+#include "kit.h"
+#include "server/oakestra/oakestra.h"
+
+#define WEB SERVICE("web", "")
+#define DB  SERVICE("db", "")
+
+struct answer {
+	struct err err;
+	char id[ID_SIZE];
+	size_t n_made;
+	size_t n_refused;
+	char reason[ERR_MSG_MAX];
+	unsigned n; /* answers so far */
+};
+
+static void on_done(void *arg, const struct oakestra_result *result, const struct err *err)
+{
+	struct answer *answer = arg;
+
+	answer->n++;
+	answer->err = *err;
+	assert_int_equal(!result, err->code != 0);
+	if (!result)
+		return;
+	STR_COPY(answer->id, result->id);
+	for (size_t i = 0; i < result->n_services; i++) {
+		const struct oakestra_service_result *service = &result->services[i];
+
+		assert_int_equal(service->reason.code == 0, service->id[0] != '\0');
+		answer->n_made += service->reason.code == 0;
+		answer->n_refused += service->reason.code != 0;
+		if (service->reason.code)
+			STR_COPY(answer->reason, service->reason.msg);
+	}
+}
+
+typedef void (*begin_fn)(struct server *server, const struct oakestra_change *change);
+
+/* Asks as `user` ("root" administrates) and waits for the answer. */
+static struct answer ask(struct kit *kit, const char *user, begin_fn begin,
+			 struct oakestra_change change)
+{
+	struct answer answer = { 0 };
+
+	change.user = (struct oakestra_user){ user, str_eq(user, "root") };
+	change.done = on_done;
+	change.arg = &answer;
+	begin(kit->server, &change);
+	while (!answer.n && loop_sim_step(kit->loop))
+		continue;
+	assert_int_equal(answer.n, 1);
+	kit_run(kit, 200);
+	return answer;
+}
+
+static struct answer send(struct kit *kit, const char *user, begin_fn begin, const char *id,
+			  const char *descriptor)
+{
+	struct sla sla = { 0 };
+	struct err err;
+
+	if (sla_parse(descriptor, strlen(descriptor), &sla, NULL, &err) < 0)
+		fail_msg("%s", err.msg);
+	struct answer answer = ask(kit, user, begin,
+				   (struct oakestra_change){ .id = id, .take_sla = &sla });
+	sla_fini(&sla);
+	return answer;
+}
+
+static struct answer create(struct kit *kit, const char *user, const char *descriptor)
+{
+	return send(kit, user, oakestra_create_apps_begin, NULL, descriptor);
+}
+
+static struct json *parsed(char *take_text)
+{
+	auto_free char *text = take_text;
+	struct json *json = NULL;
+	struct err err;
+
+	assert_non_null(text);
+	assert_int_equal(json_parse(text, strlen(text), &json, &err), 0);
+	return json;
+}
+
+static struct json *services_of(struct kit *kit, const char *user)
+{
+	const struct oakestra_user who = { user, str_eq(user, "root") };
+	struct err err;
+
+	return parsed(oakestra_list_services(kit->server, &who, NULL, &err));
+}
+
+/* The id of the n-th service that the user sees. */
+static char *service_id(struct kit *kit, const char *user, size_t n)
+{
+	auto_(json_free) struct json *list = services_of(kit, user);
+
+	return xstrdup(json_get_str(json_at(list, n), "microserviceID"));
+}
+
+static struct answer deploy(struct kit *kit, const char *user, const char *id)
+{
+	return ask(kit, user, oakestra_deploy_begin, (struct oakestra_change){ .id = id });
+}
+
+static struct answer undeploy(struct kit *kit, const char *user, const char *id, int64_t number)
+{
+	return ask(kit, user, oakestra_undeploy_begin,
+		   (struct oakestra_change){ .id = id, .number = number });
+}
+
+/* "0 1 2": numbers of the first service's instances. */
+static char *numbers(struct kit *kit, const char *user)
+{
+	auto_(json_free) struct json *list = services_of(kit, user);
+	const struct json *instances = json_get(json_at(list, 0), "instance_list");
+	auto_buf struct buf out;
+
+	buf_init(&out, 1 << 16);
+	for (size_t i = 0; i < json_count(instances); i++)
+		buf_addf(&out, "%s%ld", i ? " " : "",
+			 json_get_int(json_at(instances, i), "instance_number", -1));
+	return buf_take(&out);
+}
+
+static void a_new_application_has_no_instances(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_register(kit, NODE_A, 1000);
+	assert_int_equal(create(kit, "ann", APP("a", WEB "," DB)).err.code, 0);
+	assert_int_equal(kit_n(kit, "services"), 2);
+	assert_int_equal(kit_n(kit, "instances"), 0);
+	/* A wish that is said counts. */
+	assert_int_equal(create(kit, "ann", APP("b", SERVICE("w", ",\"replicas\":2"))).err.code, 0);
+	assert_int_equal(kit_n(kit, "instances"), 2);
+	assert_int_equal(create(kit, "ann", APP("a", WEB)).err.code, -EEXIST);
+}
+
+static void several_applications_or_none(void **state)
+{
+	struct kit *kit = *state;
+	struct answer answer;
+
+	answer = create(kit, "ann",
+			SLA(APPLICATION("a", WEB) "," APPLICATION(
+				"b", SERVICE("web", ",\"addresses\":{\"rr_ip\":\"10.30.0.9\"}"))));
+	assert_int_equal(answer.err.code, 0);
+	assert_int_equal(kit_n(kit, "apps"), 2);
+	answer = create(kit, "ann",
+			SLA(APPLICATION("c", WEB) "," APPLICATION(
+				"d", SERVICE("web", ",\"addresses\":{\"rr_ip\":\"10.30.0.9\"}"))));
+	assert_int_equal(answer.err.code, -EEXIST);
+	assert_non_null(strstr(answer.err.msg, "10.30.0.9"));
+	assert_int_equal(kit_n(kit, "apps"), 2);
+	assert_int_equal(kit_n(kit, "services"), 2);
+}
+
+static void equal_names_of_two_users(void **state)
+{
+	struct kit *kit = *state;
+	const struct oakestra_user ann = { "ann", false };
+	const struct oakestra_user bob = { "bob", false };
+	struct err err;
+
+	kit_register(kit, NODE_A, 1000);
+	assert_int_equal(create(kit, "ann", APP("a", WEB)).err.code, 0);
+	assert_int_equal(create(kit, "bob", APP("a", WEB)).err.code, 0);
+	auto_free char *hers = service_id(kit, "ann", 0);
+	auto_free char *his = service_id(kit, "bob", 0);
+	assert_string_not_equal(hers, his);
+	assert_int_equal(deploy(kit, "ann", hers).err.code, 0);
+
+	/* Each under its own name and address, also to nodes. */
+	auto_(json_free) struct json *list = kit_list(kit, "services");
+	const char *first = json_get_str(json_at(list, 0), "name");
+	const char *second = json_get_str(json_at(list, 1), "name");
+	assert_string_not_equal(first, second);
+	assert_string_not_equal(json_get_str(json_at(list, 0), "service_address"),
+				json_get_str(json_at(list, 1), "service_address"));
+	assert_true(str_eq(first, "a.t.web.t") != str_eq(second, "a.t.web.t"));
+	auto_(json_free) struct json *shown =
+		parsed(oakestra_show_service(kit->server, &bob, his, NULL, &err));
+	assert_string_equal(json_get_str(shown, "job_name"), "a.t.web.t");
+	assert_string_equal(json_get_str(shown, "app_name"), "a");
+	assert_int_equal(json_count(json_get(shown, "instance_list")), 0);
+
+	/* What is another's is not there. */
+	assert_null(oakestra_show_service(kit->server, &bob, hers, NULL, &err));
+	assert_int_equal(err.code, -ENOENT);
+	assert_int_equal(deploy(kit, "bob", hers).err.code, -ENOENT);
+	assert_int_equal(undeploy(kit, "bob", hers, -1).err.code, -ENOENT);
+	assert_int_equal(
+		send(kit, "bob", oakestra_replace_service_begin, hers, APP("a", WEB)).err.code,
+		-ENOENT);
+	assert_int_equal(ask(kit, "bob", oakestra_delete_service_begin,
+			     (struct oakestra_change){ .id = hers })
+				 .err.code,
+			 -ENOENT);
+	auto_(json_free) struct json *apps = parsed(oakestra_list_apps(kit->server, "ann"));
+	assert_int_equal(json_count(apps), 1);
+	const char *her_app = json_get_str(json_at(apps, 0), "applicationID");
+	assert_null(oakestra_show_app(kit->server, &bob, her_app, &err));
+	assert_null(oakestra_list_services(kit->server, &bob, her_app, &err));
+	const struct oakestra_change app = { .id = her_app, .desc = "mine now" };
+	assert_int_equal(ask(kit, "bob", oakestra_describe_app_begin, app).err.code, -ENOENT);
+	assert_int_equal(ask(kit, "bob", oakestra_delete_app_begin, app).err.code, -ENOENT);
+	assert_int_equal(
+		send(kit, "bob", oakestra_add_services_begin, her_app, APP("a", DB)).err.code,
+		-ENOENT);
+	auto_free char *text = oakestra_show_app(kit->server, &ann, her_app, &err);
+	assert_non_null(text);
+	assert_null(strstr(text, "mine now"));
+	/* But an administrator's, too. */
+	assert_int_equal(ask(kit, "root", oakestra_delete_app_begin, app).err.code, 0);
+	assert_null(oakestra_show_service(kit->server, &ann, hers, NULL, &err));
+}
+
+static void on_one_of_many(void *arg, const struct oakestra_result *result, const struct err *err)
+{
+	assert_int_equal(err->code, 0);
+	++*(unsigned *)arg;
+}
+
+static void fifty_at_once_have_fifty_numbers(void **state)
+{
+	struct kit *kit = *state;
+	unsigned n_done = 0;
+	auto_buf struct buf expected;
+
+	kit_register(kit, NODE_A, 100000);
+	create(kit, "ann", APP("a", WEB));
+	auto_free char *id = service_id(kit, "ann", 0);
+	const struct oakestra_change change = { .user = { "ann" },
+						.id = id,
+						.done = on_one_of_many,
+						.arg = &n_done };
+	buf_init(&expected, 1 << 16);
+	for (int i = 0; i < 50; i++) {
+		oakestra_deploy_begin(kit->server, &change);
+		buf_addf(&expected, "%s%d", i ? " " : "", i);
+		if (i % 7 == 0)
+			loop_sim_step(kit->loop); /* some of them during a commit */
+	}
+	kit_run(kit, 1000);
+	assert_int_equal(n_done, 50);
+	auto_free char *got = numbers(kit, "ann");
+	assert_string_equal(got, expected.data);
+}
+
+static void instances_one_by_one(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_register(kit, NODE_A, 1000);
+	create(kit, "ann", APP("a", WEB));
+	auto_free char *id = service_id(kit, "ann", 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(deploy(kit, "ann", id).err.code, 0);
+	assert_int_equal(undeploy(kit, "ann", id, 1).err.code, 0);
+	auto_free char *three = numbers(kit, "ann");
+	assert_string_equal(three, "0 2 3");
+	assert_int_equal(undeploy(kit, "ann", id, 1).err.code, -ENOENT);
+	deploy(kit, "ann", id);
+	auto_free char *again = numbers(kit, "ann");
+	assert_string_equal(again, "0 2 3 4"); /* no number twice */
+	kit_forget(kit);
+	assert_int_equal(undeploy(kit, "ann", id, -1).err.code, 0);
+	auto_free char *none = numbers(kit, "ann");
+	assert_string_equal(none, "");
+	assert_int_equal(kit_count(kit, NODE_A, "control/delete"), 4);
+	assert_int_equal(undeploy(kit, "ann", id, -1).err.code, 0);
+	assert_int_equal(deploy(kit, "ann", "0123456789abcdef01234567").err.code, -ENOENT);
+}
+
+static void a_deleted_service_takes_all_its_instances(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_register(kit, NODE_A, 1000);
+	create(kit, "ann", APP("a", WEB));
+	auto_free char *id = service_id(kit, "ann", 0);
+	for (int i = 0; i < 4; i++)
+		deploy(kit, "ann", id);
+	kit_forget(kit);
+	assert_int_equal(ask(kit, "ann", oakestra_delete_service_begin,
+			     (struct oakestra_change){ .id = id })
+				 .err.code,
+			 0);
+	assert_int_equal(kit_count(kit, NODE_A, "control/delete"), 4);
+	assert_int_equal(kit_n(kit, "services"), 0);
+	assert_int_equal(kit_n(kit, "apps"), 1);
+}
+
+static void each_added_service_has_its_own_answer(void **state)
+{
+	struct kit *kit = *state;
+	struct answer answer = create(kit, "ann", APP("a", ""));
+	auto_free char *app = xstrdup(answer.id);
+
+	answer = send(kit, "ann", oakestra_add_services_begin, app,
+		      APP("a", WEB "," SERVICE("api", ",\"addresses\":{\"rr_ip\":\"10.30.0.7\"}")));
+	assert_int_equal(answer.err.code, 0);
+	assert_int_equal(answer.n_made, 2);
+	answer = send(kit, "ann", oakestra_add_services_begin, app,
+		      APP("a", DB "," SERVICE("x", ",\"addresses\":{\"rr_ip\":\"10.30.0.7\"}")));
+	assert_int_equal(answer.n_made, 1);
+	assert_int_equal(answer.n_refused, 1);
+	assert_non_null(strstr(answer.reason, "10.30.0.7"));
+	assert_int_equal(kit_n(kit, "services"), 3);
+	/* None at all is no success. */
+	answer = send(kit, "ann", oakestra_add_services_begin, app, APP("a", DB));
+	assert_int_equal(answer.err.code, -EEXIST);
+	answer = send(kit, "ann", oakestra_add_services_begin, app,
+		      APP("a", "{\"microservice_name\":\"u\",\"microservice_namespace\":\"t\","
+			       "\"virtualization\":\"unikernel\","
+			       "\"code\":\"http://10.99.0.1/u.tar.gz\"}"));
+	assert_int_equal(answer.err.code, -EINVAL);
+	assert_non_null(strstr(answer.err.msg, "arch"));
+	assert_int_equal(kit_n(kit, "services"), 3);
+}
+
+static void adding_when_the_server_ends(void **state)
+{
+	struct kit *kit = *state;
+	struct answer told = { 0 };
+	struct sla sla = { 0 };
+	struct err err;
+	const char *text = APP("a", WEB "," DB);
+
+	create(kit, "ann", APP("a", ""));
+	assert_int_equal(sla_parse(text, strlen(text), &sla, NULL, &err), 0);
+	oakestra_add_services_begin(kit->server, &(struct oakestra_change){ .user = { "ann" },
+									    .id = "x",
+									    .take_sla = &sla,
+									    .done = on_done,
+									    .arg = &told });
+	kit_crash(kit); /* the sanitizer sees what is lost */
+	assert_int_equal(told.n, 0);
+	kit_boot(kit);
+}
+
+static void a_service_is_replaced(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_register(kit, NODE_A, 1000);
+	create(kit, "ann", APP("a", WEB));
+	auto_free char *id = service_id(kit, "ann", 0);
+	deploy(kit, "ann", id);
+	struct answer answer = send(kit, "ann", oakestra_replace_service_begin, id,
+				    APP("a", SERVICE("web", ",\"memory\":50")));
+	assert_int_equal(answer.err.code, 0);
+	assert_string_equal(answer.id, id);
+	assert_int_equal(kit_number(kit, "services", "a.t.web.t", "memory_mib"), 50);
+	assert_int_equal(kit_number(kit, "services", "a.t.web.t", "generation"), 2);
+	auto_free char *same = numbers(kit, "ann");
+	assert_string_equal(same, "0");
+	answer = send(kit, "ann", oakestra_replace_service_begin, id, APP("a", DB));
+	assert_int_equal(answer.err.code, -EINVAL);
+	answer = send(kit, "ann", oakestra_replace_service_begin, id, APP("a", WEB "," DB));
+	assert_int_equal(answer.err.code, -EINVAL);
+}
+
+static char *app_member(struct kit *kit, const char *id, const char *member)
+{
+	const struct oakestra_user ann = { "ann", false };
+	struct err err;
+	auto_(json_free) struct json *app = parsed(oakestra_show_app(kit->server, &ann, id, &err));
+
+	return xstrdup(json_get_str(app, member));
+}
+
+static void an_application_is_described_and_renamed(void **state)
+{
+	struct kit *kit = *state;
+	struct answer answer = create(kit, "ann", APP("a", ""));
+	auto_free char *id = xstrdup(answer.id);
+	const struct oakestra_change say = { .id = id, .desc = "a \"b\"" };
+	const struct oakestra_change rename = { .id = id, .name = "b", .ns = "t" };
+
+	assert_int_equal(ask(kit, "ann", oakestra_describe_app_begin, say).err.code, 0);
+	auto_free char *desc = app_member(kit, id, "application_desc");
+	assert_string_equal(desc, "a \"b\"");
+	assert_int_equal(ask(kit, "ann", oakestra_describe_app_begin, rename).err.code, 0);
+	auto_free char *name = app_member(kit, id, "application_name");
+	assert_string_equal(name, "b");
+	auto_free char *kept = app_member(kit, id, "application_desc");
+	assert_string_equal(kept, "a \"b\"");
+	create(kit, "ann", APP("c", ""));
+	const struct oakestra_change taken = { .id = id, .name = "c" };
+	assert_int_equal(ask(kit, "ann", oakestra_describe_app_begin, taken).err.code, -EEXIST);
+	const struct oakestra_change wrong = { .id = id, .name = "no-name" };
+	assert_int_equal(ask(kit, "ann", oakestra_describe_app_begin, wrong).err.code, -EINVAL);
+	send(kit, "ann", oakestra_add_services_begin, id, APP("b", WEB));
+	const struct oakestra_change back = { .id = id, .name = "a" };
+	assert_int_equal(ask(kit, "ann", oakestra_describe_app_begin, back).err.code, -EBUSY);
+}
+
+static void owners_and_labels_survive_a_crash(void **state)
+{
+	struct kit *kit = *state;
+
+	create(kit, "ann", APP("a", WEB));
+	create(kit, "bob", APP("a", WEB));
+	auto_free char *before = service_id(kit, "bob", 0);
+	kit_crash(kit);
+	kit_boot(kit);
+	auto_free char *after = service_id(kit, "bob", 0);
+	assert_string_equal(after, before);
+	assert_int_equal(create(kit, "bob", APP("a", WEB)).err.code, -EEXIST);
+	/* An application of the command line is its own, too. */
+	kit_must_apply(kit, APP("a", WEB));
+	assert_int_equal(kit_n(kit, "apps"), 3);
+	assert_int_equal(kit_n(kit, "services"), 3);
+	kit_must_apply(kit, APP("a", WEB));
+	assert_int_equal(kit_n(kit, "services"), 3);
+	assert_value(kit, "services", "a.t.web.t", "replicas", "0");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		KIT_TEST(a_new_application_has_no_instances),
+		KIT_TEST(several_applications_or_none),
+		KIT_TEST(equal_names_of_two_users),
+		KIT_TEST(fifty_at_once_have_fifty_numbers),
+		KIT_TEST(instances_one_by_one),
+		KIT_TEST(a_deleted_service_takes_all_its_instances),
+		KIT_TEST(each_added_service_has_its_own_answer),
+		KIT_TEST(adding_when_the_server_ends),
+		KIT_TEST(a_service_is_replaced),
+		KIT_TEST(an_application_is_described_and_renamed),
+		KIT_TEST(owners_and_labels_survive_a_crash),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
