@@ -78,18 +78,27 @@ bool api_param_is_set(const struct api_request *request, const char *name)
 
 /* As the table has it: Oakestra's paths may end in a slash, and their HEAD is a GET without the body,
  * which the HTTP server leaves out. */
-static int find_route(struct api_request *request, const char *method, const char *path)
+static int find_route(const char *method, const char *path, struct route_match *ret)
 {
 	auto_free char *plain = xstrdup(path);
 	size_t len = strlen(plain);
 
-	if (request->is_compat) {
+	if (route_is_compat(path)) {
 		while (len > 1 && plain[len - 1] == '/')
 			plain[--len] = '\0';
 		if (str_eq(method, "HEAD"))
 			method = "GET";
 	}
-	return route_find(api_groups, method, plain, &request->match);
+	return route_find(api_groups, method, plain, ret);
+}
+
+/* The dashboard sends all it knows of a service to deploy an instance. */
+static bool ignores_body(void *arg, const char *method, const char *path)
+{
+	struct route_match match;
+
+	return route_is_compat(path) && find_route(method, path, &match) == 0 &&
+	       !match.route->has_body && !match.route->takes_bytes;
 }
 
 static void on_request(void *arg, struct http_request *http)
@@ -103,7 +112,7 @@ static void on_request(void *arg, struct http_request *http)
 	request->http = http;
 	request->is_compat = route_is_compat(path);
 	list_push(&api->requests, &request->node);
-	int r = find_route(request, method, path);
+	int r = find_route(method, path, &request->match);
 	if (!access_check(request, request->match.route))
 		return;
 	if (r == 0) {
@@ -154,6 +163,7 @@ struct api *api_new(const struct api_config *config, struct err *err)
 	const struct http_server_config http = { .handler = on_request,
 						 .arg = api,
 						 .max_body = API_REQUEST_MAX,
+						 .ignores_body = ignores_body,
 						 .explain = explain,
 						 .max_stream = API_STREAM_MAX };
 

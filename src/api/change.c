@@ -24,6 +24,7 @@ void api_post_apply(struct api_request *request)
 	}
 	const struct server_apply apply = {
 		.take_sla = &sla,
+		.owner = request->who.user,
 		.warnings = &warnings,
 		.is_dry_run = api_param_is_set(request, "dry_run"),
 	};

@@ -181,6 +181,9 @@ static int start_server(struct roles *roles, struct err *err)
 		.namespace_pool = roles->options->namespace_pool,
 		.service_pool = roles->options->service_pool,
 		.own_port = roles->options->api_port,
+		.cluster_id = roles->node_id,
+		.cluster_name = roles->options->cluster_name,
+		.cluster_location = roles->options->cluster_location,
 		.key_path = roles->server_key,
 		.keys_dir = roles->server_keys,
 	};

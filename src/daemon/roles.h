@@ -11,9 +11,11 @@ struct roles_options {
 	const char *data_dir;
 	const char *api_address; /* NULL: no TCP */
 	uint16_t api_port;
-	bool allow_default_password; /* of user Admin, from other machines too */
-	const char *image_root;      /* NULL: DATA_DIR/images */
-	const char *node_name;       /* NULL: the host's name */
+	bool allow_default_password;  /* of user Admin, from other machines too */
+	const char *image_root;       /* NULL: DATA_DIR/images */
+	const char *node_name;        /* NULL: the host's name */
+	const char *cluster_name;     /* NULL: SERVER_CLUSTER_NAME */
+	const char *cluster_location; /* "LAT,LON,RADIUS", NULL: not told */
 	const char *namespace_pool;
 	const char *service_pool;
 	uint32_t first_user, n_users; /* of unikernels' QEMUs */

@@ -10,6 +10,7 @@
 #include "daemon/roles.h"
 #include "daemon/up.h"
 #include "loop/child.h"
+#include "server/server.h"
 #include "wire/http_client/http_client.h"
 
 #define IMAGE_GC_HIGH       85
@@ -20,6 +21,7 @@
 #define READY_WITHIN_MS     90000
 #define GONE_WITHIN_MS      10000
 #define LOG_KEPT_MAX        (4 << 20)
+#define CLUSTER_NAME_MAX    63
 #define NOTIFY_FD           "3" /* where child_spawn() puts the first kept descriptor */
 
 static const struct cli_option up_options[] = {
@@ -43,6 +45,9 @@ static const struct cli_option up_options[] = {
 	  "most memory of halted unikernels that wait for starts of `start: warm`, from what nobody is "
 	  "promised (default 256, 0: none)" },
 	{ "node-name", 0, "NAME", "name of this node (default: the host's)" },
+	{ "cluster-name", 0, "NAME",
+	  "name of this server and its nodes as a cluster (default " SERVER_CLUSTER_NAME ")" },
+	{ "cluster-location", 0, "LAT,LON,RADIUS", "where it is, for maps; radius in km" },
 	{ "namespace-pool", 0, "FIRST-LAST",
 	  "addresses of instances (default " ROLES_NAMESPACE_POOL ")" },
 	{ "service-pool", 0, "CIDR", "addresses of services (default " ROLES_SERVICE_POOL ")" },
@@ -121,10 +126,10 @@ static void add_option(struct strv *argv, const struct cli_call *call, const cha
 static void build_argv(struct strv *argv, const struct cli_call *call, const char *data_dir)
 {
 	static const char *const passed[] = {
-		"image-root",      "insecure-registry", "node-name",   "namespace-pool",
-		"service-pool",    "log-level",         "volume-root", "csi",
-		"image-gc-high",   "image-gc-low",      "overcommit",  "reserve",
-		"unikernel-users", "warm-memory"
+		"image-root",      "insecure-registry", "node-name",    "namespace-pool",
+		"service-pool",    "log-level",         "volume-root",  "csi",
+		"image-gc-high",   "image-gc-low",      "overcommit",   "reserve",
+		"unikernel-users", "warm-memory",       "cluster-name", "cluster-location"
 	};
 
 	/* So that its command line tells what it is. */
@@ -262,6 +267,31 @@ static int parse_resources(const struct cli_call *call, struct roles_options *op
 	return 0;
 }
 
+/* A name that constraints can list, and what a map can show. */
+static int check_cluster(const struct cli_call *call)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789._-";
+	const char *name = value_or(call, "cluster-name", SERVER_CLUSTER_NAME);
+	const char *location = value_or(call, "cluster-location", "0,0,0");
+	auto_strv struct strv parts = { 0 };
+	bool is_good = true;
+
+	if (!*name || strlen(name) > CLUSTER_NAME_MAX || strspn(name, letters) != strlen(name))
+		return cli_error(call, CLI_USAGE,
+				 "--cluster-name %s: expected 1 to %d letters, digits and any of "
+				 "._-",
+				 name, CLUSTER_NAME_MAX);
+	strv_split(&parts, location, ",");
+	for (size_t i = 0; i < parts.n; i++)
+		is_good &= strspn(parts.items[i], "-.0123456789") == strlen(parts.items[i]);
+	if (parts.n == 3 && is_good)
+		return CLI_OK;
+	return cli_error(call, CLI_USAGE,
+			 "--cluster-location %s: expected LAT,LON,RADIUS such as 48.1,11.5,10",
+			 location);
+}
+
 static int run(const struct cli_call *call, int notify_fd)
 {
 	char data_dir[PATH_MAX];
@@ -272,6 +302,8 @@ static int run(const struct cli_call *call, int notify_fd)
 		.volume_root = cli_value(call, "volume-root"),
 		.node_name = cli_value(call, "node-name"),
 		.allow_default_password = cli_value(call, "allow-default-password"),
+		.cluster_name = cli_value(call, "cluster-name"),
+		.cluster_location = cli_value(call, "cluster-location"),
 		.namespace_pool = value_or(call, "namespace-pool", ROLES_NAMESPACE_POOL),
 		.service_pool = value_or(call, "service-pool", ROLES_SERVICE_POOL),
 		.resources = RESOURCE_SETTINGS_DEFAULT,
@@ -281,6 +313,8 @@ static int run(const struct cli_call *call, int notify_fd)
 	struct err err;
 
 	int code = parse_marks(call, &options);
+	if (code == CLI_OK)
+		code = check_cluster(call);
 	if (code == CLI_OK)
 		code = parse_users(call, &options);
 	if (code == CLI_OK)

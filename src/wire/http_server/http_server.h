@@ -17,10 +17,15 @@ struct loop;
 struct http_server;
 struct http_request;
 
+#define HTTP_IGNORED_MAX ((size_t)64 << 20)
+
 struct http_server_config {
 	void (*handler)(void *arg, struct http_request *request);
 	void *arg;
 	size_t max_body; /* 0: 1 MiB; more is answered with 413 */
+	/* Whether nobody looks at the body of such a request: it is read, up to HTTP_IGNORED_MAX, and
+	 * thrown away. NULL: somebody always does. */
+	bool (*ignores_body)(void *arg, const char *method, const char *path);
 	/* JSON for answers of the server itself (400, 413, 501), the server's then; NULL: no body. */
 	char *(*explain)(unsigned status);
 	size_t max_stream;         /* unsent bytes of a stream, 0: 256 KiB */

@@ -69,7 +69,9 @@ struct http_request {
 	struct strv params;  /* name, value, name, value */
 	struct strv headers; /* the same */
 	struct buf body;
-	bool is_known; /* headers were seen */
+	bool is_known;    /* headers were seen */
+	bool is_ignored;  /* the body */
+	size_t n_ignored; /* bytes of it */
 	bool is_too_large;
 	bool is_unix;
 	char peer[INET6_ADDRSTRLEN];

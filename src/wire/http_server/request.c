@@ -116,6 +116,7 @@ static enum MHD_Result add_header(void *arg, enum MHD_ValueKind kind, const char
 
 unsigned request_parse_head(struct http_request *r, const char *method)
 {
+	const struct http_server_config *config = &r->conn->server->config;
 	uint64_t length;
 
 	r->is_known = true;
@@ -125,10 +126,11 @@ unsigned request_parse_head(struct http_request *r, const char *method)
 	STR_COPY(r->method, method);
 	if (!parse_target(r))
 		return 400;
+	r->is_ignored = config->ignores_body && config->ignores_body(config->arg, method, r->path);
 	const char *text = http_request_header(r, "Content-Length");
 	if (!text)
 		return 0;
-	int code = parse_u64(text, 0, r->body.max, &length);
+	int code = parse_u64(text, 0, r->is_ignored ? HTTP_IGNORED_MAX : r->body.max, &length);
 	if (code < 0)
 		return code == -ERANGE ? 413 : 400;
 	return 0;

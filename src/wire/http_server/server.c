@@ -207,10 +207,19 @@ static enum MHD_Result on_head(struct http_request *r, const char *method)
 	return answer_now(r, status) == MHD_YES ? MHD_YES : MHD_NO;
 }
 
+/* Of the body; false if it is too long. */
+static bool take(struct http_request *r, const char *data, size_t len)
+{
+	if (!r->is_ignored)
+		return buf_add(&r->body, data, len) == 0;
+	r->n_ignored += len;
+	return r->n_ignored <= HTTP_IGNORED_MAX;
+}
+
 static enum MHD_Result on_body(struct http_request *r, const char *data, size_t *len)
 {
 	/* Without a declared length it shows only now; the rest is read and thrown away. */
-	if (!r->is_too_large && buf_add(&r->body, data, *len) < 0) {
+	if (!r->is_too_large && !take(r, data, *len)) {
 		r->is_too_large = true;
 		buf_reset(&r->body);
 	}

@@ -1,0 +1,368 @@
+/* Oakestra's API as its clients use it, over real sockets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "api/world.h"
+#include "base/base.h"
+#include "wire/stream.h"
+
+#define SERVICE(name, more)                                                     \
+	"{\"microserviceID\":\"\",\"microservice_name\":\"" name "\","          \
+	"\"microservice_namespace\":\"test\",\"virtualization\":\"container\"," \
+	"\"memory\":10,\"vcpus\":1.0,\"code\":\"docker.io/library/" name ":1\"" more "}"
+#define SLA(id, app, services)                                                   \
+	"{\"sla_version\":\"v2.0\",\"customerID\":\"Admin\",\"applications\":[{" \
+	"\"applicationID\":\"" id "\",\"application_name\":\"" app "\","         \
+	"\"application_namespace\":\"test\",\"application_desc\":\"d\","         \
+	"\"microservices\":[" services "]}]}"
+#define NOBODY "0123456789abcdef01234567"
+
+static int set_up(void **state)
+{
+	struct world *w = NEW(struct world);
+
+	world_init(w);
+	*state = w;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	world_fini(*state);
+	free(*state);
+	return 0;
+}
+
+#define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+/* Asks as a client with a token; the answer's JSON, the caller's. */
+static struct json *ask(struct world *w, const char *method, const char *path, const char *body,
+			unsigned status)
+{
+	auto_ask struct ask ask = { .method = method,
+				    .path = path,
+				    .body = body,
+				    .is_tcp = true,
+				    .has_token = true };
+	struct json *json = NULL;
+	struct err err;
+
+	world_ask(w, &ask, status);
+	assert_string_equal(http_client_header(&ask.response, "Content-Type"), "application/json");
+	if (json_parse(ask.response.body, ask.response.body_len, &json, &err) < 0)
+		fail_msg("%s: %s", ask.response.body, err.msg);
+	if (status != 200) {
+		assert_int_equal(json_get_int(json, "code", 0), status);
+		assert_non_null(json_get_str(json, "message"));
+	}
+	return json;
+}
+
+/* The same where only the status is looked at. */
+static void try(struct world *w, const char *method, const char *path, const char *body,
+		unsigned status)
+{
+	json_free(ask(w, method, path, body, status));
+}
+
+static char *create(struct world *w, const char *descriptor)
+{
+	auto_(json_free) struct json *apps = ask(w, "POST", "/api/application", descriptor, 200);
+	const struct json *last = json_at(apps, json_count(apps) - 1);
+
+	return xstrdup(json_get_str(last, "applicationID"));
+}
+
+/* Of the application's n-th service. */
+static char *service_of(struct world *w, const char *app_id, size_t n)
+{
+	auto_free char *path = xasprintf("/api/application/%s", app_id);
+	auto_(json_free) struct json *app = ask(w, "GET", path, NULL, 200);
+
+	return xstrdup(json_str(json_at(json_get(app, "microservices"), n)));
+}
+
+static size_t count(struct world *w, const char *path)
+{
+	auto_(json_free) struct json *list = ask(w, "GET", path, NULL, 200);
+
+	assert_true(json_is_array(list));
+	return json_count(list);
+}
+
+static size_t n_instances(struct world *w, const char *service)
+{
+	auto_free char *path = xasprintf("/api/service/%s", service);
+	auto_(json_free) struct json *json = ask(w, "GET", path, NULL, 200);
+
+	return json_count(json_get(json, "instance_list"));
+}
+
+static void an_application_and_its_life(void **state)
+{
+	struct world *w = *state;
+	static const char descriptor[] = SLA("", "shop", SERVICE("web", "") "," SERVICE("db", ""));
+	auto_free char *id = create(w, descriptor);
+	auto_free char *path = xasprintf("/api/application/%s", id);
+
+	try(w, "POST", "/api/application/", descriptor, 409);
+	assert_int_equal(count(w, "/api/applications"), 1);
+	assert_int_equal(count(w, "/api/applications/?"), 1);
+	assert_int_equal(count(w, "/api/services/"), 2);
+	auto_free char *services = xasprintf("/api/services/%s?x=1", id);
+	assert_int_equal(count(w, services), 2);
+	/* Only an id leads to one: clients take the name next, from the list. */
+	try(w, "GET", "/api/application/shop", NULL, 404);
+	try(w, "GET", "/api/application/" NOBODY, NULL, 404);
+	try(w, "GET", "/api/service/web", NULL, 404);
+	try(w, "GET", "/api/services/" NOBODY, NULL, 404);
+
+	try(w, "PUT", path,
+	    "{\"_id\":{\"$oid\":\"x\"},\"application_name\":\"shop\",\"application_namespace\":"
+	    "\"test\",\"application_desc\":\"new\",\"microservices\":[],\"userId\":\"other\"}",
+	    200);
+	auto_(json_free) struct json *app = ask(w, "GET", path, NULL, 200);
+	assert_string_equal(json_get_str(app, "application_desc"), "new");
+	assert_string_equal(json_get_str(app, "userId"), "Admin");
+	assert_int_equal(json_count(json_get(app, "microservices")), 2);
+
+	try(w, "DELETE", path, NULL, 200);
+	try(w, "DELETE", path, NULL, 404);
+	assert_int_equal(count(w, "/api/applications/"), 0);
+	assert_int_equal(count(w, "/api/services"), 0);
+}
+
+static void descriptors_that_are_refused(void **state)
+{
+	static const struct {
+		const char *body;
+		unsigned status;
+	} cases[] = {
+		{ "{", 400 },
+		{ "{}", 422 },
+		{ "{\"sla_version\":\"v1.0\",\"customerID\":\"A\",\"applications\":[]}", 422 },
+		{ SLA("", "a-b", ""), 422 },
+		{ SLA("", "", ""), 422 },
+		{ SLA("", "a123456789012345678901234567890", ""), 422 },
+		{ SLA("", "a", SERVICE("web", ",\"vgpus\":0.5")), 422 },
+		{ SLA("", "a", SERVICE("web", ",\"vgpus\":-1")), 422 },
+		{ SLA("", "a", SERVICE("web", "") "," SERVICE("web", "")), 422 },
+		{ SLA("", "a", SERVICE("web", ",\"addresses\":{\"rr_ip\":\"10.31.0.1\"}")), 422 },
+		{ SLA("", "a", SERVICE("web", ",\"addresses\":{\"rr_ip\":\"10.30.999.1\"}")), 422 },
+		{ SLA("", "a",
+		      "{\"microservice_name\":\"u\",\"microservice_namespace\":\"t\","
+		      "\"virtualization\":\"unikernel\",\"code\":\"http://x.example/u.tar.gz\"}"),
+		  422 },
+		{ SLA("", "a",
+		      "{\"microserviceID\":\"1\",\"microservice_name\":\"u\","
+		      "\"microservice_namespace\":\"t\",\"virtualization\":\"container\","
+		      "\"code\":\"docker.io/library/x:1\"}"),
+		  422 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		try(*state, "POST", "/api/application", cases[i].body, cases[i].status);
+	assert_int_equal(count(*state, "/api/applications"), 0);
+	/* Thirty letters are enough for anybody; what nobody knows does no harm. */
+	auto_free char *id = create(*state, SLA("", "a12345678901234567890123456789",
+						SERVICE("web", ",\"unknown\":[1]")));
+	assert_int_equal(count(*state, "/api/services"), 1);
+}
+
+static void services_one_by_one(void **state)
+{
+	struct world *w = *state;
+	auto_free char *app = create(w, SLA("", "shop", ""));
+	auto_free char *good = xasprintf(SLA("%s", "shop",
+					     SERVICE("web", ",\"addresses\":{\"rr_ip\":"
+							    "\"10.30.0.9\"}")),
+					 app);
+	auto_free char *half = xasprintf(
+		SLA("%s", "shop",
+		    SERVICE("api", "") "," SERVICE("db",
+						   ",\"addresses\":{\"rr_ip\":\"10.30.0.9\"}")),
+		app);
+
+	auto_(json_free) struct json *made = ask(w, "POST", "/api/service", good, 200);
+	auto_free char *id = service_of(w, app, 0);
+	assert_string_equal(json_get_str(made, "job_id"), id);
+	assert_int_equal(json_count(json_get(made, "deployed_services")), 1);
+	assert_int_equal(json_count(json_get(made, "failed_services")), 0);
+
+	auto_(json_free) struct json *mixed = ask(w, "POST", "/api/service/", half, 200);
+	const struct json *failed = json_at(json_get(mixed, "failed_services"), 0);
+	assert_int_equal(json_count(json_get(mixed, "deployed_services")), 1);
+	assert_string_equal(json_get_str(failed, "service_name"), "db");
+	assert_int_equal(json_get_int(failed, "status", 0), 409);
+	assert_non_null(strstr(json_get_str(failed, "message"), "10.30.0.9"));
+	/* Nothing done is no success. */
+	try(w, "POST", "/api/service", good, 409);
+	try(w, "POST", "/api/service", SLA("", "shop", SERVICE("x", "")), 422);
+	try(w, "POST", "/api/service", SLA(NOBODY, "shop", SERVICE("x", "")), 404);
+
+	auto_free char *path = xasprintf("/api/service/%s", id);
+	try(w, "PUT", path, SLA("", "shop", SERVICE("web", ",\"port\":\"8080:80\"")), 200);
+	auto_(json_free) struct json *changed = ask(w, "GET", path, NULL, 200);
+	assert_string_equal(json_get_str(changed, "port"), "8080:80");
+	try(w, "PUT", path, SLA("", "shop", SERVICE("other", "")), 422);
+	try(w, "DELETE", path, NULL, 200);
+	try(w, "DELETE", path, NULL, 404);
+	try(w, "GET", path, NULL, 404);
+	assert_int_equal(count(w, "/api/services"), 1);
+}
+
+static void instances_one_by_one(void **state)
+{
+	struct world *w = *state;
+	auto_free char *app = create(w, SLA("", "shop", SERVICE("web", "")));
+	auto_free char *id = service_of(w, app, 0);
+	auto_free char *deploy = xasprintf("/api/service/%s/instance", id);
+	auto_free char *first = xasprintf("%s/0", deploy);
+	auto_free char *all = xasprintf("%s/-1", deploy);
+	auto_free char *word = xasprintf("%s/x", deploy);
+
+	assert_int_equal(n_instances(w, id), 0);
+	for (int i = 0; i < 3; i++)
+		try(w, "POST", deploy, NULL, 200);
+	assert_int_equal(n_instances(w, id), 3);
+	try(w, "DELETE", first, NULL, 200);
+	try(w, "DELETE", first, NULL, 404);
+	assert_int_equal(n_instances(w, id), 2);
+	try(w, "DELETE", word, NULL, 400);
+	try(w, "DELETE", all, NULL, 200);
+	assert_int_equal(n_instances(w, id), 0);
+	try(w, "POST", "/api/service/" NOBODY "/instance", NULL, 404);
+}
+
+static void a_deployment_may_bring_megabytes(void **state)
+{
+	struct world *w = *state;
+	auto_free char *app = create(w, SLA("", "shop", SERVICE("web", "")));
+	auto_free char *id = service_of(w, app, 0);
+	auto_free char *deploy = xasprintf("/api/service/%s/instance/", id);
+	size_t len = (size_t)3 << 20;
+	auto_free char *body = xmalloc(len + 1);
+
+	memset(body, 'x', len);
+	body[len] = '\0';
+	try(w, "POST", deploy, body, 200);
+	assert_int_equal(n_instances(w, id), 1);
+	/* Where it is looked at there is a limit. */
+	try(w, "POST", "/api/application", body, 413);
+}
+
+static void clusters(void **state)
+{
+	struct world *w = *state;
+
+	auto_(json_free) struct json *list = ask(w, "GET", "/api/clusters/active", NULL, 200);
+	assert_int_equal(json_count(list), 1);
+	assert_string_equal(json_get_str(json_at(list, 0), "cluster_name"), "holm");
+	assert_int_equal(json_get_int(json_at(list, 0), "total_cpu_cores", 0), 4);
+	assert_int_equal(count(w, "/api/clusters/"), 1);
+	auto_ask struct ask stranger = { .path = "/api/clusters/", .is_tcp = true };
+	world_ask(w, &stranger, 401);
+}
+
+/* A node that has a log for every instance. */
+struct log_node {
+	struct loop *loop;
+	struct stream *stream;
+	bool is_silent;
+	bool is_long;
+	unsigned n_asked;
+	unsigned n_gone;
+};
+
+static void on_reader_gone(void *arg)
+{
+	struct log_node *node = arg;
+
+	node->n_gone++;
+	node->stream = NULL;
+}
+
+static void answer(void *arg)
+{
+	static const char head[] = "2026-11-23T13:18:02.000000000Z stdout F ";
+	struct log_node *node = arg;
+	struct err none = { 0 };
+
+	for (int i = 0; i < (node->is_long ? 100 : 1); i++) {
+		auto_free char *line = xasprintf("%sline %d of a log\n", head, i);
+
+		stream_send(node->stream, line, strlen(line));
+	}
+	stream_end(TAKE(node->stream), &none);
+}
+
+static void on_open(void *arg, struct stream *stream, const char *request)
+{
+	struct log_node *node = arg;
+
+	assert_non_null(strstr(request, "\"logs\""));
+	node->n_asked++;
+	node->stream = stream;
+	stream_serve(stream, on_reader_gone, node);
+	if (!node->is_silent)
+		loop_post(node->loop, answer, node);
+}
+
+static char *log_of(struct world *w, const char *service)
+{
+	auto_free char *path = xasprintf("/api/service/%s", service);
+	auto_(json_free) struct json *json = ask(w, "GET", path, NULL, 200);
+	const struct json *instance = json_at(json_get(json, "instance_list"), 0);
+
+	return xstrdup(json_get_str(instance, "logs"));
+}
+
+static void the_last_lines_come_from_the_node(void **state)
+{
+	struct world *w = *state;
+	struct log_node node = { .loop = w->loop };
+	auto_free char *app = create(w, SLA("", "shop", SERVICE("web", "")));
+	auto_free char *id = service_of(w, app, 0);
+	auto_free char *deploy = xasprintf("/api/service/%s/instance", id);
+
+	try(w, "POST", deploy, NULL, 200);
+	auto_free char *none = log_of(w, id); /* the node is not reached */
+	assert_string_equal(none, "");
+	stream_hub_register(w->hub, WORLD_NODE, on_open, &node);
+	auto_free char *one = log_of(w, id);
+	assert_string_equal(one, "line 0 of a log\n");
+	node.is_long = true;
+	auto_free char *many = log_of(w, id);
+	assert_in_range(strlen(many), 900, 1024);
+	assert_true(str_starts(many, "line "));
+	assert_true(str_ends(many, "line 99 of a log\n"));
+	/* Nobody waits for one that does not answer. */
+	node.is_silent = true;
+	auto_free char *late = log_of(w, id);
+	assert_string_equal(late, "");
+	assert_int_equal(node.n_asked, 3);
+	assert_int_equal(node.n_gone, 1);
+	/* A list asks no node. */
+	assert_int_equal(count(w, "/api/services"), 1);
+	assert_int_equal(node.n_asked, 3);
+	stream_hub_unregister(w->hub, WORLD_NODE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(an_application_and_its_life),
+		WORLD_TEST(descriptors_that_are_refused),
+		WORLD_TEST(services_one_by_one),
+		WORLD_TEST(instances_one_by_one),
+		WORLD_TEST(a_deployment_may_bring_megabytes),
+		WORLD_TEST(clusters),
+		WORLD_TEST(the_last_lines_come_from_the_node),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
