@@ -25,6 +25,8 @@ static const struct field service_fields[] = {
 	S(spec, "spec", F_OBJECT, .table = &service_spec_table, .flags = F_REQUIRED),
 	S(generation, "generation", F_U32),
 	S(next_number, "next_number", F_U32),
+	S(before_generation, "before_generation", F_U32, .flags = F_OMIT_EMPTY),
+	S(before, "before", F_OBJECT, .table = &service_spec_table, .flags = F_OMIT_EMPTY),
 	S(rr_ip, "rr_ip", F_STR, .flags = F_OMIT_EMPTY),
 	S(created_ms, "created_ms", F_U64),
 };
@@ -42,6 +44,7 @@ static const struct field instance_fields[] = {
 	S(memory_mib, "memory_mib", F_U32),
 	S(cpu_millis, "cpu_millis", F_U32),
 	S(restarts, "restarts", F_U32, .flags = F_OMIT_EMPTY),
+	S(generation, "generation", F_U32, .flags = F_OMIT_EMPTY),
 	S(pids, "pids", F_U32, .flags = F_OMIT_EMPTY),
 	S(disk_mib, "disk_mib", F_U32, .flags = F_OMIT_EMPTY),
 	S(is_removed, "is_removed", F_BOOL, .flags = F_OMIT_EMPTY),

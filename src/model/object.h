@@ -41,7 +41,10 @@ struct service {
 	struct service_spec spec;
 	uint32_t generation;  /* counts changes that replace instances, from 1 */
 	uint32_t next_number; /* of the next instance */
-	char *rr_ip;          /* round-robin service address */
+	/* Instances are being replaced one after the other; those that wait have what was before. */
+	uint32_t before_generation; /* 0: none waits */
+	struct service_spec before;
+	char *rr_ip; /* round-robin service address */
 	uint64_t created_ms;
 };
 
@@ -55,6 +58,7 @@ struct instance {
 	uint32_t memory_mib;   /* reserved on the node */
 	uint32_t cpu_millis;   /* the same */
 	uint32_t restarts;     /* that somebody asked for */
+	uint32_t generation;   /* it waits at this one, 0: it has its service's */
 	uint32_t pids;         /* the same */
 	uint32_t disk_mib;     /* the same */
 	bool is_removed;       /* deleted by its owner; kept until its node has stopped it */

@@ -32,7 +32,7 @@ static int apply_service(struct server *server, const struct app *app,
 		.spec = spec,
 		.replicas = spec->has_replicas ? spec->replicas : 1,
 	};
-	int r = old ? service_change(server, old, spec, plan, err)
+	int r = old ? service_change(server, old, &wish, plan, err)
 		    : service_create(server, &wish, plan, err);
 
 	if (r == 0)

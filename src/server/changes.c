@@ -24,6 +24,7 @@ static int run_settle(struct server *server, void *arg, struct err *err)
 {
 	server->is_settling = false;
 	drop_gone(server);
+	rollout_steps(server);
 	place_pending(server);
 	return 0;
 }
@@ -50,6 +51,13 @@ void settle_later(struct server *server)
 		server->retry = timer_start(server->config.loop, RETRY_MS, on_retry, server);
 }
 
+/* Whether its node has to know of the difference. */
+static bool is_to_be_told(const struct instance *old, const struct instance *now)
+{
+	return !old || !old->node_id[0] || old->restarts != now->restarts ||
+	       old->is_paused != now->is_paused || old->generation != now->generation;
+}
+
 static void instance_changed(struct server *server, const struct instance *old,
 			     const struct instance *now)
 {
@@ -61,9 +69,7 @@ static void instance_changed(struct server *server, const struct instance *old,
 	}
 	if (now->is_removed && now->node_id[0] && (!old || !old->is_removed))
 		messages_delete(server, now);
-	else if (!now->is_removed && now->node_id[0] &&
-		 (!(old && old->node_id[0]) || old->restarts != now->restarts ||
-		  old->is_paused != now->is_paused))
+	else if (!now->is_removed && now->node_id[0] && is_to_be_told(old, now))
 		messages_deploy(server, now);
 }
 

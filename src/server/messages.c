@@ -31,6 +31,10 @@ static bool fill_deploy(const struct server *server, const struct instance *inst
 		.instance_ip = inst->instance_ip,
 		.spec = service->spec,
 	};
+	if (inst->generation && service->before_generation) {
+		deploy->generation = inst->generation;
+		deploy->spec = service->before;
+	}
 	STR_COPY(deploy->instance_id, inst->id);
 	STR_COPY(deploy->service_id, service->id);
 	return true;
@@ -255,7 +259,7 @@ static void on_job(struct server *server, const char *node_id, const char *paylo
 	watch_changed(server, KIND_INSTANCE, inst->id);
 	if (is_net_changed)
 		messages_table(server);
-	if (inst->is_removed && fact_is_gone(fact))
+	if ((inst->is_removed && fact_is_gone(fact)) || rollout_goes_on(server, inst))
 		settle_begin(server);
 }
 

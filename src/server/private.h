@@ -188,8 +188,9 @@ void app_delete(struct server *server, const struct app *app, struct plan_view *
 struct service_wish {
 	const struct app *app;
 	const struct service_spec *spec;
-	uint32_t replicas; /* without any it is not asked whether a node could hold one */
-	char id[ID_SIZE];  /* of what was made */
+	uint32_t replicas; /* to create: without any it is not asked whether a node could hold one */
+	bool is_one_by_one; /* to change: its instances are replaced one after the other */
+	char id[ID_SIZE];   /* of what was made */
 };
 char *service_full_name(const struct app *app, const struct service_spec *spec); /* the caller's */
 const struct service *service_find(const struct server *server, const char *full_name);
@@ -197,7 +198,17 @@ const struct service *service_find(const struct server *server, const char *full
 int service_create(struct server *server, struct service_wish *wish, struct plan_view *plan,
 		   struct err *err);
 int service_change(struct server *server, const struct service *old,
-		   const struct service_spec *spec, struct plan_view *plan, struct err *err);
+		   const struct service_wish *wish, struct plan_view *plan, struct err *err);
+
+/* rollout.c; inside a request, but for the last */
+/* `service` is about to replace `old`, whose instances but the first wait. */
+void rollout_begin(struct server *server, const struct service *old, struct service *service);
+/* None waits any more. */
+void rollout_end(struct server *server, struct service *service);
+/* Whose turn it is. */
+void rollout_steps(struct server *server);
+/* Whether it matters to others of its service how the instance stands. */
+bool rollout_goes_on(const struct server *server, const struct instance *inst);
 
 /* find.c; `is_next` looks at the request's versions */
 const struct app *find_app(const struct server *server, const char *name, bool is_next,

@@ -124,8 +124,9 @@ int service_create(struct server *server, struct service_wish *wish, struct plan
 }
 
 int service_change(struct server *server, const struct service *old,
-		   const struct service_spec *spec, struct plan_view *plan, struct err *err)
+		   const struct service_wish *wish, struct plan_view *plan, struct err *err)
 {
+	const struct service_spec *spec = wish->spec;
 	auto_free char *diff = plan_diff(&old->spec, spec);
 	uint32_t have = scale_count(server, old->id);
 	uint32_t want = spec->has_replicas ? spec->replicas : have;
@@ -150,6 +151,10 @@ int service_change(struct server *server, const struct service *old,
 		plan_detail(plan, "%s%sreplicas: %u → %u", diff, *diff ? ", " : "", have, want);
 	else
 		plan_detail(plan, "%s", diff);
+	if (!wish->is_one_by_one)
+		rollout_end(server, service);
+	else if (is_replaced)
+		rollout_begin(server, old, service);
 	next_put(server, KIND_SERVICE, service->id, service);
 	r = place_resize(server, service, err);
 	if (r < 0)

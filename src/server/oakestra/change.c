@@ -177,9 +177,10 @@ static int run_replace(struct server *server, struct wish *wish, struct err *err
 			       "microservice_name, microservice_namespace: expected %s.%s, the "
 			       "service keeps its name",
 			       service->spec.name, service->spec.ns);
+	const struct service_wish wanted = { .spec = spec, .is_one_by_one = true };
 	STR_COPY(wish->result.id, service->id);
 	int r = check_spec(spec, err);
-	return r < 0 ? r : service_change(server, service, spec, &wish->plan, err);
+	return r < 0 ? r : service_change(server, service, &wanted, &wish->plan, err);
 }
 
 static int run_delete_service(struct server *server, struct wish *wish, struct err *err)

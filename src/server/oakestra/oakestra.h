@@ -54,7 +54,8 @@ void oakestra_describe_app_begin(struct server *server, const struct oakestra_ch
 /* Adds the services of the descriptor's first application to the application `id`, each by itself: the
  * result tells of every one. If none could be made, the first one's error. */
 void oakestra_add_services_begin(struct server *server, const struct oakestra_change *change);
-/* The service becomes what the descriptor's only service says, which bears its name. */
+/* The service becomes what the descriptor's only service says, which bears its name; its instances one
+ * after the other, each when those before it run. */
 void oakestra_replace_service_begin(struct server *server, const struct oakestra_change *change);
 void oakestra_delete_service_begin(struct server *server, const struct oakestra_change *change);
 /* One more instance, under a number that none had. */

@@ -364,6 +364,135 @@ static void a_service_is_replaced(void **state)
 	assert_int_equal(answer.err.code, -EINVAL);
 }
 
+static void report_generation(struct kit *kit, uint32_t number, uint32_t generation,
+			      enum instance_state state)
+{
+	struct instance_status status = { .state = state, .generation = generation };
+	auto_free char *name = xasprintf("web.%u", number);
+	auto_free char *id = kit_value(kit, "instances", name, "id");
+
+	STR_COPY(status.instance_id, id);
+	auto_free char *payload = fields_format(&instance_status_table, &status);
+	kit_say(kit, NODE_A, "job", payload);
+	kit_run(kit, 500);
+}
+
+/* What the node was told last of each instance: "2 1 1". */
+static char *told_generations(struct kit *kit, uint32_t n)
+{
+	auto_buf struct buf out;
+
+	buf_init(&out, 1000);
+	for (uint32_t number = 0; number < n; number++) {
+		int64_t last = 0;
+
+		for (size_t i = 0; i < kit->n_messages; i++) {
+			const struct json *json = kit->messages[i].json;
+
+			if (str_eq(kit->messages[i].topic, "control/deploy") &&
+			    json_get_int(json, "instance_number", -1) == number)
+				last = json_get_int(json, "generation", -1);
+		}
+		buf_addf(&out, "%s%ld", number ? " " : "", last);
+	}
+	return buf_take(&out);
+}
+
+#define assert_told(kit, expected)                                  \
+	do {                                                        \
+		auto_free char *told_ = told_generations((kit), 3); \
+		assert_string_equal(told_, (expected));             \
+	} while (0)
+
+static void begin_replacement(struct kit *kit, char **ret_id)
+{
+	kit_register(kit, NODE_A, 1000);
+	create(kit, "ann", APP("a", WEB));
+	char *id = service_id(kit, "ann", 0);
+	for (uint32_t i = 0; i < 3; i++)
+		deploy(kit, "ann", id);
+	for (uint32_t i = 0; i < 3; i++)
+		report_generation(kit, i, 1, STATE_RUNNING);
+	assert_int_equal(send(kit, "ann", oakestra_replace_service_begin, id,
+			      APP("a", SERVICE("web", ",\"memory\":50")))
+				 .err.code,
+			 0);
+	*ret_id = id;
+}
+
+static void instances_are_replaced_one_by_one(void **state)
+{
+	struct kit *kit = *state;
+	auto_free char *id = NULL;
+
+	begin_replacement(kit, &id);
+	assert_told(kit, "2 1 1");
+	report_generation(kit, 0, 2, STATE_CREATED);
+	assert_told(kit, "2 1 1");
+	/* The server's end does not hurry it: those that wait are told what they have. */
+	kit_forget(kit);
+	kit_crash(kit);
+	kit_boot(kit);
+	kit_register(kit, NODE_A, 1000);
+	const struct json *sync = kit_last(kit, NODE_A, "control/sync");
+	int64_t sum = 0;
+	for (size_t i = 0; i < json_count(json_get(sync, "instance_list")); i++) {
+		const struct json *one = json_at(json_get(sync, "instance_list"), i);
+		bool is_new = json_get_int(one, "generation", 0) == 2;
+
+		sum += json_get_int(one, "generation", 0);
+		assert_int_equal(json_get_int(json_get(one, "spec"), "memory", -1),
+				 is_new ? 50 : 0);
+	}
+	assert_int_equal(sum, 4);
+	report_generation(kit, 0, 2, STATE_RUNNING);
+	assert_told(kit, "0 2 0");
+	report_generation(kit, 1, 2, STATE_RUNNING);
+	assert_told(kit, "0 2 2");
+	report_generation(kit, 2, 2, STATE_RUNNING);
+	/* A new one is as the others. */
+	deploy(kit, "ann", id);
+	assert_int_equal(json_get_int(kit_last(kit, NODE_A, "control/deploy"), "generation", 0), 2);
+}
+
+static void what_does_not_run_holds_the_others(void **state)
+{
+	struct kit *kit = *state;
+	auto_free char *id = NULL;
+
+	begin_replacement(kit, &id);
+	report_generation(kit, 0, 2, STATE_FAILED);
+	report_generation(kit, 1, 1, STATE_RUNNING);
+	assert_told(kit, "2 1 1");
+	/* The next one goes on from there. */
+	send(kit, "ann", oakestra_replace_service_begin, id,
+	     APP("a", SERVICE("web", ",\"memory\":60")));
+	assert_told(kit, "3 1 1");
+	report_generation(kit, 0, 3, STATE_RUNNING);
+	assert_told(kit, "3 3 1");
+	/* One that is taken away holds nobody. */
+	undeploy(kit, "ann", id, 1);
+	report_generation(kit, 0, 3, STATE_RUNNING);
+	assert_told(kit, "3 3 3");
+}
+
+static void an_applied_descriptor_is_for_all(void **state)
+{
+	struct kit *kit = *state;
+	auto_free char *id = NULL;
+
+	kit_register(kit, NODE_A, 1000);
+	kit_must_apply(kit, APP("a", SERVICE("web", ",\"replicas\":3")));
+	for (uint32_t i = 0; i < 3; i++)
+		report_generation(kit, i, 1, STATE_RUNNING);
+	id = service_id(kit, "root", 0);
+	send(kit, "root", oakestra_replace_service_begin, id,
+	     APP("a", SERVICE("web", ",\"memory\":50")));
+	assert_told(kit, "2 1 1");
+	kit_must_apply(kit, APP("a", SERVICE("web", ",\"memory\":70")));
+	assert_told(kit, "3 3 3");
+}
+
 static char *app_member(struct kit *kit, const char *id, const char *member)
 {
 	const struct oakestra_user ann = { "ann", false };
@@ -432,6 +561,9 @@ int main(void)
 		KIT_TEST(each_added_service_has_its_own_answer),
 		KIT_TEST(adding_when_the_server_ends),
 		KIT_TEST(a_service_is_replaced),
+		KIT_TEST(instances_are_replaced_one_by_one),
+		KIT_TEST(what_does_not_run_holds_the_others),
+		KIT_TEST(an_applied_descriptor_is_for_all),
 		KIT_TEST(an_application_is_described_and_renamed),
 		KIT_TEST(owners_and_labels_survive_a_crash),
 	};
