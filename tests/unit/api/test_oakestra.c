@@ -352,6 +352,104 @@ static void the_last_lines_come_from_the_node(void **state)
 	stream_hub_unregister(w->hub, WORLD_NODE);
 }
 
+/* Registers the user and logs him in: his token. */
+static char *make_user(struct world *w, const char *name)
+{
+	auto_free char *user = xasprintf("{\"name\":\"%s\",\"password\":\"long enough\","
+					 "\"email\":\"\",\"created_at\":\"\",\"roles\":"
+					 "[\"Application_Provider\"]}",
+					 name);
+	auto_free char *login = xasprintf("{\"username\":\"%s\",\"password\":\"long enough\"}",
+					  name);
+
+	try(w, "POST", "/api/auth/register", user, 200);
+	auto_(json_free) struct json *tokens = ask(w, "POST", "/api/auth/login", login, 200);
+	return xstrdup(json_get_str(tokens, "token"));
+}
+
+static struct json *ask_as(struct world *w, const char *token, const char *what, const char *body,
+			   unsigned status)
+{
+	const char *space = strchr(what, ' ');
+	auto_free char *method = xstrndup(what, (size_t)(space - what));
+	auto_ask struct ask ask = { .method = method,
+				    .path = space + 1,
+				    .body = body,
+				    .is_tcp = true,
+				    .bearer = token };
+	struct json *json = NULL;
+	struct err err;
+
+	world_ask(w, &ask, status);
+	if (json_parse(ask.response.body, ask.response.body_len, &json, &err) < 0)
+		fail_msg("%s: %s", ask.response.body, err.msg);
+	return json;
+}
+
+static void try_as(struct world *w, const char *token, const char *what, unsigned status)
+{
+	json_free(ask_as(w, token, what, NULL, status));
+}
+
+static size_t count_as(struct world *w, const char *token, const char *what)
+{
+	auto_(json_free) struct json *list = ask_as(w, token, what, NULL, 200);
+
+	return json_count(list);
+}
+
+static void users_see_their_own(void **state)
+{
+	struct world *w = *state;
+	static const char descriptor[] = SLA("", "shop", SERVICE("web", ""));
+	auto_free char *ann = make_user(w, "ann");
+	auto_free char *bob = make_user(w, "bob");
+
+	auto_(json_free) struct json *hers = ask_as(w, ann, "POST /api/application", descriptor,
+						    200);
+	auto_(json_free) struct json *his = ask_as(w, bob, "POST /api/application", descriptor,
+						   200);
+	assert_int_equal(json_count(hers), 1);
+	assert_int_equal(json_count(his), 1);
+	assert_string_equal(json_get_str(json_at(his, 0), "userId"), "bob");
+	const char *her_app = json_get_str(json_at(hers, 0), "applicationID");
+	const char *her_service = json_str(json_at(json_get(json_at(hers, 0), "microservices"), 0));
+
+	/* Lists of one's own, and an administrator's of all. */
+	assert_int_equal(count_as(w, ann, "GET /api/applications"), 1);
+	assert_int_equal(count_as(w, bob, "GET /api/services/"), 1);
+	assert_int_equal(count(w, "/api/applications/"), 2);
+	assert_int_equal(count(w, "/api/services"), 2);
+
+	/* What is another's is not there, whatever is asked of it. */
+	auto_free char *app = xasprintf("GET /api/application/%s", her_app);
+	auto_free char *take = xasprintf("PUT /api/application/%s", her_app);
+	auto_free char *drop = xasprintf("DELETE /api/application/%s", her_app);
+	auto_free char *services = xasprintf("GET /api/services/%s", her_app);
+	auto_free char *service = xasprintf("GET /api/service/%s", her_service);
+	auto_free char *deploy = xasprintf("POST /api/service/%s/instance", her_service);
+	auto_free char *undeploy = xasprintf("DELETE /api/service/%s/instance/-1", her_service);
+	auto_free char *drop_service = xasprintf("DELETE /api/service/%s", her_service);
+	const char *const others[] = {
+		app, drop, services, service, deploy, undeploy, drop_service
+	};
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		try_as(w, bob, others[i], 404);
+	json_free(ask_as(w, bob, take, "{\"application_desc\":\"his\"}", 404));
+	try_as(w, ann, service, 200);
+	try_as(w, ann, deploy, 200);
+	try_as(w, ann, undeploy, 200);
+
+	/* By the user's id, and nobody else's. */
+	auto_(json_free) struct json *me = ask_as(w, ann, "GET /api/user/ann", NULL, 200);
+	auto_free char *mine = xasprintf("GET /api/applications/%s",
+					 json_get_str(json_get(me, "_id"), "$oid"));
+	assert_int_equal(count_as(w, ann, mine), 1);
+	try_as(w, bob, mine, 403);
+	try_as(w, ann, drop, 200);
+	assert_int_equal(count(w, "/api/applications"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +459,7 @@ int main(void)
 		WORLD_TEST(instances_one_by_one),
 		WORLD_TEST(a_deployment_may_bring_megabytes),
 		WORLD_TEST(clusters),
+		WORLD_TEST(users_see_their_own),
 		WORLD_TEST(the_last_lines_come_from_the_node),
 	};
 
