@@ -36,7 +36,7 @@ OPEN = {"base", "model"}
 # ... or every file or subfolder of theirs has one.
 GROUPS = {"wire"}
 # Second front doors.
-DOORS = {"loop/child.h", "server/accounts.h"}
+DOORS = {"loop/child.h", "server/accounts.h", "server/oakestra.h"}
 
 # Header patterns: the only folder (with its subfolders) that may include them.
 THIRD_PARTY = {

@@ -4,7 +4,7 @@
 
 #include "api/oakestra/oakestra.h"
 #include "api/private.h"
-#include "server/oakestra/oakestra.h"
+#include "server/oakestra.h"
 
 /* oakestra.c */
 struct oakestra_user oakestra_who(const struct api_request *request);

@@ -2,7 +2,7 @@
 #ifndef HOLM_SERVER_OAKESTRA_PRIVATE_H
 #define HOLM_SERVER_OAKESTRA_PRIVATE_H
 
-#include "server/oakestra/oakestra.h"
+#include "server/oakestra.h"
 #include "server/private.h"
 
 /* change.c: the only service of `take_sla`. `done` runs in any case, with -ESHUTDOWN if the server is

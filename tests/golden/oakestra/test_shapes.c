@@ -3,7 +3,7 @@
 #include <time.h>
 
 #include "kit.h"
-#include "server/oakestra/oakestra.h"
+#include "server/oakestra.h"
 
 #define FILE_MAX ((size_t)4 << 20)
 

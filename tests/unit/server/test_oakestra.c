@@ -1,6 +1,6 @@
 /* What Oakestra's users change: whose objects they are, and how many instances there are of what. */
 #include "kit.h"
-#include "server/oakestra/oakestra.h"
+#include "server/oakestra.h"
 
 #define WEB SERVICE("web", "")
 #define DB  SERVICE("db", "")
