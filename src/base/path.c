@@ -48,16 +48,18 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct 
 	return 0;
 }
 
-static int write_all(int fd, const char *data, size_t len)
+int fd_write_all(int fd, const void *data, size_t len)
 {
+	const char *p = data;
+
 	while (len) {
-		ssize_t n = write(fd, data, len);
+		ssize_t n = write(fd, p, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return -errno;
-		data += n;
+		p += n;
 		len -= (size_t)n;
 	}
 	return 0;
@@ -100,7 +102,7 @@ static int replace(const char *path, const void *data, size_t len, mode_t mode, 
 {
 	auto_free char *new = xasprintf("%s.new", path);
 	auto_close int fd = open_new(new, mode);
-	int r = fd < 0 ? fd : write_all(fd, data, len);
+	int r = fd < 0 ? fd : fd_write_all(fd, data, len);
 
 	if (r == 0 && ((is_durable && fsync(fd) < 0) || rename(new, path) < 0))
 		r = -errno;

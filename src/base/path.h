@@ -13,6 +13,8 @@ char *path_join(const char *a, const char *b);
 
 /* A file of at most `max` bytes as a NUL-terminated string; -EFBIG beyond. Works on /proc and
  * /sys too. `ret_len` may be NULL. */
+/* 0 once all is written, or negative errno: a disk that fills takes a part first. */
+int fd_write_all(int fd, const void *data, size_t len);
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct err *err);
 
 /* Replaces a file as a whole: PATH.new, fsync, rename, fsync of the folder. Afterwards the old or the

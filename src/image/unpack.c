@@ -56,14 +56,16 @@ static int read_failed(struct unpacking *p, struct err *err)
 	return err_set(err, -EBADMSG, "unpack %s: %s", p->u->name, cause ? cause : "damaged");
 }
 
-/* The library's own errors have numbers that are no errno. */
+/* The library's own errors have numbers that are no errno; of others its words do not tell. */
 static int write_failed(struct unpacking *p, struct err *err)
 {
 	const char *cause = archive_error_string(p->out);
 	int code = archive_errno(p->out);
+	bool is_known = code > 0 && code < 4096;
 
-	return err_set(err, code > 0 && code < 4096 ? -code : -EIO, "unpack %s: %s", p->u->name,
-		       cause ? cause : "writing failed");
+	return err_set(err, is_known ? -code : -EIO, "unpack %s: %s%s%s", p->u->name,
+		       cause ? cause : "writing failed", is_known ? ": " : "",
+		       is_known ? strerror(code) : "");
 }
 
 /* A hole counts by where it ends. */
@@ -89,7 +91,8 @@ static int write_entry(struct unpacking *p, struct err *err)
 		if (end > budget->left)
 			return err_set(err, -E2BIG, "unpack %s: more than %lu bytes", p->u->name,
 				       budget->max);
-		if (archive_write_data_block(p->out, data, len, offset) < ARCHIVE_WARN)
+		/* A failed write, as on a full disk, is no more than a warning to the library. */
+		if (archive_write_data_block(p->out, data, len, offset) != ARCHIVE_OK)
 			return write_failed(p, err);
 	}
 	budget->left -= end;

@@ -45,13 +45,10 @@ static bool has_content(int dir, const char *name, const struct secret *bytes)
 
 static int fill(int fd, const struct secrets_file *file)
 {
-	for (size_t at = 0; at < file->bytes.len;) {
-		ssize_t n = write(fd, file->bytes.bytes + at, file->bytes.len - at);
+	int r = fd_write_all(fd, file->bytes.bytes, file->bytes.len);
 
-		if (n < 0)
-			return -errno;
-		at += (size_t)n;
-	}
+	if (r < 0)
+		return r;
 	return fchown(fd, file->uid, file->gid) < 0 || fchmod(fd, file->mode) < 0 ? -errno : 0;
 }
 

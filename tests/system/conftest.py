@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+from harness import leftovers
 from harness.host import HOLM, Host
 from harness.images import Images
 
@@ -64,6 +65,17 @@ def idle_host(images):
         yield host
     finally:
         close_host(host)
+
+
+@pytest.fixture
+def small_host(idle_host):
+    """Its data directory is a file system of 64 MiB."""
+    leftovers.run("mount", "-t", "tmpfs", "-o", "size=64m,mode=711", "none",
+                  str(idle_host.data_dir))
+    idle_host.up()
+    yield idle_host
+    idle_host.run("down", "--purge")
+    leftovers.run("umount", "-l", str(idle_host.data_dir))
 
 
 @pytest.fixture

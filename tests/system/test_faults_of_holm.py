@@ -86,21 +86,6 @@ def test_worker_store_cannot_be_written(meddler, images):
 
 ## Disk
 
-@pytest.fixture
-def small_host(idle_host):
-    """Its data directory is a file system of 64 MiB."""
-    leftovers.run("mount", "-t", "tmpfs", "-o", "size=64m,mode=711", "none",
-                  str(idle_host.data_dir))
-    idle_host.up()
-    yield idle_host
-    idle_host.run("down", "--purge")
-    leftovers.run("umount", "-l", str(idle_host.data_dir))
-
-
-def remount(host, options):
-    leftovers.run("mount", "-o", f"remount,{options}", str(host.data_dir))
-
-
 def test_disk_full_in_a_pull(small_host, images, tmp_path_factory):
     """The reason is told, what runs goes on, and no half of an image is left to stand in the way; once
     there is room it is pulled, and who waits for it goes on waiting until then."""
@@ -123,7 +108,7 @@ def test_disk_full_in_a_pull(small_host, images, tmp_path_factory):
                                     PATIENCE_S)
     assert view["state"] == "CREATING" and "next in" in view["reason"], view
     assert_page(small_host)
-    remount(small_host, "size=512m")
+    small_host.remount("size=512m")
     assert waiting.wait(PATIENCE_S) == OK, waiting.stderr.read()
     small_host.wait_instance("big", lambda v: v["state"] == "RUNNING", "RUNNING", PATIENCE_S)
     assert_page(small_host, 9081, "big")

@@ -278,8 +278,9 @@ static int add_config(struct package *package, const struct unikernel_build *bui
 	package->config.fd = package_file(err);
 	if (package->config.fd < 0)
 		return package->config.fd;
-	if (write(package->config.fd, text, strlen(text)) != (ssize_t)strlen(text))
-		return err_errno(err, "write a temporary file");
+	r = fd_write_all(package->config.fd, text, strlen(text));
+	if (r < 0)
+		return err_set(err, r, "write a temporary file: %s", strerror(-r));
 	return measure(&package->config, CONFIG_TYPE, err);
 }
 

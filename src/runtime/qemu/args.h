@@ -43,6 +43,10 @@ struct qemu_vm {
 	bool is_restored; /* from the state in qemu_state_fd() instead of booting */
 	bool is_halted;   /* and does not run on by itself */
 	uint32_t seed[QEMU_SEED_WORDS];
+	/* Of the guest's command line, as the image says that it was configured; 0: as is usual. */
+	uint32_t variables_max;
+	uint32_t words_max;
+	size_t n_image_variables; /* of the spec's environment those that the image brings */
 };
 
 /* microvm wherever the kernel's records say that it drives virtio over MMIO. One that drives PCI too
@@ -73,8 +77,8 @@ int qemu_args_build(const struct runtime_spec *spec, const struct qemu_vm *vm, s
  *
  *	NAME lib.param=value… -- application arguments
  *
- * -EINVAL: a word that cannot be written, more than 4096 bytes, 60 words or 8 variables, beyond
- * which a guest dies in silence or drops words. */
+ * -EINVAL: a word that cannot be written, more than 4096 bytes, 60 words or 8 variables (or as many as
+ * the image takes), beyond which a guest dies in silence or drops words. */
 int qemu_cmdline_build(const struct runtime_spec *spec, const struct qemu_vm *vm, char **ret,
 		       struct err *err);
 

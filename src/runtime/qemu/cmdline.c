@@ -241,21 +241,32 @@ static int add_seed(struct line *line, const struct qemu_vm *vm, struct err *err
 	return r == 0 ? add_word(line, "]", err) : r;
 }
 
-/* Repeated single values rather than a list, which a value's "]" would end. */
-static int add_env(struct line *line, const struct runtime_spec *spec,
-		   const struct qemu_kernel *kernel, struct err *err)
+static int check_env(size_t n, const struct qemu_vm *vm, struct err *err)
 {
-	size_t n = spec->env ? spec->env->n : 0;
+	uint32_t max = vm->variables_max ? vm->variables_max : VARIABLES_MAX;
+	char whose[64] = "";
 
-	if (n && !qemu_kernel_may_have(kernel, QEMU_LIB_ENVIRON))
+	if (n && !qemu_kernel_may_have(&vm->kernel, QEMU_LIB_ENVIRON))
 		return err_set(err, -ENOTSUP,
 			       "environment has %zu variables but the image's kernel was built "
 			       "without libposix_environ and cannot take them",
 			       n);
-	if (n > VARIABLES_MAX)
-		return err_set(err, -EINVAL,
-			       "environment has %zu variables: a unikernel takes at most %d", n,
-			       VARIABLES_MAX);
+	if (n <= max)
+		return 0;
+	if (vm->n_image_variables)
+		snprintf(whose, sizeof(whose), ", %zu of them the image's", vm->n_image_variables);
+	return err_set(err, -EINVAL, "environment has %zu variables%s: %s takes at most %u", n,
+		       whose, vm->variables_max ? "this unikernel" : "a unikernel", max);
+}
+
+/* Repeated single values rather than a list, which a value's "]" would end. */
+static int add_env(struct line *line, const struct runtime_spec *spec, const struct qemu_vm *vm,
+		   struct err *err)
+{
+	size_t n = spec->env ? spec->env->n : 0;
+
+	if (check_env(n, vm, err) < 0)
+		return err->code;
 	for (size_t i = 0; i < n; i++) {
 		const char *var = spec->env->items[i];
 		auto_free char *word = xasprintf("env.vars=%s", var);
@@ -283,7 +294,7 @@ static int add_params(struct line *line, const struct runtime_spec *spec, const 
 	if (r == 0)
 		r = add_seed(line, vm, err);
 	if (r == 0)
-		r = add_env(line, spec, &vm->kernel, err);
+		r = add_env(line, spec, vm, err);
 	if (r == 0 && line->words == before)
 		r = add_word(line, "uk.pad=1", err);
 	return r;
@@ -303,11 +314,12 @@ static int add_all(struct line *line, const struct runtime_spec *spec, const str
 		    add_word(line, spec->cmd->items[i], err) < 0)
 			return err->code;
 	}
-	if (line->words + 1 > WORDS_MAX)
+	uint32_t max = vm->words_max ? vm->words_max : WORDS_MAX;
+	if (line->words + 1 > max)
 		return err_set(err, -EINVAL,
 			       "arguments and environment make a command line of %zu words: a "
-			       "unikernel takes at most %d",
-			       line->words + 1, WORDS_MAX);
+			       "unikernel takes at most %u",
+			       line->words + 1, max);
 	return 0;
 }
 

@@ -23,6 +23,22 @@ static int take_words(const struct json *config, const char *key, struct strv *r
 	return 0;
 }
 
+/* Of "CONFIG_NAME=8"; 0 if it is not told, or is no number that could be. */
+static uint32_t find_number(const struct json *features, const char *name)
+{
+	size_t len = strlen(name);
+	uint32_t number;
+
+	for (size_t i = 0; i < json_count(features); i++) {
+		const char *feature = json_str(json_at(features, i));
+
+		if (feature && strncmp(feature, name, len) == 0 && feature[len] == '=' &&
+		    parse_u32(feature + len + 1, 1, QEMU_CONFIGURED_MAX, &number) == 0)
+			return number;
+	}
+	return 0;
+}
+
 static int parse(const char *text, struct qemu_defaults *ret, struct err *err)
 {
 	auto_(json_free) struct json *root = NULL;
@@ -33,6 +49,9 @@ static int parse(const char *text, struct qemu_defaults *ret, struct err *err)
 		return err->code = -EBADMSG;
 	}
 	const struct json *config = json_get(root, "config");
+	const struct json *features = json_get(root, "os.features");
+	ret->variables_max = find_number(features, "CONFIG_LIBPOSIX_ENVIRON_LIBPARAM_MAXCOUNT");
+	ret->words_max = find_number(features, "CONFIG_LIBUKBOOT_MAXNBARGS");
 	r = take_words(config, "Cmd", &ret->cmd, err);
 	return r < 0 ? r : take_words(config, "Env", &ret->env, err);
 }
@@ -67,6 +86,14 @@ static bool is_same_name(const char *a, const char *b)
 	return strncmp(a, b, n) == 0 && b[n] == '=' && a[n] == '=';
 }
 
+static bool is_set(const struct strv *env, const char *variable)
+{
+	for (size_t i = 0; env && i < env->n; i++)
+		if (is_same_name(env->items[i], variable))
+			return true;
+	return false;
+}
+
 static void set_variable(struct strv *env, const char *variable)
 {
 	for (size_t i = 0; i < env->n; i++) {
@@ -87,6 +114,9 @@ void qemu_defaults_merge(struct qemu_defaults *defaults, const struct strv *cmd,
 		for (size_t i = 0; i < cmd->n; i++)
 			strv_add(&defaults->cmd, cmd->items[i]);
 	}
+	defaults->n_own_variables = 0;
+	for (size_t i = 0; i < defaults->env.n; i++)
+		defaults->n_own_variables += !is_set(env, defaults->env.items[i]);
 	for (size_t i = 0; env && i < env->n; i++)
 		set_variable(&defaults->env, env->items[i]);
 }

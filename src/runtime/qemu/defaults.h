@@ -4,9 +4,15 @@
 
 #include "base/base.h"
 
+#define QEMU_CONFIGURED_MAX 1024 /* more than that is not believed */
+
 struct qemu_defaults {
 	struct strv cmd;
-	struct strv env; /* K=V */
+	struct strv env;        /* K=V */
+	size_t n_own_variables; /* of it that nothing was asked instead of */
+	/* What the kernel was configured to take, as kraftkit tells in "os.features"; 0: not told. */
+	uint32_t variables_max;
+	uint32_t words_max;
 };
 /* From the folder of an image, of its artifact.json (image spec 1.0, "config"); without one: none.
  * -EBADMSG. */

@@ -77,8 +77,9 @@ static int copy_slowly(int in, int out, const struct copy *c)
 
 		if (n == 0)
 			return 0;
-		if (n < 0 || write(out, chunk, (size_t)n) != n)
-			return n < 0 ? -errno : -EIO;
+		int r = n < 0 ? -errno : fd_write_all(out, chunk, (size_t)n);
+		if (r < 0)
+			return r;
 		if (cancel_is_set(c->cancel))
 			return -ECANCELED;
 	}

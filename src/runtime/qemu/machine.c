@@ -113,6 +113,9 @@ static int complete_spec(struct build *b, struct err *err)
 	if (!qemu_kernel_may_have(&b->vm.kernel, QEMU_LIB_ENVIRON))
 		strv_fini(&b->defaults.env);
 	qemu_defaults_merge(&b->defaults, b->spec->cmd, b->spec->env);
+	b->vm.variables_max = b->defaults.variables_max;
+	b->vm.words_max = b->defaults.words_max;
+	b->vm.n_image_variables = b->defaults.n_own_variables;
 	b->whole = *b->spec;
 	b->whole.cmd = &b->defaults.cmd;
 	b->whole.env = &b->defaults.env;

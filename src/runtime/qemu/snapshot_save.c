@@ -190,8 +190,9 @@ static int copy_state(int from, int to, uint64_t max, struct err *err)
 		if (size > max)
 			return err_set(err, -EFBIG, "state is larger than %llu bytes",
 				       (unsigned long long)max);
-		if (write(to, piece, (size_t)n) != n)
-			return err_errno(err, "write the state");
+		int r = fd_write_all(to, piece, (size_t)n);
+		if (r < 0)
+			return err_set(err, r, "write the state: %s", strerror(-r));
 	}
 	return n < 0 ? err_errno(err, "read the state") : 0;
 }

@@ -453,11 +453,33 @@ static void refuses_too_much(void **state)
 	fixture_init(&f);
 	for (int i = 0; i < 9; i++)
 		strv_addf(&f.env, "V%d=1", i);
-	check_refused(&f, "at most 8");
+	f.vm.n_image_variables = 7;
+	check_refused(&f, "9 variables, 7 of them the image's: a unikernel takes at most 8");
 	fixture_init(&f);
 	for (int i = 0; i < 54; i++)
 		strv_add(&f.cmd, "x");
 	check_refused(&f, "command line of 61 words");
+}
+
+/* An image may tell that its kernel takes more, or less. */
+static void takes_what_the_image_takes(void **state)
+{
+	struct fixture f;
+	auto_free char *line = NULL;
+	struct err err = { 0 };
+
+	fixture_init(&f);
+	f.vm.variables_max = 9;
+	f.vm.words_max = 80;
+	for (int i = 0; i < 9; i++)
+		strv_addf(&f.env, "V%d=1", i);
+	for (int i = 0; i < 60; i++)
+		strv_add(&f.cmd, "x");
+	if (qemu_cmdline_build(&f.spec, &f.vm, &line, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_non_null(strstr(line, " env.vars=V8=1 "));
+	f.vm.variables_max = 4;
+	check_refused(&f, "environment has 9 variables: this unikernel takes at most 4");
 }
 
 /* Exactly at the limits it is accepted: 4096 bytes with "kernel " and NUL, 60 words with it. */
@@ -532,6 +554,7 @@ int main(void)
 		cmocka_unit_test(with_kvm_and_limits),
 		cmocka_unit_test(without_network),
 		cmocka_unit_test(words_and_variables),
+		cmocka_unit_test(takes_what_the_image_takes),
 		cmocka_unit_test(with_initrd),
 		cmocka_unit_test(with_files),
 		cmocka_unit_test(on_microvm),

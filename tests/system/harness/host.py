@@ -152,6 +152,10 @@ class Host:
         left = census.all()
         assert not left, f"cannot simulate a reboot, still there: {left}"
 
+    def remount(self, options):
+        """The data directory of a small host."""
+        leftovers.run("mount", "-o", f"remount,{options}", str(self.data_dir))
+
     def log(self, lines=80):
         path = self.data_dir / "holm.log"
         if not path.exists():

@@ -2,7 +2,9 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <archive.h>
@@ -227,6 +229,26 @@ static void what_is_no_archive(void **state)
 	assert_refused(kit, url, -EBADMSG, "unpack file:");
 }
 
+/* As on a full disk: what cannot be written is no image. */
+static void what_cannot_be_written(void **state)
+{
+	const struct rlimit little = { .rlim_cur = 64 << 10, .rlim_max = RLIM_INFINITY };
+	struct kit *kit = *state;
+	auto_free char *big = xmalloc((200 << 10) + 1);
+	const struct kit_entry entries[] = { KERNEL, { .name = "a", .data = big } };
+	auto_free char *url = file_url(kit, "big.tar.gz");
+	struct rlimit before;
+
+	memset(big, 'x', 200 << 10);
+	big[200 << 10] = '\0';
+	kit_tar(kit, "root/big.tar.gz", entries, ARRAY_LEN(entries));
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+	assert_refused(kit, url, -EFBIG, "File too large");
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+}
+
 static void only_files_below_the_root(void **state)
 {
 	struct kit *kit = *state;
@@ -427,6 +449,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(unpacked_once_per_digest),
+		KIT_TEST(what_cannot_be_written),
 		KIT_TEST(pinned),
 		KIT_TEST(entries_that_lead_out),
 		KIT_TEST(entries_of_other_kinds),

@@ -76,6 +76,37 @@ static void what_is_asked_comes_first(void **state)
 	strv_fini(&env);
 }
 
+/* What a kernel takes is told by its configuration. */
+static void what_the_kernel_takes(void **state)
+{
+	struct qemu_defaults d;
+	struct strv env = { 0 };
+	struct err err;
+
+	assert_int_equal(read_text("{\"os.features\":[\"CONFIG_A=y\",7,"
+				   "\"CONFIG_LIBPOSIX_ENVIRON_LIBPARAM_MAXCOUNT_X=9\","
+				   "\"CONFIG_LIBPOSIX_ENVIRON_LIBPARAM_MAXCOUNT=16\","
+				   "\"CONFIG_LIBUKBOOT_MAXNBARGS=120\"],"
+				   "\"config\":{\"Env\":[\"A=1\",\"B=2\",\"C=3\"]}}",
+				   &d, &err),
+			 0);
+	assert_int_equal(d.variables_max, 16);
+	assert_int_equal(d.words_max, 120);
+	strv_add(&env, "B=x");
+	strv_add(&env, "D=x");
+	qemu_defaults_merge(&d, NULL, &env);
+	assert_int_equal(d.env.n, 4);
+	assert_int_equal(d.n_own_variables, 2);
+	qemu_defaults_fini(&d);
+	strv_fini(&env);
+	assert_int_equal(read_text("{\"os.features\":[\"CONFIG_LIBUKBOOT_MAXNBARGS=100000\","
+				   "\"CONFIG_LIBPOSIX_ENVIRON_LIBPARAM_MAXCOUNT=-1\"]}",
+				   &d, &err),
+			 0);
+	assert_int_equal(d.variables_max, 0);
+	assert_int_equal(d.words_max, 0);
+}
+
 static void damaged(void **state)
 {
 	static const char *const texts[] = { "{", "[", "{\"config\":{\"Cmd\":[1]}}",
@@ -95,6 +126,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(none),
 		cmocka_unit_test(what_is_asked_comes_first),
+		cmocka_unit_test(what_the_kernel_takes),
 		cmocka_unit_test(damaged),
 	};
 
