@@ -120,7 +120,9 @@ static int check_present(const struct qemu *qemu, const struct runtime_spec *spe
 		return machine_remove(qemu, spec->instance_id, err);
 	if (r < 0)
 		return err_copy(err, &ignored);
-	if (ret->phase == RUNTIME_STARTING && ret->incarnation == spec->incarnation)
+	/* Without an incarnation: its folder is there, and its record not yet. */
+	if (ret->phase == RUNTIME_STARTING &&
+	    (!ret->incarnation || ret->incarnation == spec->incarnation))
 		return err_set(err, -EBUSY, "instance %s is being started", spec->instance_id);
 	if (ret->phase == RUNTIME_STARTING || ret->incarnation != spec->incarnation)
 		return err_set(err, -EEXIST, "instance %s runs as incarnation %u",

@@ -1,10 +1,12 @@
 /* The driver with the real QEMU and a small guest. */
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -690,6 +692,14 @@ static void half_a_start_is_no_instance(void **state)
 	assert_int_equal(dir_make(path, 0755, &err), 0);
 	copy(f->guest, path, "kernel");
 	assert_string_equal(look(f).instance_id, "");
+	/* Somebody is just about to write its record. */
+	auto_free char *lock = xasprintf("%s/qemu/" ID "/lock", f->dir);
+	auto_close int taken = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct runtime_status status;
+	assert_int_equal(flock(taken, LOCK_EX), 0);
+	assert_int_equal(look(f).phase, RUNTIME_STARTING);
+	assert_int_equal(d->start(f->state, &f->spec, NULL, &status, &err), -EBUSY);
+	assert_int_equal(flock(taken, LOCK_UN), 0);
 	assert_int_equal(start(f, "run").phase, RUNTIME_RUNNING);
 }
 
