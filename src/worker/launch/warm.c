@@ -3,7 +3,7 @@
  * what was promised to nobody, which they give back before anybody is promised it. */
 #include "worker/private.h"
 
-#define TRY_AGAIN_MS 60000
+#define TRY_AGAIN_MS 15000
 /* Part of the machine's memory that is left free of what really is. */
 #define FREE_PART 16
 

@@ -168,8 +168,8 @@ static void descriptors_that_are_refused(void **state)
 		try(*state, "POST", "/api/application", cases[i].body, cases[i].status);
 	assert_int_equal(count(*state, "/api/applications"), 0);
 	/* Thirty letters are enough for anybody; what nobody knows does no harm. */
-	auto_free char *id = create(*state, SLA("", "a12345678901234567890123456789",
-						SERVICE("web", ",\"unknown\":[1]")));
+	free(create(*state,
+		    SLA("", "a12345678901234567890123456789", SERVICE("web", ",\"unknown\":[1]"))));
 	assert_int_equal(count(*state, "/api/services"), 1);
 }
 
