@@ -158,6 +158,9 @@ void sla_fini(struct sla *sla);
 bool spec_is_unikernel(const struct service_spec *spec);
 /* A unikernel that starts from a saved state. */
 bool spec_is_from_snapshot(const struct service_spec *spec);
+/* The first field by which an instance reaches what is the node's or everybody's: only an administrator
+ * may ask for it. NULL: none. */
+const char *spec_find_privilege(const struct service_spec *spec);
 /* One of these for which the node keeps machines that have loaded it. */
 bool spec_is_warm(const struct service_spec *spec);
 /* The TCP port that tells when it has started: of its readiness or startup probe, else the first one

@@ -23,6 +23,37 @@ bool spec_is_from_snapshot(const struct service_spec *spec)
 	       (spec->start == SLA_START_SNAPSHOT || spec->start == SLA_START_WARM);
 }
 
+static bool has_host_path(const struct service_spec *spec)
+{
+	for (size_t i = 0; i < spec->n_volumes; i++)
+		if (spec->volumes[i].host_path)
+			return true;
+	return false;
+}
+
+const char *spec_find_privilege(const struct service_spec *spec)
+{
+	const struct sla_container *c = &spec->container;
+	const struct {
+		const char *field;
+		bool is_asked;
+	} privileges[] = {
+		{ "privileged", spec->privileged },
+		{ "devices", c->n_devices },
+		{ "cap_add", c->cap_add.n },
+		{ "seccomp", c->seccomp == SECCOMP_UNCONFINED },
+		{ "oom_score_adj", c->oom_score_adj < 0 },
+		{ "volumes: host_path", has_host_path(spec) },
+		{ "secrets", spec->n_secrets },
+		{ "configs", spec->n_configs },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(privileges); i++)
+		if (privileges[i].is_asked)
+			return privileges[i].field;
+	return NULL;
+}
+
 bool spec_is_warm(const struct service_spec *spec)
 {
 	return spec_is_unikernel(spec) && spec->start == SLA_START_WARM;

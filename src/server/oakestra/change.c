@@ -47,8 +47,13 @@ static const struct service *find_own_service(const struct server *server, const
 }
 
 /* An archive does not tell what it is for; an image does. */
-static int check_spec(const struct service_spec *spec, struct err *err)
+static int check_spec(const struct wish *wish, const struct service_spec *spec, struct err *err)
 {
+	const char *privilege = wish->is_admin ? NULL : spec_find_privilege(spec);
+
+	if (privilege)
+		return err_set(err, -EACCES, "%s.%s: %s: only an administrator may ask for it",
+			       spec->name, spec->ns, privilege);
 	if (!spec_is_unikernel(spec) || spec->arch.n || code_is_image(spec->code))
 		return 0;
 	return err_set(err, -EINVAL,
@@ -63,7 +68,7 @@ static int create_service(struct server *server, struct wish *wish, const struct
 	struct service_wish made = { .app = app,
 				     .spec = spec,
 				     .replicas = spec->has_replicas ? spec->replicas : 0 };
-	int r = check_spec(spec, err);
+	int r = check_spec(wish, spec, err);
 
 	if (r == 0 && service_find(server, name))
 		r = err_set(err, -EEXIST, "the application has a service %s.%s already", spec->name,
@@ -179,7 +184,7 @@ static int run_replace(struct server *server, struct wish *wish, struct err *err
 			       service->spec.name, service->spec.ns);
 	const struct service_wish wanted = { .spec = spec, .is_one_by_one = true };
 	STR_COPY(wish->result.id, service->id);
-	int r = check_spec(spec, err);
+	int r = check_spec(wish, spec, err);
 	return r < 0 ? r : service_change(server, service, &wanted, &wish->plan, err);
 }
 

@@ -54,6 +54,36 @@ static void what_replaces(void **state)
 	assert_false(replaces("\"addresses\":{\"rr_ip\":\"10.30.0.9\"}"));
 }
 
+static bool has_privilege(const char *with, const char *field)
+{
+	auto_free char *text = xasprintf("{" SPEC ",%s}", with);
+	struct service_spec spec = parse(text);
+	const char *found = spec_find_privilege(&spec);
+	bool is = found && str_eq(found, field);
+
+	fields_fini(&service_spec_table, &spec);
+	return is;
+}
+
+static void what_is_an_administrators(void **state)
+{
+	struct service_spec plain = parse(
+		"{" SPEC ",\"memory\":1,\"cap_drop\":[\"CHOWN\"],\"oom_score_adj\":10,"
+		"\"volumes\":[{\"volume_id\":\"v\",\"mount_path\":\"/v\"}]}");
+
+	assert_null(spec_find_privilege(&plain));
+	fields_fini(&service_spec_table, &plain);
+	assert_true(has_privilege("\"privileged\":true", "privileged"));
+	assert_true(has_privilege("\"devices\":[{\"path\":\"/dev/kvm\"}]", "devices"));
+	assert_true(has_privilege("\"cap_add\":[\"SYS_ADMIN\"]", "cap_add"));
+	assert_true(has_privilege("\"seccomp\":\"unconfined\"", "seccomp"));
+	assert_true(has_privilege("\"oom_score_adj\":-1", "oom_score_adj"));
+	assert_true(has_privilege("\"volumes\":[{\"host_path\":\"/srv\",\"mount_path\":\"/v\"}]",
+				  "volumes: host_path"));
+	assert_true(has_privilege("\"secrets\":[{\"name\":\"s\"}]", "secrets"));
+	assert_true(has_privilege("\"configs\":[{\"name\":\"s\"}]", "configs"));
+}
+
 static uint16_t ready_port(const char *with)
 {
 	auto_free char *text = xasprintf("{" SPEC "%s}", with);
@@ -144,9 +174,13 @@ static void name_parts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_replaces),       cmocka_unit_test(what_starts_again),
-		cmocka_unit_test(when_it_has_started), cmocka_unit_test(code_of_an_architecture),
-		cmocka_unit_test(code_on_a_node),      cmocka_unit_test(name_parts),
+		cmocka_unit_test(what_replaces),
+		cmocka_unit_test(what_is_an_administrators),
+		cmocka_unit_test(what_starts_again),
+		cmocka_unit_test(when_it_has_started),
+		cmocka_unit_test(code_of_an_architecture),
+		cmocka_unit_test(code_on_a_node),
+		cmocka_unit_test(name_parts),
 	};
 
 	return cmocka_run_group_tests_name("model/spec", tests, NULL, NULL);

@@ -549,6 +549,23 @@ static void owners_and_labels_survive_a_crash(void **state)
 	assert_value(kit, "services", "a.t.web.t", "replicas", "0");
 }
 
+/* What reaches beyond an instance is an administrator's, at creation and later. */
+static void privileges_are_refused(void **state)
+{
+	struct kit *kit = *state;
+	struct answer answer = create(kit, "ann", APP("a", SERVICE("web", ",\"privileged\":true")));
+
+	assert_int_equal(answer.err.code, -EACCES);
+	assert_non_null(strstr(answer.err.msg, "web.t: privileged"));
+	answer = create(kit, "root", APP("a", SERVICE("web", ",\"privileged\":true")));
+	assert_int_equal(answer.err.code, 0);
+	assert_int_equal(create(kit, "ann", APP("a", WEB)).err.code, 0);
+	auto_free char *id = service_id(kit, "ann", 0);
+	answer = send(kit, "ann", oakestra_replace_service_begin, id,
+		      APP("a", SERVICE("web", ",\"cap_add\":[\"SYS_ADMIN\"]")));
+	assert_int_equal(answer.err.code, -EACCES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -566,6 +583,7 @@ int main(void)
 		KIT_TEST(an_applied_descriptor_is_for_all),
 		KIT_TEST(an_application_is_described_and_renamed),
 		KIT_TEST(owners_and_labels_survive_a_crash),
+		KIT_TEST(privileges_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
