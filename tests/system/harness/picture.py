@@ -29,13 +29,15 @@ def shim_socket(address, instance_id):
 
 
 def documents(path):
-    """kind/id of what a database of ours holds: of a copy, for it is locked while Holm runs."""
+    """kind/id of what a database of ours holds, but for the audit log, which is meant to stay: of a copy,
+    for it is locked while Holm runs."""
     with tempfile.TemporaryDirectory() as folder:
         for name in (path.name, f"{path.name}-wal"):
             with contextlib.suppress(FileNotFoundError):
                 shutil.copy(path.parent / name, folder)
         with contextlib.closing(sqlite3.connect(pathlib.Path(folder) / path.name)) as db:
-            return [f"{kind}/{name}" for kind, name in db.execute("SELECT kind, id FROM documents")]
+            rows = db.execute("SELECT kind, id FROM documents WHERE kind != 'audit'")
+            return [f"{kind}/{name}" for kind, name in rows]
 
 
 def descriptors(pid):
