@@ -130,9 +130,10 @@ class ByHand:
 
     def run(self, wait):
         """Seconds from the start to what is waited for."""
-        # Numbers out of the way first: 4 and 5 are what the arguments name.
+        # Numbers out of the way first: 4, 5 and 8 are what the arguments name.
         fds = {}
-        for number, fd in ((4, self.open_qmp()), (5, self.open_tap())):
+        listener, events = socket.socketpair()
+        for number, fd in ((4, self.open_qmp()), (5, self.open_tap()), (8, events.detach())):
             fds[number] = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 32)
             os.close(fd)
 
@@ -147,6 +148,7 @@ class ByHand:
             qemu.kill()
         for fd in fds.values():
             os.close(fd)
+        listener.close()
         return end - begin
 
     def wait_line(self, fd):
