@@ -15,22 +15,6 @@
 #define BOB          "{\"name\":\"bob\",\"password\":\"builder\",\"email\":\"b@x\",\"created_at\":\"now\","
 #define BOB_PROVIDES BOB "\"roles\":[\"Application_Provider\"]}"
 
-static int set_up(void **state)
-{
-	struct world *w = NEW(struct world);
-
-	world_init(w);
-	*state = w;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	world_fini(*state);
-	free(*state);
-	return 0;
-}
-
 /* A request over TCP with a token (NULL: none), "POST /path"; its answer as JSON, the caller's, NULL if it is
  * none. */
 static struct json *call_with(struct world *w, const char *what, const char *token,
@@ -488,22 +472,21 @@ static int remove_keys_dir(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(admin_logs_in),
-		T(wrong_logins),
-		T(the_default_password_is_for_this_machine),
-		T(the_default_password_ends),
-		T(a_user_has_his_own),
-		T(rights_are_those_of_now),
-		T(tokens_are_refreshed),
-		T(organizations_are_apart),
-		T(somebody_stays_administrator),
-		T(tries_are_limited),
-		T(machines_have_tokens),
-		T(keys_are_rotated),
-		T(changes_are_logged),
-		T(ours_are_for_the_command),
+		WORLD_TEST(admin_logs_in),
+		WORLD_TEST(wrong_logins),
+		WORLD_TEST(the_default_password_is_for_this_machine),
+		WORLD_TEST(the_default_password_ends),
+		WORLD_TEST(a_user_has_his_own),
+		WORLD_TEST(rights_are_those_of_now),
+		WORLD_TEST(tokens_are_refreshed),
+		WORLD_TEST(organizations_are_apart),
+		WORLD_TEST(somebody_stays_administrator),
+		WORLD_TEST(tries_are_limited),
+		WORLD_TEST(machines_have_tokens),
+		WORLD_TEST(keys_are_rotated),
+		WORLD_TEST(changes_are_logged),
+		WORLD_TEST(ours_are_for_the_command),
 	};
 
 	return cmocka_run_group_tests_name("api/accounts", tests, make_keys_dir, remove_keys_dir);

@@ -13,22 +13,6 @@
 
 #define V1 "/api/v1"
 
-static int set_up(void **state)
-{
-	struct world *w = NEW(struct world);
-
-	world_init(w);
-	*state = w;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	world_fini(*state);
-	free(*state);
-	return 0;
-}
-
 /* The answer's body as JSON, the caller's. */
 static struct json *parsed(const struct ask *ask)
 {
@@ -494,29 +478,22 @@ static void the_end_of_the_api_ends_streams(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(tcp_wants_the_token, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(other_origins_may_use_the_paths_of_oakestra, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(health_is_public_and_the_socket_open, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(tcp_checks_host_and_content_type, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(unknown_paths_and_methods, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(applies_scales_and_deletes, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_is_refused_is_told, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_body_that_is_too_large_is_refused, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(down_is_the_daemons, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(logs_are_streamed_as_text, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_log_is_followed_until_the_reader_leaves, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(events_are_resumed, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(an_old_revision_means_listing_anew, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(what_is_gone_is_told, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_reader_that_does_not_read_is_dropped, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(the_end_of_the_api_ends_streams, set_up, tear_down),
+		WORLD_TEST(tcp_wants_the_token),
+		WORLD_TEST(other_origins_may_use_the_paths_of_oakestra),
+		WORLD_TEST(health_is_public_and_the_socket_open),
+		WORLD_TEST(tcp_checks_host_and_content_type),
+		WORLD_TEST(unknown_paths_and_methods),
+		WORLD_TEST(applies_scales_and_deletes),
+		WORLD_TEST(what_is_refused_is_told),
+		WORLD_TEST(a_body_that_is_too_large_is_refused),
+		WORLD_TEST(down_is_the_daemons),
+		WORLD_TEST(logs_are_streamed_as_text),
+		WORLD_TEST(a_log_is_followed_until_the_reader_leaves),
+		WORLD_TEST(events_are_resumed),
+		WORLD_TEST(an_old_revision_means_listing_anew),
+		WORLD_TEST(what_is_gone_is_told),
+		WORLD_TEST(a_reader_that_does_not_read_is_dropped),
+		WORLD_TEST(the_end_of_the_api_ends_streams),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,24 +21,6 @@
 	"\"microservices\":[" services "]}]}"
 #define NOBODY "0123456789abcdef01234567"
 
-static int set_up(void **state)
-{
-	struct world *w = NEW(struct world);
-
-	world_init(w);
-	*state = w;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	world_fini(*state);
-	free(*state);
-	return 0;
-}
-
-#define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 /* Asks as a client with a token; the answer's JSON, the caller's. */
 static struct json *ask(struct world *w, const char *method, const char *path, const char *body,
 			unsigned status)

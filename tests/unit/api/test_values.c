@@ -13,22 +13,6 @@
 #define WORD  "correct horse"
 #define BYTES "Content-Type: application/octet-stream"
 
-static int set_up(void **state)
-{
-	struct world *w = NEW(struct world);
-
-	world_init(w);
-	*state = w;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	world_fini(*state);
-	free(*state);
-	return 0;
-}
-
 static void set(struct world *w, const char *path, const char *word, unsigned status)
 {
 	auto_ask struct ask ask = { .method = "PUT", .path = path, .body = word, .header = BYTES };
@@ -140,11 +124,10 @@ static void what_is_refused(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(a_secret_never_comes_back), T(configuration_comes_back),
-		T(one_in_use_needs_force),    T(over_tcp_it_has_to_be_bytes),
-		T(what_is_refused),
+		WORLD_TEST(a_secret_never_comes_back), WORLD_TEST(configuration_comes_back),
+		WORLD_TEST(one_in_use_needs_force),    WORLD_TEST(over_tcp_it_has_to_be_bytes),
+		WORLD_TEST(what_is_refused),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

@@ -301,3 +301,19 @@ void world_ask(struct world *w, struct ask *ask, unsigned status)
 			 ask->response.status, status,
 			 ask->response.body ? ask->response.body : "");
 }
+
+int world_set_up(void **state)
+{
+	struct world *world = NEW(struct world);
+
+	world_init(world);
+	*state = world;
+	return 0;
+}
+
+int world_tear_down(void **state)
+{
+	world_fini(*state);
+	free(*state);
+	return 0;
+}

@@ -35,6 +35,11 @@ struct world {
 void world_init(struct world *world);
 void world_fini(struct world *world);
 
+/* A test of cmocka whose state is a world of its own. */
+int world_set_up(void **state);
+int world_tear_down(void **state);
+#define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
+
 /* Runs `fn` on a thread and the loop until it has returned; fails the test after 20 s. */
 void world_run(struct world *world, void (*fn)(void *arg), void *arg);
 /* One turn of the loop. */
