@@ -3,6 +3,8 @@
 #include "model/code.h"
 #include "model/sla.h"
 
+#define USER_PORT_MIN 1024
+
 bool name_part_is_valid(const char *s)
 {
 	size_t len = s ? strlen(s) : 0;
@@ -23,10 +25,33 @@ bool spec_is_from_snapshot(const struct service_spec *spec)
 	       (spec->start == SLA_START_SNAPSHOT || spec->start == SLA_START_WARM);
 }
 
-static bool has_host_path(const struct service_spec *spec)
+/* An archive that lies on the node. */
+static bool has_local_code(const struct service_spec *spec)
 {
-	for (size_t i = 0; i < spec->n_volumes; i++)
-		if (spec->volumes[i].host_path)
+	auto_strv struct strv urls = { 0 };
+	bool is_local = false;
+
+	if (!spec->code)
+		return false;
+	code_split(spec->code, &urls);
+	for (size_t i = 0; i < urls.n; i++)
+		is_local |= str_starts(urls.items[i], "file:") ||
+			    str_starts(urls.items[i], "oci:") ||
+			    str_starts(urls.items[i], "oci-archive:");
+	return is_local;
+}
+
+/* Where a node's own services listen. */
+static bool has_system_port(const struct service_spec *spec)
+{
+	struct port_mapping ports[PORTS_MAX];
+	size_t n = 0;
+	struct err ignored;
+
+	if (ports_parse(spec->port, ports, &n, &ignored) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (ports[i].host < USER_PORT_MIN)
 			return true;
 	return false;
 }
@@ -43,7 +68,9 @@ const char *spec_find_privilege(const struct service_spec *spec)
 		{ "cap_add", c->cap_add.n },
 		{ "seccomp", c->seccomp == SECCOMP_UNCONFINED },
 		{ "oom_score_adj", c->oom_score_adj < 0 },
-		{ "volumes: host_path", has_host_path(spec) },
+		{ "volumes", spec->n_volumes },
+		{ "port below 1024", has_system_port(spec) },
+		{ "code on the node", has_local_code(spec) },
 		{ "secrets", spec->n_secrets },
 		{ "configs", spec->n_configs },
 	};

@@ -70,10 +70,12 @@ static bool follow(struct run *run)
 
 		if (is_over && run->process.out < 0 && run->process.err < 0)
 			return false;
+		if (is_time_over(run)) /* also of one that never stops talking */
+			return !is_over;
 		int n = clock_poll(fds, ARRAY_LEN(fds), wait_until_ms(run));
 		if (n > 0)
 			look(run, fds);
-		else if (n < 0 || is_over || is_time_over(run))
+		else if (n < 0 || is_over)
 			return !is_over;
 	}
 }

@@ -69,6 +69,9 @@ char *oakestra_show_app(struct server *server, const struct oakestra_user *user,
 /* Of an application, NULL: of all that the user sees. */
 char *oakestra_list_services(struct server *server, const struct oakestra_user *user,
 			     const char *app_id, struct err *err);
+/* Whether there is such a service and the user sees it. */
+bool oakestra_has_service(const struct server *server, const struct oakestra_user *user,
+			  const char *id);
 /* `logs` (may be NULL): instance id → text, the end of its output. */
 char *oakestra_show_service(struct server *server, const struct oakestra_user *user, const char *id,
 			    const struct map *logs, struct err *err);

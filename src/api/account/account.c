@@ -43,7 +43,7 @@ static const struct route routes[] = {
 	{ "DELETE", V1 "/users/{name}", account_remove_user,
 	  .summary = "removes a user who owns no application" },
 	{ "POST", V1 "/users/{name}/password", account_set_password, .has_body = true,
-	  .summary = "gives a user another password: {\"password\"}; his tokens end" },
+	  .summary = "gives a user another password: {\"password\"}; logins with the old one end" },
 	{ "GET", V1 "/tokens", account_get_tokens,
 	  .summary = "tokens of machines, without their texts" },
 	{ "POST", V1 "/tokens", account_post_token, .has_body = true,

@@ -196,7 +196,7 @@ void account_put_user(struct api_request *request)
 			.password = body.password,
 			.email = body.email,
 			.created_at = body.created_at,
-			.roles = body.has_roles ? &body.roles : NULL,
+			.roles = request->who.is_admin && body.has_roles ? &body.roles : NULL,
 			.organization = account_organization(request),
 		};
 		server_user_put_begin(request->api->config.server, &user, on_changed, request);

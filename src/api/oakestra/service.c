@@ -157,8 +157,10 @@ void oakestra_get_service(struct api_request *request)
 	struct server_instance_refs refs = { 0 };
 	struct err ignored;
 
-	/* Whether the user may see it is asked with the answer. */
-	if (!request->api->config.streams || !id_is_valid(id) ||
+	const struct oakestra_user user = oakestra_who(request);
+
+	if (!request->api->config.streams ||
+	    !oakestra_has_service(request->api->config.server, &user, id) ||
 	    server_find_instances(request->api->config.server, id, &refs, &ignored) < 0 ||
 	    !refs.n || request->api->n_logs + n_asked(&refs) > API_LOGS_MAX)
 		reply(request, NULL);

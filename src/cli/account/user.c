@@ -183,7 +183,7 @@ const struct cli_command user_commands[USER_COMMANDS_N] = {
 	{
 		.name = "user passwd",
 		.args = "NAME",
-		.summary = "give a user another password; his tokens end",
+		.summary = "give a user another password; logins with the old one end",
 		.options = user_passwd_options,
 		.n_options = ARRAY_LEN(user_passwd_options),
 		.min_args = 1,

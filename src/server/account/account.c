@@ -93,8 +93,8 @@ static int run_bootstrap(struct server *server, void *arg, struct err *err)
 	next_for_each(server, KIND_ORGANIZATION, struct organization, any) return 0;
 	struct user *user = NEW(struct user);
 	struct organization *root = NEW(struct organization);
-	account_new_id(server, user->id);
-	account_new_id(server, root->id);
+	id_new(server, user->id);
+	id_new(server, root->id);
 	user->name = xstrdup(DEFAULT_USER);
 	user->version = 1;
 	user->created_ms = loop_wall_ms(server->config.loop);

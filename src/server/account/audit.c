@@ -4,8 +4,7 @@
 #define NUMBER_LEN   16
 #define TEXT_MAX     512
 #define LIST_MAX     (16u << 20)
-#define UNAUTHORIZED 401
-#define FORBIDDEN    403
+#define REFUSED_FROM 400 /* what was not done must not push out what was */
 
 static void name_of(uint64_t number, char out[NUMBER_LEN + 1])
 {
@@ -86,7 +85,7 @@ static void add(struct server *server, struct audit_ring *ring, const struct aud
 
 void server_audit(struct server *server, const struct audit_entry *given)
 {
-	bool is_refusal = given->status == UNAUTHORIZED || given->status == FORBIDDEN;
+	bool is_refusal = given->status >= REFUSED_FROM;
 	const struct audit_entry entry = {
 		.at_ms = loop_wall_ms(server->config.loop),
 		.user = bounded(given->user),

@@ -168,14 +168,18 @@ void server_login_begin(struct server *server, const struct server_login *reques
 	login->arg = arg;
 	STR_COPY(login->name, request->user);
 	address_group(request->address, login->address);
-	if (prepare(server, request, login, &login->job.err) < 0) {
+	int r = prepare(server, request, login, &login->job.err);
+	/* Each is a failure until it has passed. */
+	if (r == 0 || r == -ENOENT) {
+		limit_failed(accounts->users, login->name, now_ms);
+		if (login->address[0])
+			limit_failed(accounts->addresses, login->address, now_ms);
+	}
+	if (r < 0) {
 		list_push(&accounts->jobs, &login->job.node);
 		loop_post(server->config.loop, refuse, login);
 		return;
 	}
-	limit_failed(accounts->users, login->name, now_ms);
-	if (login->address[0])
-		limit_failed(accounts->addresses, login->address, now_ms);
 	secret_set(&login->password, request->password, strlen(request->password));
 	login->token.issued_s = loop_wall_ms(server->config.loop) / 1000;
 	loop_random(server->config.loop, login->random, sizeof(login->random));

@@ -177,7 +177,7 @@ static int run_put(struct server *server, void *arg, struct err *err)
 	if (old)
 		STR_COPY(organization->id, old->id);
 	else
-		account_new_id(server, organization->id);
+		id_new(server, organization->id);
 	r = take_members(server, put, organization, &put->answer.plan.warnings, err);
 	if (r < 0) {
 		object_free(KIND_ORGANIZATION, organization);

@@ -60,7 +60,6 @@ int admin_check_left(const struct server *server, struct err *err);
 void organization_set_member(struct organization *organization, const char *user_id,
 			     const struct strv *roles);
 void organization_drop_member(struct organization *organization, const char *user_id);
-void account_new_id(struct server *server, char out[ID_SIZE]);
 /* Whether it is the user's; a user of NULL takes as long. Slow. */
 bool user_password_matches(bool is_default, const char *hash, const char *password);
 

@@ -88,7 +88,7 @@ static int run_create(struct server *server, void *arg, struct err *err)
 	if (r < 0)
 		return r;
 	struct machine_token *token = NEW(struct machine_token);
-	account_new_id(server, token->id);
+	id_new(server, token->id);
 	loop_random(server->config.loop, random, sizeof(random));
 	auto_free char *secret = base64url_format(random, sizeof(random));
 	char *text = xasprintf(MACHINE_TOKEN_PREFIX "%s_%s", token->id, secret);

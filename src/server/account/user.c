@@ -21,14 +21,6 @@ bool user_password_matches(bool is_default, const char *hash, const char *passwo
 	return is_default ? str_eq(password, DEFAULT_PASSWORD) : password_matches(hash, password);
 }
 
-void account_new_id(struct server *server, char out[ID_SIZE])
-{
-	uint8_t random[12];
-
-	loop_random(server->config.loop, random, sizeof(random));
-	id_format(random, out);
-}
-
 struct user_put {
 	struct job job;
 	char *name;
@@ -139,7 +131,7 @@ static int run_put(struct server *server, void *arg, struct err *err)
 	struct user *user = old ? object_copy(KIND_USER, old) : NEW(struct user);
 	char id[ID_SIZE];
 	if (!old) {
-		account_new_id(server, user->id);
+		id_new(server, user->id);
 		user->name = xstrdup(put->name);
 		user->created_ms = loop_wall_ms(server->config.loop);
 	}
@@ -190,10 +182,8 @@ static void on_hashed(struct job *job)
 {
 	struct user_put *put = (struct user_put *)job;
 
-	if (job->err.code == -EACCES)
-		limit_failed(job->server->accounts->users, put->name,
-			     loop_now_ms(job->server->config.loop));
-
+	if (put->has_old_password && job->err.code != -EACCES)
+		limit_passed(job->server->accounts->users, put->name);
 	if (job->err.code)
 		put_done(job->server, put, &job->err);
 	else
@@ -204,6 +194,9 @@ static void hash_begin(struct server *server, struct user_put *put)
 {
 	const struct user *user = user_find(server, put->name, false);
 
+	/* A failure until it has passed: others may be asked at the same time. */
+	if (put->has_old_password)
+		limit_failed(server->accounts->users, put->name, loop_now_ms(server->config.loop));
 	if (user) {
 		put->hash = xstrdup(user->hash);
 		put->is_default = !user->hash;

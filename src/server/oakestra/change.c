@@ -265,7 +265,7 @@ static struct wish *wish_new(const struct oakestra_change *change, wish_fn run)
 	wish->run = run;
 	wish->user = xstrdup(change->user.name);
 	wish->is_admin = change->user.is_admin;
-	if (change->id)
+	if (change->id && id_is_valid(change->id)) /* else: no object */
 		str_copy(wish->id, sizeof(wish->id), change->id);
 	wish->number = change->number;
 	wish->name = xstrdup(change->name);

@@ -9,9 +9,10 @@
 #include "base/base.h"
 #include "model/sla.h"
 
-#define SPEC                                                                                          \
-	"\"microservice_name\":\"a\",\"microservice_namespace\":\"b\",\"virtualization\":\"docker\"," \
-	"\"code\":\"docker.io/library/nginx\""
+#define NAMES                                                           \
+	"\"microservice_name\":\"a\",\"microservice_namespace\":\"b\"," \
+	"\"virtualization\":\"docker\","
+#define SPEC NAMES "\"code\":\"docker.io/library/nginx\""
 
 static struct service_spec parse(const char *text)
 {
@@ -54,9 +55,8 @@ static void what_replaces(void **state)
 	assert_false(replaces("\"addresses\":{\"rr_ip\":\"10.30.0.9\"}"));
 }
 
-static bool has_privilege(const char *with, const char *field)
+static bool needs(const char *text, const char *field)
 {
-	auto_free char *text = xasprintf("{" SPEC ",%s}", with);
 	struct service_spec spec = parse(text);
 	const char *found = spec_find_privilege(&spec);
 	bool is = found && str_eq(found, field);
@@ -65,11 +65,25 @@ static bool has_privilege(const char *with, const char *field)
 	return is;
 }
 
+static bool has_privilege(const char *with, const char *field)
+{
+	auto_free char *text = xasprintf("{" SPEC ",%s}", with);
+
+	return needs(text, field);
+}
+
+static bool is_on_node(const char *code)
+{
+	auto_free char *text = xasprintf("{" NAMES "\"code\":\"%s\"}", code);
+
+	return needs(text, "code on the node");
+}
+
 static void what_is_an_administrators(void **state)
 {
 	struct service_spec plain = parse(
 		"{" SPEC ",\"memory\":1,\"cap_drop\":[\"CHOWN\"],\"oom_score_adj\":10,"
-		"\"volumes\":[{\"volume_id\":\"v\",\"mount_path\":\"/v\"}]}");
+		"\"port\":\"1024:80\"}");
 
 	assert_null(spec_find_privilege(&plain));
 	fields_fini(&service_spec_table, &plain);
@@ -79,7 +93,13 @@ static void what_is_an_administrators(void **state)
 	assert_true(has_privilege("\"seccomp\":\"unconfined\"", "seccomp"));
 	assert_true(has_privilege("\"oom_score_adj\":-1", "oom_score_adj"));
 	assert_true(has_privilege("\"volumes\":[{\"host_path\":\"/srv\",\"mount_path\":\"/v\"}]",
-				  "volumes: host_path"));
+				  "volumes"));
+	assert_true(has_privilege("\"volumes\":[{\"volume_id\":\"v\",\"mount_path\":\"/v\"}]",
+				  "volumes"));
+	assert_true(has_privilege("\"port\":\"8080:80;1023:80\"", "port below 1024"));
+	assert_true(is_on_node("https://a.b/x.tar.gz,file:///x.tar.gz"));
+	assert_true(is_on_node("oci:/x"));
+	assert_false(is_on_node("oci.example/x"));
 	assert_true(has_privilege("\"secrets\":[{\"name\":\"s\"}]", "secrets"));
 	assert_true(has_privilege("\"configs\":[{\"name\":\"s\"}]", "configs"));
 }

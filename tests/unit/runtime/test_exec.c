@@ -96,6 +96,18 @@ static void ends_when_it_is_cancelled(void **state)
 	assert_int_equal(result.exit_code, 128 + SIGKILL);
 }
 
+/* There is always something to read. */
+static void ends_what_never_stops_talking(void **state)
+{
+	struct cancel cancel = { 0 };
+	struct runtime_exec_result result = run("exec yes", 100, NULL);
+
+	assert_true(result.is_timed_out);
+	cancel_set(&cancel);
+	result = run("exec yes", FAR_MS, &cancel);
+	assert_true(result.is_timed_out);
+}
+
 static void what_holds_its_output_is_left_alone(void **state)
 {
 	struct runtime_exec_result result = run("sleep 600 & echo $!", FAR_MS, NULL);
@@ -114,6 +126,7 @@ int main(void)
 		cmocka_unit_test(tells_code_and_output),
 		cmocka_unit_test(ends_what_takes_too_long),
 		cmocka_unit_test(ends_when_it_is_cancelled),
+		cmocka_unit_test(ends_what_never_stops_talking),
 		cmocka_unit_test(what_holds_its_output_is_left_alone),
 	};
 

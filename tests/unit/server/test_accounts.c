@@ -207,6 +207,52 @@ static void an_address_has_to_wait_too(void **state)
 	free(login(f->kit, "Admin", "Admin", 0));
 }
 
+/* Tries count before they are answered, so that many at once are no more than one after the other. */
+static void old_passwords_at_once_are_limited(void **state)
+{
+	const struct fixture *f = *state;
+	struct answer answers[20];
+	size_t n_tried = 0;
+
+	kit_run(f->kit, 1000);
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		const struct server_user user = { .name = "Admin",
+						  .password = "new one",
+						  .old_password = "wrong" };
+
+		answers[i] = (struct answer){ .kit = f->kit };
+		server_user_put_begin(f->kit->server, &user, on_plan, &answers[i]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		while (!answers[i].text)
+			loop_run(f->kit->loop);
+		n_tried += answers[i].code == -EACCES;
+		assert_true(answers[i].code == -EACCES || answers[i].code == -EBUSY);
+		free(answers[i].text);
+	}
+	assert_int_equal(n_tried, 5);
+}
+
+static void unknown_organizations_are_limited(void **state)
+{
+	const struct fixture *f = *state;
+	const struct server_login request = { .user = "eve",
+					      .password = "x",
+					      .organization = "none",
+					      .address = "10.99.0.9" };
+	int code = 0;
+
+	kit_run(f->kit, 1000);
+	for (size_t i = 0; i < 30 && code != -EBUSY; i++) {
+		struct answer answer = { .kit = f->kit };
+
+		server_login_begin(f->kit->server, &request, on_login, &answer);
+		code = finish(&answer)->code;
+		free(answer.text);
+	}
+	assert_int_equal(code, -EBUSY);
+}
+
 static void the_audit_log_is_kept_and_bounded(void **state)
 {
 	static char user[] = "bob";
@@ -216,9 +262,10 @@ static void the_audit_log_is_kept_and_bounded(void **state)
 
 	for (size_t i = 0; i < 5010; i++)
 		server_audit(f->kit->server, &entry);
-	entry.status = 401;
-	for (size_t i = 0; i < 510; i++)
+	for (size_t i = 0; i < 510; i++) {
+		entry.status = i < 255 ? 404 : 401;
 		server_audit(f->kit->server, &entry);
+	}
 	kit_run(f->kit, 100000);
 	restart(f->kit);
 	server_audit(f->kit->server, &entry);
@@ -237,7 +284,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(accounts_and_tokens_survive_a_start), T(machine_tokens_expire),
 		T(failures_have_to_be_waited_for),      T(an_address_has_to_wait_too),
-		T(the_audit_log_is_kept_and_bounded),
+		T(the_audit_log_is_kept_and_bounded),   T(old_passwords_at_once_are_limited),
+		T(unknown_organizations_are_limited),
 	};
 
 	return cmocka_run_group_tests_name("server/accounts", tests, NULL, NULL);
