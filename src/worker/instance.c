@@ -155,7 +155,8 @@ static bool is_recorded(const struct winst *inst, const struct runtime_status *s
 void winst_saw_run(struct winst *inst, struct runtime_slot *slot,
 		   const struct runtime_status *status)
 {
-	bool has_begun = inst->run == RUN_ALIVE && inst->status.phase == RUNTIME_STARTING;
+	bool has_begun = inst->run == RUN_ALIVE && inst->status.phase == RUNTIME_STARTING &&
+			 status->phase == RUNTIME_RUNNING;
 
 	note_begin(inst, status->started_ms);
 	inst->slot = slot;

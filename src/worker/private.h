@@ -134,12 +134,12 @@ struct worker {
 	struct bus_subscription *control;
 	struct bus_subscription *net;
 	struct timer *heartbeat;
+	struct timer *stats_timer; /* a reading between two heartbeats */
 
 	bool is_accepted;       /* by the server */
 	bool is_synced;         /* it has told its whole wish */
 	bool is_asking_subnet;  /* for one more block */
 	bool is_measuring;      /* statistics are being read */
-	bool is_stats_due;      /* the next reading is brought forward */
 	uint64_t measured_ms;   /* when the last one began */
 	struct machine_use use; /* last reading */
 	struct warm_state warm;

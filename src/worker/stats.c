@@ -137,10 +137,10 @@ void stats_begin(struct worker *worker)
 {
 	if (worker->is_down)
 		return;
-	worker->is_stats_due = false;
 	worker->measured_ms = loop_now_ms(worker->config.loop);
-	timer_cancel(worker->heartbeat);
-	worker->heartbeat = timer_start(worker->config.loop, STATS_EVERY_MS, on_heartbeat, worker);
+	if (!worker->heartbeat)
+		worker->heartbeat = timer_start(worker->config.loop, STATS_EVERY_MS, on_heartbeat,
+						worker);
 	if (worker->is_measuring) {
 		beat_alone(worker);
 		return;
@@ -167,23 +167,22 @@ static void on_stats_due(void *arg)
 {
 	struct worker *worker = arg;
 
-	worker->heartbeat = NULL;
-	stats_begin(worker);
+	worker->stats_timer = NULL;
+	stats_soon(worker);
 }
 
 void stats_soon(struct worker *worker)
 {
 	struct loop *loop = worker->config.loop;
-	uint64_t now_ms = loop_now_ms(loop);
+	uint64_t since_ms = loop_now_ms(loop) - worker->measured_ms;
 
-	if (worker->is_down || worker->is_stats_due)
+	if (worker->is_down || worker->stats_timer)
 		return;
-	if (now_ms - worker->measured_ms >= STATS_LEAST_MS) {
+	if (since_ms >= STATS_LEAST_MS && !worker->is_measuring) {
 		stats_begin(worker);
 		return;
 	}
-	worker->is_stats_due = true;
-	timer_cancel(worker->heartbeat);
-	worker->heartbeat = timer_start(loop, worker->measured_ms + STATS_LEAST_MS - now_ms,
-					on_stats_due, worker);
+	worker->stats_timer = timer_start(
+		loop, since_ms < STATS_LEAST_MS ? STATS_LEAST_MS - since_ms : STATS_LEAST_MS,
+		on_stats_due, worker);
 }

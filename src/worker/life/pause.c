@@ -64,10 +64,19 @@ static void go_on(struct winst *inst)
 	inst->publish_after = network_publish(inst->worker);
 }
 
-static void note_failure(struct winst *inst, bool is_paused, const struct err *err)
+static void try_later(struct winst *inst)
 {
 	struct pause *pause = &inst->life.pause;
 	struct loop *loop = inst->worker->config.loop;
+
+	pause->retry = timer_start(
+		loop, retry_delay_ms(loop, pause->failures++, RETRY_FIRST_MS, RETRY_CAP_MS),
+		on_retry, inst);
+}
+
+static void note_failure(struct winst *inst, bool is_paused, const struct err *err)
+{
+	struct pause *pause = &inst->life.pause;
 
 	snprintf(pause->error, sizeof(pause->error), "cannot be %s: %.450s",
 		 is_paused ? "paused" : "resumed", err->msg);
@@ -75,11 +84,12 @@ static void note_failure(struct winst *inst, bool is_paused, const struct err *e
 	pause->is_refused = err->code == -ENOTSUP;
 	pause->is_unsure = !pause->is_refused;
 	if (!pause->is_refused)
-		pause->retry = timer_start(
-			loop, retry_delay_ms(loop, pause->failures++, RETRY_FIRST_MS, RETRY_CAP_MS),
-			on_retry, inst);
-	if (!inst->status.is_paused)
+		try_later(inst);
+	/* It may be halted all the same: then no probe finds it healthy, and none must end it. */
+	if (!inst->status.is_paused && pause->is_refused)
 		go_on(inst);
+	else if (!inst->status.is_paused)
+		inst->publish_after = network_publish(inst->worker);
 	messages_report(inst);
 }
 
@@ -110,9 +120,10 @@ static void pause_done(struct op *op)
 
 	if (op->result == 0)
 		note_success(inst, p->is_paused);
-	else if (op->result == -ENOENT) /* it has ended: what follows from that comes first */
+	else if (op->result == -ENOENT) { /* it has ended: what follows from that comes first */
 		inst->needs_inspect = true;
-	else
+		try_later(inst);
+	} else
 		note_failure(inst, p->is_paused, &op->err);
 	winst_step_done(inst);
 }

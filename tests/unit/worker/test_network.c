@@ -477,6 +477,23 @@ static void a_lost_veth_is_made_again(void **state)
 	assert_int_equal(kit_status(kit, ID_1)->state, STATE_RUNNING);
 }
 
+/* What is looked after with each heartbeat is so on a node where something begins all the time. */
+static void a_lost_veth_is_made_again_on_a_busy_node(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_deploy(kit, &(struct wish){ .id = ID_1 });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	fake_network_lose(kit->network, ID_1);
+	for (uint32_t i = 1; i < 10; i++) {
+		kit_forget(kit);
+		kit_deploy(kit, &(struct wish){ .id = ID_2, .generation = i });
+		kit_await(kit, ID_2, STATE_RUNNING);
+		kit_run(kit, 2000);
+	}
+	assert_int_not_equal(fake_network_ip(kit->network, ID_1), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -489,6 +506,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_lost_tap_takes_its_guest_along, setup_tapped,
 						kit_teardown),
 		KIT_TEST(a_lost_veth_is_made_again),
+		KIT_TEST(a_lost_veth_is_made_again_on_a_busy_node),
 		KIT_TEST(what_fails_is_tried_at_its_pace),
 		KIT_TEST(a_name_server_that_ends_at_once),
 		KIT_TEST(a_network_that_refuses),
