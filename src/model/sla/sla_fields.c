@@ -62,7 +62,8 @@ static const struct field volume_fields[] = {
 		  "at first use"),
 	S(csi_driver, "csi_driver", F_STR, TEXT, .help = "the node must have this driver"),
 	S(host_path, "host_path", F_STR, TEXT,
-	  .help = "Holm: a file or folder of the node, below its `--volume-root`"),
+	  .help = "Holm: a file or folder of the node, below its `--volume-root`; for "
+		  "administrators alone"),
 	S(mount_path, "mount_path", F_STR, TEXT,
 	  .help = "inside the container; with `csi_driver` perhaps absent: /mnt/csi/VOLUME_ID"),
 	S(read_only, "read_only", F_BOOL, .flags = F_OMIT_EMPTY,
@@ -83,7 +84,7 @@ static const struct field constraint_fields[] = {
 	S(allowed, "allowed", F_STRV, .max = WORDS_MAX, .flags = F_OMIT_EMPTY,
 	  .help = "`clusters`: names of clusters"),
 	S(needs, "needs", F_STRV, .max = WORDS_MAX, .flags = F_OMIT_EMPTY,
-	  .help = "`addons`: what the node must offer"),
+	  .help = "`addons`: what the node must offer; no node offers any yet, so it fits nowhere"),
 	S(area, "area", F_STR, TEXT, .help = "`latency`"),
 	S(location, "location", F_STR, TEXT, .help = "`geo`: \"lat,lon\""),
 	S(threshold, "threshold", F_DOUBLE, .flags = F_OMIT_EMPTY,
@@ -141,7 +142,8 @@ static const struct field service_spec_fields[] = {
 	  .help = "ends as COMPLETED on exit code 0; started again only after a failure"),
 	S(privileged, "privileged", F_BOOL, .flags = F_OMIT_EMPTY,
 	  .help = "container: all capabilities, all devices of the node and /dev/fuse, no filter of "
-		  "system calls, no hidden paths, /sys and control groups writable"),
+		  "system calls, no hidden paths, /sys and control groups writable; for "
+		  "administrators alone (`docs/accounts.md`)"),
 	S(platform, "platform", F_STR, TEXT,
 	  .help = "such as `linux/arm64`; unikernel from a registry: such as `qemu/arm64`, emulated where the node is another"),
 	S(arch, "arch", F_STRV, .max = ARCH_MAX, .flags = F_OMIT_EMPTY,
@@ -157,11 +159,11 @@ static const struct field service_spec_fields[] = {
 		struct service_spec, secrets, n_secrets, "secrets", &sla_value_table,
 		.max = VALUE_REFS_MAX, .flags = F_OMIT_EMPTY,
 		.help = "Holm: secrets (`holm secret set`) that each instance gets; unikernel: as "
-			"files, by 9p"),
+			"files, by 9p; for administrators alone"),
 	FIELD_ARRAY(struct service_spec, configs, n_configs, "configs", &sla_value_table,
 		    .max = VALUE_REFS_MAX, .flags = F_OMIT_EMPTY,
 		    .help = "Holm: configuration objects (`holm config set`) that each instance "
-			    "gets; unikernel: files by 9p"),
+			    "gets; unikernel: files by 9p; for administrators alone"),
 	FIELD_ARRAY(struct service_spec, constraints, n_constraints, "constraints",
 		    &constraint_table, .max = ITEMS_MAX, .flags = F_OMIT_EMPTY,
 		    .help = "where it may run; all must hold"),
@@ -222,16 +224,17 @@ static const struct field service_spec_fields[] = {
 		  "kernel.sem and fs.mqueue.*"),
 	FIELD_ARRAY(struct service_spec, container.devices, container.n_devices, "devices",
 		    &sla_device_table, .max = ITEMS_MAX, .flags = F_OMIT_EMPTY,
-		    .help = "Holm: container: devices of the node that it may use"),
+		    .help = "Holm: container: devices of the node that it may use; for "
+			    "administrators alone"),
 	S(container.cap_add, "cap_add", F_STRV, .max = ITEMS_MAX, .flags = F_OMIT_EMPTY,
 	  .help = "Holm: container: capabilities beside the usual ones, such as `NET_ADMIN`; "
-		  "`ALL`"),
+		  "`ALL`; for administrators alone"),
 	S(container.cap_drop, "cap_drop", F_STRV, .max = ITEMS_MAX, .flags = F_OMIT_EMPTY,
 	  .help = "Holm: container: capabilities that it has not; `ALL`: none but those of "
 		  "`cap_add`"),
 	S(container.seccomp, "seccomp", F_ENUM, .names = sla_seccomp_names, .flags = F_OMIT_EMPTY,
 	  .help = "Holm: container: `default`: the usual filter of system calls; `unconfined`: "
-		  "none"),
+		  "none, for administrators alone"),
 	S(container.no_new_privileges, "no_new_privileges", F_BOOL, .flags = F_GIVEN,
 	  .given_offset = offsetof(struct service_spec, container.has_no_new_privileges),
 	  .help = "Holm: container: set-uid programs and file capabilities give nothing; absent: "
@@ -241,7 +244,7 @@ static const struct field service_spec_fields[] = {
 		  "`host-gateway` is the node"),
 	S(container.oom_score_adj, "oom_score_adj", F_I64, .flags = F_OMIT_EMPTY,
 	  .help = "Holm: container: -1000 to 1000, who ends first when the node has no memory "
-		  "left"),
+		  "left; below 0 for administrators alone"),
 	S(container.cpuset, "cpuset", F_STR, TEXT,
 	  .help = "Holm: container: processors it may run on, such as `0-1,3`"),
 	S(container.io, "io", F_OBJECT, .table = &sla_io_table, .flags = F_OMIT_EMPTY,
