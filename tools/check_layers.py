@@ -51,7 +51,6 @@ THIRD_PARTY = {
     r"libmnl/.*": "wire/netlink",
     r"nftables/.*": "wire/nft",
     r"openssl/.*": "wire",
-    r"jwt\.h": "wire",
     r"sqlite3\.h": "store/sqlite",
     r"archive\.h|archive_entry\.h": "image",
 }
