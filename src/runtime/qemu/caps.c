@@ -306,10 +306,11 @@ static int probe_locked(struct qemu *qemu, struct err *err)
 	return 0;
 }
 
-int qemu_caps_probe(struct qemu *qemu, struct err *err)
+int qemu_caps_probe(struct qemu *qemu, struct qemu_probe *ret, struct err *err)
 {
 	pthread_mutex_lock(&qemu->probe_lock);
 	int r = qemu->is_probed ? 0 : probe_locked(qemu, err);
+	*ret = qemu->probe;
 	pthread_mutex_unlock(&qemu->probe_lock);
 	return r;
 }
@@ -329,9 +330,10 @@ static int accel_of_foreign(const struct qemu_probe *p, enum qemu_accel *ret, st
 int qemu_caps_accel(struct qemu *qemu, const struct qemu_kernel *kernel, enum qemu_accel *ret,
 		    struct err *err)
 {
-	const struct qemu_probe *p = &qemu->probe;
+	struct qemu_probe probe;
+	const struct qemu_probe *p = &probe;
 
-	if (qemu_caps_probe(qemu, err) < 0)
+	if (qemu_caps_probe(qemu, &probe, err) < 0)
 		return err->code;
 	if (!p->has_qemu)
 		return err_set(err, -ENOTSUP, "%s not found", qemu_program(QEMU_NATIVE));

@@ -4,9 +4,9 @@
 
 #include "runtime/qemu/state.h"
 
-/* Fills qemu->probe once per state; what an earlier one found in this boot with this QEMU is taken
- * from a file. May take seconds. Safe on several threads. */
-int qemu_caps_probe(struct qemu *qemu, struct err *err);
+/* What was found, once per state as soon as there is a QEMU; what an earlier one found in this boot with
+ * this QEMU is taken from a file. May take seconds. Safe on several threads. */
+int qemu_caps_probe(struct qemu *qemu, struct qemu_probe *ret, struct err *err);
 
 /* The accelerator for a guest of that architecture: KVM where it is proved, for this machine's
  * own architecture, and TCG for the other one; -ENOTSUP with the reason if there is none. */

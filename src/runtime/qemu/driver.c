@@ -96,10 +96,11 @@ static void describe_isolation(const struct qemu *qemu, struct runtime_info *inf
 static int driver_probe(void *state, struct runtime_info *ret, struct err *err)
 {
 	struct qemu *qemu = state;
+	struct qemu_probe probe;
 
-	if (qemu_caps_probe(qemu, err) < 0)
+	if (qemu_caps_probe(qemu, &probe, err) < 0)
 		return err->code;
-	qemu_caps_describe(&qemu->probe, ret);
+	qemu_caps_describe(&probe, ret);
 	describe_isolation(qemu, ret);
 	return 0;
 }

@@ -135,17 +135,42 @@ static void add_wishes(struct worker *worker, struct warm_op *w)
 	}
 }
 
+static void wish_drop(struct runtime_warm_wish *wish, const struct runtime_spec *spec)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < wish->n; i++)
+		if (wish->specs[i] != spec)
+			wish->specs[n++] = wish->specs[i];
+	wish->n = n;
+}
+
+/* One service's values that cannot be had are no other's trouble. */
+static int put_values(struct warm_op *w, struct err *err)
+{
+	int failure = 0;
+
+	for (size_t i = 0; i < w->n; i++) {
+		struct start_spec *start = w->starts[i];
+
+		if (start->given.has_files || values_put(&start->given, start->id, err) == 0)
+			continue;
+		failure = err->code;
+		wish_drop(&w->wish, &start->spec);
+	}
+	return failure;
+}
+
 static void warm_run(struct op *op)
 {
 	struct warm_op *w = container_of(op, struct warm_op, op);
 	const struct runtime_ctx ctx = { .cancel = &op->cancel };
+	struct err failure;
+	int r = put_values(w, &failure);
 
-	for (size_t i = 0; i < w->n && op->result == 0; i++)
-		op->result = w->starts[i]->given.has_files
-				     ? 0
-				     : values_put(&w->starts[i]->given, w->starts[i]->id, &op->err);
-	if (op->result == 0)
-		op->result = w->slot.driver->warm->tend(w->slot.state, &w->wish, &ctx, &op->err);
+	op->result = w->slot.driver->warm->tend(w->slot.state, &w->wish, &ctx, &op->err);
+	if (op->result == 0 && r < 0)
+		op->result = err_copy(&op->err, &failure);
 	w->slot.driver->warm->look(w->slot.state, &w->use);
 }
 
