@@ -267,6 +267,20 @@ static int parse_resources(const struct cli_call *call, struct roles_options *op
 	return 0;
 }
 
+/* As JSON has it, without an exponent. */
+static bool is_decimal(const char *text)
+{
+	static const char digits[] = "0123456789";
+
+	text += *text == '-';
+	size_t n = strspn(text, digits);
+	if (!n || !text[n])
+		return n;
+	text += n + 1;
+	n = strspn(text, digits);
+	return text[-1] == '.' && n && !text[n];
+}
+
 /* A name that constraints can list, and what a map can show. */
 static int check_cluster(const struct cli_call *call)
 {
@@ -284,12 +298,27 @@ static int check_cluster(const struct cli_call *call)
 				 name, CLUSTER_NAME_MAX);
 	strv_split(&parts, location, ",");
 	for (size_t i = 0; i < parts.n; i++)
-		is_good &= strspn(parts.items[i], "-.0123456789") == strlen(parts.items[i]);
+		is_good &= is_decimal(parts.items[i]);
 	if (parts.n == 3 && is_good)
 		return CLI_OK;
 	return cli_error(call, CLI_USAGE,
 			 "--cluster-location %s: expected LAT,LON,RADIUS such as 48.1,11.5,10",
 			 location);
+}
+
+/* Everything that can be wrong with them, so that it is told before a daemon is begun. */
+static int parse_options(const struct cli_call *call, struct roles_options *options,
+			 char **ret_address)
+{
+	int code = parse_marks(call, options);
+
+	if (code == CLI_OK)
+		code = check_cluster(call);
+	if (code == CLI_OK)
+		code = parse_users(call, options);
+	if (code == CLI_OK)
+		code = parse_api(call, ret_address, &options->api_port);
+	return code == CLI_OK ? parse_resources(call, options) : code;
 }
 
 static int run(const struct cli_call *call, int notify_fd)
@@ -312,15 +341,7 @@ static int run(const struct cli_call *call, int notify_fd)
 	};
 	struct err err;
 
-	int code = parse_marks(call, &options);
-	if (code == CLI_OK)
-		code = check_cluster(call);
-	if (code == CLI_OK)
-		code = parse_users(call, &options);
-	if (code == CLI_OK)
-		code = parse_api(call, &address, &options.api_port);
-	if (code == CLI_OK)
-		code = parse_resources(call, &options);
+	int code = parse_options(call, &options, &address);
 	if (code)
 		return code;
 	options.api_address = address;
@@ -344,14 +365,15 @@ static int run(const struct cli_call *call, int notify_fd)
 
 static int up(const struct cli_call *call)
 {
-	struct roles_options checked = { 0 };
+	struct roles_options checked = { .resources = RESOURCE_SETTINGS_DEFAULT };
+	auto_free char *address = NULL;
 	uint32_t notify_fd;
 
 	if (geteuid() != 0)
 		return cli_error(call, CLI_FAILED, "up: needs root (namespaces, bridge, runtimes)");
 	if (set_log_level(call) || cli_number(call, "notify-fd", UINT32_MAX, &notify_fd) < 0)
 		return CLI_USAGE;
-	if (parse_resources(call, &checked))
+	if (parse_options(call, &checked, &address))
 		return CLI_USAGE;
 	if (cli_value(call, "detach"))
 		return detach(call);

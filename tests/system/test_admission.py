@@ -17,6 +17,8 @@ def node(host):
 def test_refused_with_reason_and_admitted_with_overcommit(idle_host, images):
     host = idle_host
     assert host.run("up", "--overcommit", "memory=much").returncode == USAGE
+    done = host.run("up", "--detach", "--cluster-location", "48.1,11.5,far")
+    assert done.returncode == USAGE and "expected LAT,LON,RADIUS" in done.stderr
     up(host)
     capacity = node(host)["capacity"]["memory_mib"]
     host.kill()
