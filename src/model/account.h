@@ -5,9 +5,12 @@
 #include "base/id.h"
 #include "json/json.h"
 
-/* Role names are Oakestra's; Holm itself asks for the first one only. */
-#define ROLE_ADMIN        "Admin"
-#define ROLES_ALL         "Admin,Organization_Admin,Application_Provider,Infrastructure_Provider"
+/* Role names are Oakestra's; Holm itself asks for the first two only. */
+#define ROLE_ADMIN              "Admin"
+#define ROLE_ORGANIZATION_ADMIN "Organization_Admin"
+#define ROLES_ALL \
+	ROLE_ADMIN "," ROLE_ORGANIZATION_ADMIN ",Application_Provider,Infrastructure_Provider"
+
 #define ROLE_NAME_MAX     64
 #define ROLES_MAX         16
 #define USER_NAME_MAX     64

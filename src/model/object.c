@@ -11,6 +11,7 @@ static const struct field app_fields[] = {
 	S(ns, "namespace", F_STR, .flags = F_REQUIRED),
 	S(desc, "description", F_STR, .flags = F_OMIT_EMPTY),
 	S(owner, "owner", F_STR, .flags = F_OMIT_EMPTY),
+	S(organization, "organization", F_CHARS, .flags = F_OMIT_EMPTY),
 	S(label, "label", F_STR, .flags = F_OMIT_EMPTY),
 	S(created_ms, "created_ms", F_U64),
 };

@@ -29,7 +29,9 @@ struct app {
 	char *name;
 	char *ns;
 	char *desc;
-	char *owner; /* user name; name and ns are unique among the owner's */
+	char *owner; /* user name */
+	/* Id of the owner's organization, "": root. Name and ns are unique among what is his there. */
+	char organization[ID_SIZE];
 	char *label; /* what stands for `name` in full names and in DNS, NULL: name itself */
 	uint64_t created_ms;
 };

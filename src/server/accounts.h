@@ -16,7 +16,10 @@ struct identity {
 	char user_id[ID_SIZE];      /* "": of no stored user */
 	struct strv roles;          /* in `organization` */
 	char organization[ID_SIZE]; /* id */
+	char scope[ID_SIZE];        /* the same as applications have it: "" for root */
 	bool is_admin;              /* of the whole server */
+	bool is_manager;            /* of `organization` */
+	bool is_member;             /* of it */
 	bool is_local;   /* the machine's administrator: by the unix socket or the node's token */
 	bool is_refresh; /* a refresh token, which is good for another access token alone */
 };

@@ -4,19 +4,20 @@
 
 struct apply {
 	struct sla sla;
-	char *owner;
+	char *user;
 	struct plan_answer answer;
 };
 
 static const struct app *make_app(struct server *server, struct apply *apply,
 				  const struct sla_app *sla)
 {
-	const struct app *old = app_find(server, apply->owner, sla);
+	const struct app_owner owner = { apply->user, "" };
+	const struct app *old = app_find(server, &owner, sla);
 
 	if (old && str_eq(old->desc, sla->desc))
 		return old;
 	const struct app *app = old ? app_describe(server, old, sla->desc)
-				    : app_make(server, apply->owner, sla);
+				    : app_make(server, &owner, sla);
 	auto_free char *name = app_full_name(app);
 	plan_add(&apply->answer.plan, old ? "update" : "create", "app", name);
 	return app;
@@ -93,7 +94,7 @@ static void apply_done(struct server *server, void *arg, const struct err *err)
 
 	plan_tell(server, &apply->answer, err);
 	sla_fini(&apply->sla);
-	free(apply->owner);
+	free(apply->user);
 	free(apply);
 }
 
@@ -104,7 +105,7 @@ void server_apply_begin(struct server *server, const struct server_apply *reques
 
 	apply->sla = *request->take_sla;
 	*request->take_sla = (struct sla){ 0 };
-	apply->owner = xstrdup(request->owner ? request->owner : SERVER_DEFAULT_OWNER);
+	apply->user = xstrdup(request->owner ? request->owner : SERVER_DEFAULT_OWNER);
 	apply->answer.plan.is_dry_run = request->is_dry_run;
 	if (request->warnings)
 		strv_copy(&apply->answer.plan.warnings, request->warnings);

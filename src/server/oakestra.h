@@ -2,8 +2,8 @@
  * of them its owner's, and one cluster. Shapes are those of its API: types and keys that its clients
  * depend on are fixed by tests/golden/oakestra.
  *
- * Whoever asks is a user, and sees what is his; an administrator sees all. What somebody may not see is
- * not there for him: -ENOENT. */
+ * Whoever asks is a user in an organization, and sees what is his there; a manager of it sees what is
+ * anybody's there, an administrator all. What somebody may not see is not there for him: -ENOENT. */
 #ifndef HOLM_SERVER_OAKESTRA_H
 #define HOLM_SERVER_OAKESTRA_H
 
@@ -12,6 +12,9 @@
 struct oakestra_user {
 	const char *name;
 	bool is_admin;
+	bool is_manager;          /* of his organization */
+	bool is_stranger;         /* no member of it: makes nothing */
+	const char *organization; /* as applications have it, NULL: root */
 };
 
 /* What became of one service of a descriptor. */
@@ -62,8 +65,8 @@ void oakestra_delete_service_begin(struct server *server, const struct oakestra_
 void oakestra_deploy_begin(struct server *server, const struct oakestra_change *change);
 void oakestra_undeploy_begin(struct server *server, const struct oakestra_change *change);
 
-/* JSON, the caller's. Of one user's objects `owner` is the name, NULL: everybody's. */
-char *oakestra_list_apps(struct server *server, const char *owner);
+/* JSON, the caller's. With `is_own` only what is the user's own. */
+char *oakestra_list_apps(struct server *server, const struct oakestra_user *user, bool is_own);
 char *oakestra_show_app(struct server *server, const struct oakestra_user *user, const char *id,
 			struct err *err);
 /* Of an application, NULL: of all that the user sees. */

@@ -49,7 +49,7 @@ typedef void (*server_done_fn)(void *arg, const struct plan_view *plan, const st
 /* Makes the descriptor's applications, among its owner's, what it says; a dry run only tells the plan. */
 struct server_apply {
 	struct sla *take_sla;
-	const char *owner;           /* user name, copied; NULL: SERVER_DEFAULT_OWNER */
+	const char *owner; /* user name, in organization root; copied; NULL: SERVER_DEFAULT_OWNER */
 	const struct strv *warnings; /* copied into the plan; may be NULL */
 	bool is_dry_run;
 };

@@ -39,12 +39,13 @@ static void refuse(struct api_request *request, const struct err *err)
 static void on_created(void *arg, const struct oakestra_result *result, const struct err *err)
 {
 	struct api_request *request = arg;
+	const struct oakestra_user user = oakestra_who(request);
 
 	if (err->code)
 		refuse(request, err);
 	else
 		api_reply_json(request,
-			       oakestra_list_apps(request->api->config.server, request->who.user));
+			       oakestra_list_apps(request->api->config.server, &user, true));
 }
 
 void oakestra_post_application(struct api_request *request)

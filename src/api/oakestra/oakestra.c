@@ -3,7 +3,15 @@
 
 struct oakestra_user oakestra_who(const struct api_request *request)
 {
-	return (struct oakestra_user){ request->who.user, request->who.is_admin };
+	const struct identity *who = &request->who;
+
+	return (struct oakestra_user){
+		.name = who->user,
+		.organization = who->scope,
+		.is_admin = who->is_admin,
+		.is_manager = who->is_manager,
+		.is_stranger = !who->is_member,
+	};
 }
 
 struct oakestra_change oakestra_change_of(struct api_request *request, oakestra_done_fn done)
@@ -55,23 +63,24 @@ static void change(struct api_request *request,
 	begin(request->api->config.server, &asked);
 }
 
-/* Whoever is no administrator gets his own, where Oakestra refuses. */
+/* Whoever is no administrator gets what he may see, where Oakestra refuses. */
 static void get_applications(struct api_request *request)
 {
-	const struct identity *who = &request->who;
+	const struct oakestra_user user = oakestra_who(request);
 
-	api_reply_json(request, oakestra_list_apps(request->api->config.server,
-						   who->is_admin ? NULL : who->user));
+	api_reply_json(request, oakestra_list_apps(request->api->config.server, &user, false));
 }
 
 static void get_own_applications(struct api_request *request)
 {
+	const struct oakestra_user user = oakestra_who(request);
 	const struct identity *who = &request->who;
 
 	if (!who->user_id[0] || !str_eq(request->match.params[0], who->user_id))
 		api_reply_error(request, 403, "these are another user's applications");
 	else
-		api_reply_json(request, oakestra_list_apps(request->api->config.server, who->user));
+		api_reply_json(request,
+			       oakestra_list_apps(request->api->config.server, &user, true));
 }
 
 static void get_application(struct api_request *request)

@@ -192,7 +192,12 @@ void identity_fill(const struct server *server, const struct user *user,
 	STR_COPY(ret->organization, organization->id);
 	if (member)
 		strv_copy(&ret->roles, &member->roles);
-	ret->is_admin = member_is_admin(member) && str_eq(organization->name, ORGANIZATION_ROOT);
+	bool is_root = str_eq(organization->name, ORGANIZATION_ROOT);
+	if (!is_root)
+		STR_COPY(ret->scope, organization->id);
+	ret->is_admin = is_root && member_is_admin(member);
+	ret->is_manager = member_is_manager(member);
+	ret->is_member = member;
 }
 
 void server_identify_local(struct server *server, struct identity *ret)
@@ -202,6 +207,8 @@ void server_identify_local(struct server *server, struct identity *ret)
 
 	*ret = (struct identity){ .user = xstrdup(DEFAULT_USER),
 				  .is_admin = true,
+				  .is_manager = true,
+				  .is_member = true,
 				  .is_local = true };
 	if (user)
 		STR_COPY(ret->user_id, user->id);

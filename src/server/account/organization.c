@@ -29,6 +29,12 @@ bool member_is_admin(const struct member *member)
 	return member && strv_has(&member->roles, ROLE_ADMIN);
 }
 
+bool member_is_manager(const struct member *member)
+{
+	return member_is_admin(member) ||
+	       (member && strv_has(&member->roles, ROLE_ORGANIZATION_ADMIN));
+}
+
 int roles_check(const struct strv *roles, struct err *err)
 {
 	auto_strv struct strv known = { 0 };

@@ -54,6 +54,7 @@ const struct organization *organization_find(const struct server *server, const 
 /* NULL: not a member. */
 const struct member *member_find(const struct organization *organization, const char *user_id);
 bool member_is_admin(const struct member *member);
+bool member_is_manager(const struct member *member);
 /* Inside a request. */
 int roles_check(const struct strv *roles, struct err *err);
 int admin_check_left(const struct server *server, struct err *err);

@@ -8,8 +8,7 @@ typedef int (*wish_fn)(struct server *server, struct wish *wish, struct err *err
 
 struct wish {
 	wish_fn run;
-	char *user;
-	bool is_admin;
+	struct oakestra_user user; /* its texts are ours */
 	char id[ID_SIZE];
 	struct sla sla;
 	int64_t number;
@@ -28,7 +27,7 @@ static const struct app *find_own_app(const struct server *server, const struct 
 {
 	const struct app *app = next_get(server, KIND_APP, id);
 
-	if (app && (wish->is_admin || app_is_of(app, wish->user)))
+	if (app && oakestra_may_see(&wish->user, app))
 		return app;
 	err_set(err, -ENOENT, "no application %.40s", id);
 	return NULL;
@@ -49,7 +48,7 @@ static const struct service *find_own_service(const struct server *server, const
 /* An archive does not tell what it is for; an image does. */
 static int check_spec(const struct wish *wish, const struct service_spec *spec, struct err *err)
 {
-	const char *privilege = wish->is_admin ? NULL : spec_find_privilege(spec);
+	const char *privilege = wish->user.is_admin ? NULL : spec_find_privilege(spec);
 
 	if (privilege)
 		return err_set(err, -EACCES, "%s.%s: %s: only an administrator may ask for it",
@@ -82,14 +81,19 @@ static int create_service(struct server *server, struct wish *wish, const struct
 
 static int run_create(struct server *server, struct wish *wish, struct err *err)
 {
+	const struct app_owner owner = oakestra_owner(&wish->user);
+
+	if (wish->user.is_stranger)
+		return err_set(err, -EACCES, "%s is no member of the organization",
+			       wish->user.name);
 	for (size_t i = 0; i < wish->sla.n_apps; i++) {
 		const struct sla_app *named = &wish->sla.apps[i];
 		int r = 0;
 
-		if (app_find(server, wish->user, named))
+		if (app_find(server, &owner, named))
 			return err_set(err, -EEXIST, "there is an application %s.%s already",
 				       named->name, named->ns);
-		const struct app *app = app_make(server, wish->user, named);
+		const struct app *app = app_make(server, &owner, named);
 		for (size_t k = 0; r == 0 && k < named->n_services; k++)
 			r = create_service(server, wish, app, &named->services[k], err);
 		if (r < 0)
@@ -130,7 +134,8 @@ static int check_rename(const struct server *server, const struct app *app,
 		return err_set(err, -EBUSY,
 			       "the application keeps its name while it has services, which are "
 			       "named after it");
-	if (app_find(server, app->owner, named))
+	const struct app_owner owner = { app->owner, app->organization };
+	if (app_find(server, &owner, named))
 		return err_set(err, -EEXIST, "there is an application %s.%s already", named->name,
 			       named->ns);
 	return 0;
@@ -240,7 +245,8 @@ static int run_wish(struct server *server, void *arg, struct err *err)
 
 static void wish_free(struct wish *wish)
 {
-	free(wish->user);
+	free((char *)wish->user.name);
+	free((char *)wish->user.organization);
 	free(wish->name);
 	free(wish->ns);
 	free(wish->desc);
@@ -263,8 +269,9 @@ static struct wish *wish_new(const struct oakestra_change *change, wish_fn run)
 	struct wish *wish = NEW(struct wish);
 
 	wish->run = run;
-	wish->user = xstrdup(change->user.name);
-	wish->is_admin = change->user.is_admin;
+	wish->user = change->user;
+	wish->user.name = xstrdup(change->user.name);
+	wish->user.organization = xstrdup(change->user.organization);
 	if (change->id && id_is_valid(change->id)) /* else: no object */
 		str_copy(wish->id, sizeof(wish->id), change->id);
 	wish->number = change->number;

@@ -9,6 +9,10 @@
  * being freed. */
 void oakestra_add_service_begin(struct server *server, const struct oakestra_change *change);
 
+/* who.c */
+struct app_owner oakestra_owner(const struct oakestra_user *user);
+bool oakestra_may_see(const struct oakestra_user *user, const struct app *app);
+
 /* view.c */
 const char *oakestra_cluster_id(const struct server *server);
 const char *oakestra_cluster_location(const struct server *server);

@@ -305,8 +305,9 @@ static char *finish(struct json_out *out)
 	return text;
 }
 
-char *oakestra_list_apps(struct server *server, const char *owner)
+char *oakestra_list_apps(struct server *server, const struct oakestra_user *user, bool is_own)
 {
+	const struct app_owner owner = oakestra_owner(user);
 	struct shelf apps = shelf_of(server, KIND_APP, compare_apps);
 	struct shelf services = shelf_of(server, KIND_SERVICE, compare_services);
 	auto_json_out struct json_out out;
@@ -314,7 +315,8 @@ char *oakestra_list_apps(struct server *server, const char *owner)
 	json_out_init(&out, JSON_TEXT_MAX);
 	json_out_array(&out, NULL);
 	for (size_t i = 0; i < apps.n; i++)
-		if (app_is_of(apps.items[i], owner))
+		if (is_own ? app_is_of(apps.items[i], &owner) && !user->is_stranger
+			   : oakestra_may_see(user, apps.items[i]))
 			put_app(apps.items[i], &services, &out);
 	json_out_array_end(&out);
 	free(apps.items);
@@ -327,7 +329,7 @@ static const struct app *find_app_of(const struct server *server, const struct o
 {
 	const struct app *app = state_get(server, KIND_APP, id);
 
-	if (app && (user->is_admin || app_is_of(app, user->name)))
+	if (app && oakestra_may_see(user, app))
 		return app;
 	err_set(err, -ENOENT, "no application %.40s", id);
 	return NULL;

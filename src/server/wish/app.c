@@ -23,12 +23,13 @@ char *app_full_name(const struct app *app)
 	return xasprintf("%s.%s", app_label(app), app->ns);
 }
 
-bool app_is_of(const struct app *app, const char *owner)
+bool app_is_of(const struct app *app, const struct app_owner *owner)
 {
-	return !owner || str_eq(app->owner, owner);
+	return !owner ||
+	       (str_eq(app->owner, owner->user) && str_eq(app->organization, owner->organization));
 }
 
-const struct app *app_find(const struct server *server, const char *owner,
+const struct app *app_find(const struct server *server, const struct app_owner *owner,
 			   const struct sla_app *named)
 {
 	next_for_each(server, KIND_APP, struct app, app)
@@ -61,14 +62,16 @@ static char *pick_label(const struct server *server, const struct app *app)
 	}
 }
 
-const struct app *app_make(struct server *server, const char *owner, const struct sla_app *sla)
+const struct app *app_make(struct server *server, const struct app_owner *owner,
+			   const struct sla_app *sla)
 {
 	struct app *app = NEW(struct app);
 
 	id_new(server, app->id);
 	app->name = xstrdup(sla->name);
 	app->ns = xstrdup(sla->ns);
-	app->owner = xstrdup(owner);
+	app->owner = xstrdup(owner->user);
+	STR_COPY(app->organization, owner->organization);
 	app->desc = xstrdup(sla->desc);
 	app->created_ms = loop_wall_ms(server->config.loop);
 	if (app_find(server, NULL, sla))

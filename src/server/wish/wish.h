@@ -6,14 +6,19 @@
 #include "server/private.h"
 
 /* app.c; inside a request, but for those that take an app alone */
+struct app_owner {
+	const char *user;
+	const char *organization; /* as applications have it */
+};
 void id_new(struct server *server, char out[ID_SIZE]);
 const char *app_label(const struct app *app);
-char *app_full_name(const struct app *app);               /* LABEL.NS, the caller's */
-bool app_is_of(const struct app *app, const char *owner); /* NULL: of anybody */
+char *app_full_name(const struct app *app);                           /* LABEL.NS, the caller's */
+bool app_is_of(const struct app *app, const struct app_owner *owner); /* NULL: of anybody */
 /* The one with the name and namespace of `named`, or NULL. */
-const struct app *app_find(const struct server *server, const char *owner,
+const struct app *app_find(const struct server *server, const struct app_owner *owner,
 			   const struct sla_app *named);
-const struct app *app_make(struct server *server, const char *owner, const struct sla_app *sla);
+const struct app *app_make(struct server *server, const struct app_owner *owner,
+			   const struct sla_app *sla);
 const struct app *app_describe(struct server *server, const struct app *app, const char *desc);
 const struct app *app_rename(struct server *server, const struct app *app,
 			     const struct sla_app *named);

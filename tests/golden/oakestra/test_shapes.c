@@ -257,11 +257,12 @@ static void applications(void **state)
 {
 	struct kit *kit = *state;
 
-	compare(oakestra_list_apps(kit->server, NULL), app_keys, NULL);
+	compare(oakestra_list_apps(kit->server, &admin, false), app_keys, NULL);
 	create(kit, descriptor);
 	create(kit, APP("empty", ""));
-	compare(oakestra_list_apps(kit->server, "Admin"), app_keys, "apps.txt");
-	auto_free char *others = oakestra_list_apps(kit->server, "somebody");
+	compare(oakestra_list_apps(kit->server, &admin, true), app_keys, "apps.txt");
+	const struct oakestra_user somebody = { "somebody" };
+	auto_free char *others = oakestra_list_apps(kit->server, &somebody, false);
 	assert_string_equal(others, "[]");
 }
 

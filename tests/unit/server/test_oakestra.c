@@ -37,13 +37,30 @@ static void on_done(void *arg, const struct oakestra_result *result, const struc
 
 typedef void (*begin_fn)(struct server *server, const struct oakestra_change *change);
 
-/* Asks as `user` ("root" administrates) and waits for the answer. */
+/* Of "NAME", "NAME@ORGANIZATION", "NAME@ORGANIZATION*" for a manager of it, and "NAME@ORGANIZATION-" for
+ * no member; "root" administrates. The texts are gone with the next one. */
+static struct oakestra_user user_of(const char *text)
+{
+	static char name[32], organization[ID_SIZE];
+	const char *at = strchr(text, '@');
+	size_t len = at ? strcspn(at + 1, "*-") : 0;
+
+	snprintf(name, sizeof(name), "%.*s", (int)(at ? at - text : (long)strlen(text)), text);
+	snprintf(organization, sizeof(organization), "%.*s", (int)len, at ? at + 1 : "");
+	return (struct oakestra_user){ .name = name,
+				       .organization = at ? organization : NULL,
+				       .is_admin = str_eq(text, "root"),
+				       .is_manager = at && at[1 + len] == '*',
+				       .is_stranger = at && at[1 + len] == '-' };
+}
+
+/* Asks as the user and waits for the answer. */
 static struct answer ask(struct kit *kit, const char *user, begin_fn begin,
 			 struct oakestra_change change)
 {
 	struct answer answer = { 0 };
 
-	change.user = (struct oakestra_user){ user, str_eq(user, "root") };
+	change.user = user_of(user);
 	change.done = on_done;
 	change.arg = &answer;
 	begin(kit->server, &change);
@@ -86,7 +103,7 @@ static struct json *parsed(char *take_text)
 
 static struct json *services_of(struct kit *kit, const char *user)
 {
-	const struct oakestra_user who = { user, str_eq(user, "root") };
+	const struct oakestra_user who = user_of(user);
 	struct err err;
 
 	return parsed(oakestra_list_services(kit->server, &who, NULL, &err));
@@ -199,7 +216,7 @@ static void equal_names_of_two_users(void **state)
 			     (struct oakestra_change){ .id = hers })
 				 .err.code,
 			 -ENOENT);
-	auto_(json_free) struct json *apps = parsed(oakestra_list_apps(kit->server, "ann"));
+	auto_(json_free) struct json *apps = parsed(oakestra_list_apps(kit->server, &ann, true));
 	assert_int_equal(json_count(apps), 1);
 	const char *her_app = json_get_str(json_at(apps, 0), "applicationID");
 	assert_null(oakestra_show_app(kit->server, &bob, her_app, &err));
@@ -216,6 +233,48 @@ static void equal_names_of_two_users(void **state)
 	/* But an administrator's, too. */
 	assert_int_equal(ask(kit, "root", oakestra_delete_app_begin, app).err.code, 0);
 	assert_null(oakestra_show_service(kit->server, &ann, hers, NULL, &err));
+}
+
+static size_t n_apps(struct kit *kit, const char *user, bool is_own)
+{
+	const struct oakestra_user who = user_of(user);
+	auto_(json_free) struct json *apps = parsed(oakestra_list_apps(kit->server, &who, is_own));
+
+	return json_count(apps);
+}
+
+static void organizations_see_their_own(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_register(kit, NODE_A, 1000);
+	assert_int_equal(create(kit, "ann", APP("a", WEB)).err.code, 0);
+	/* The same user's, of the same name, in another organization. */
+	assert_int_equal(create(kit, "ann@acme", APP("a", WEB)).err.code, 0);
+	assert_int_equal(create(kit, "ann@acme", APP("a", WEB)).err.code, -EEXIST);
+	assert_int_equal(create(kit, "bob@acme", APP("b", WEB)).err.code, 0);
+	assert_int_equal(create(kit, "eve@acme-", APP("c", WEB)).err.code, -EACCES);
+
+	assert_int_equal(n_apps(kit, "ann", false), 1);
+	assert_int_equal(n_apps(kit, "ann@acme", false), 1);
+	assert_int_equal(n_apps(kit, "ann@other", false), 0);
+	assert_int_equal(n_apps(kit, "ann@acme-", false), 0); /* he left */
+	assert_int_equal(n_apps(kit, "ann@acme-", true), 0);
+	assert_int_equal(n_apps(kit, "cy@acme*", false), 2);
+	assert_int_equal(n_apps(kit, "cy@acme*", true), 0);
+	assert_int_equal(n_apps(kit, "cy@other*", false), 0);
+	assert_int_equal(n_apps(kit, "root", false), 3);
+
+	auto_free char *hers = service_id(kit, "ann", 0);
+	auto_free char *at_acme = service_id(kit, "ann@acme", 0);
+	assert_string_not_equal(hers, at_acme);
+	assert_int_equal(deploy(kit, "ann@acme", hers).err.code, -ENOENT);
+	assert_int_equal(deploy(kit, "ann", at_acme).err.code, -ENOENT);
+	assert_int_equal(deploy(kit, "bob@acme", at_acme).err.code, -ENOENT);
+	assert_int_equal(deploy(kit, "ann@acme-", at_acme).err.code, -ENOENT);
+	assert_int_equal(deploy(kit, "cy@other*", at_acme).err.code, -ENOENT);
+	assert_int_equal(deploy(kit, "cy@acme*", at_acme).err.code, 0);
+	assert_int_equal(deploy(kit, "ann@acme", at_acme).err.code, 0);
 }
 
 static void on_one_of_many(void *arg, const struct oakestra_result *result, const struct err *err)
@@ -572,6 +631,7 @@ int main(void)
 		KIT_TEST(a_new_application_has_no_instances),
 		KIT_TEST(several_applications_or_none),
 		KIT_TEST(equal_names_of_two_users),
+		KIT_TEST(organizations_see_their_own),
 		KIT_TEST(fifty_at_once_have_fifty_numbers),
 		KIT_TEST(instances_one_by_one),
 		KIT_TEST(a_deleted_service_takes_all_its_instances),
