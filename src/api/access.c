@@ -67,6 +67,11 @@ static bool check_user(struct api_request *request, enum route_access access)
 		return refuse_token(request, 422, "only refresh tokens are allowed");
 	if (access != ROUTE_REFRESH && who->is_refresh)
 		return refuse_token(request, 422, "only access tokens are allowed");
+	if (access == ROUTE_MANAGER && !who->is_admin && !who->is_manager) {
+		api_reply_error(request, 403,
+				"only an administrator of the organization may do this");
+		return false;
+	}
 	if (access == ROUTE_ADMIN && !who->is_admin) {
 		api_reply_error(request, 403, "only an administrator may do this");
 		return false;

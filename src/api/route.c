@@ -3,10 +3,8 @@
 #include "json/json.h"
 
 static const char *const access_names[] = {
-	[ROUTE_ADMIN] = "admin",
-	[ROUTE_USER] = "user",
-	[ROUTE_REFRESH] = "refresh token",
-	[ROUTE_PUBLIC] = "public",
+	[ROUTE_ADMIN] = "admin",           [ROUTE_MANAGER] = "manager", [ROUTE_USER] = "user",
+	[ROUTE_REFRESH] = "refresh token", [ROUTE_PUBLIC] = "public",
 };
 static_assert(ARRAY_LEN(access_names) == ROUTE_ACCESS_N, "a name per access");
 

@@ -12,7 +12,9 @@ struct api_request;
 
 /* Whom a route answers; others get 401 or 403. */
 enum route_access {
-	ROUTE_ADMIN,   /* the machine's administrator, or who has role Admin */
+	ROUTE_ADMIN, /* the machine's administrator, or who has role Admin */
+	ROUTE_MANAGER, /* those, and who manages the organization he asks in: the handler looks at what
+			* is its */
 	ROUTE_USER,    /* any user: the handler looks at what is whose */
 	ROUTE_REFRESH, /* who has a refresh token, which is good for nothing else */
 	ROUTE_PUBLIC,  /* everybody, without a token */

@@ -66,17 +66,21 @@ struct server_user {
 	const char *old_password; /* has to be his, if it is not NULL */
 	const struct strv *roles;
 	const char *organization; /* id of the one that `roles` is about, NULL: root */
+	const char *manager_of;   /* id: who asks manages this one and no more; NULL: may do all */
 };
-/* -EEXIST, -ENOENT, -EINVAL, -EACCES for a wrong old password; -EBUSY: the last administrator would be
- * none any more, or too many old passwords were wrong. */
+/* -EEXIST, -ENOENT, -EINVAL, -EACCES for a wrong old password and for what a manager may not do; -EBUSY:
+ * the last administrator would be none any more, or too many old passwords were wrong; -EAGAIN: too many
+ * are looked at right now. */
 void server_user_put_begin(struct server *server, const struct server_user *user,
 			   server_done_fn done, void *arg);
-/* With his tokens and memberships. -EBUSY: he owns applications, or is the last administrator. */
-void server_user_remove_begin(struct server *server, const char *name, server_done_fn done,
-			      void *arg);
+/* With his tokens and memberships; `manager_of` as above. -EBUSY: he owns applications, or is the last
+ * administrator. */
+void server_user_remove_begin(struct server *server, const char *name, const char *manager_of,
+			      server_done_fn done, void *arg);
 /* A user with his roles in an organization (id, NULL: root); false: there is none. */
 bool server_user_view(struct server *server, const char *name, const char *organization,
 		      struct user_view *ret);
+bool server_user_is_member(struct server *server, const char *name, const char *organization);
 /* All, or with `organization` (id) its members, -ENOENT if there is none; the array is the caller's. */
 struct user_views {
 	struct user_view *items;
@@ -87,14 +91,13 @@ int server_user_views(struct server *server, const char *organization, struct us
 void user_views_fini(struct user_views *views);
 #define auto_user_views __attribute__((cleanup(user_views_fini)))
 
-/* Organizations: NULL at the end. Until the loop's next turn. */
-const struct organization *server_organization_next(struct server *server,
-						    const struct organization *previous);
+/* Organizations, `at` from 0 on: NULL at the end. Until the loop's next turn. */
+const struct organization *server_organization_next(struct server *server, size_t *at);
 /* Makes one (id ""), or changes its name and members; members who are no users are left out with a
- * warning. */
+ * warning. `manager_of` as above. */
 void server_organization_put_begin(struct server *server, const struct organization *organization,
-				   server_done_fn done, void *arg);
-/* -EBUSY: root. */
+				   const char *manager_of, server_done_fn done, void *arg);
+/* -EBUSY: root, and one that has applications. */
 void server_organization_remove_begin(struct server *server, const char *id, server_done_fn done,
 				      void *arg);
 

@@ -10,7 +10,7 @@ static const struct route routes[] = {
 	  .summary = "tokens for {\"username\", \"password\", \"organization_name\"}" },
 	{ "POST", "/api/auth/refresh", account_post_refresh, .access = ROUTE_REFRESH,
 	  .changes_nothing = true, .summary = "another access token for a refresh token" },
-	{ "POST", "/api/auth/register", account_post_register, .has_body = true,
+	{ "POST", "/api/auth/register", account_post_register, ROUTE_MANAGER, .has_body = true,
 	  .summary = "a new user: {\"name\", \"password\", \"email\", \"created_at\", \"roles\"}" },
 	{ "GET", "/api/permission/{username}", account_get_permission, .access = ROUTE_USER,
 	  .summary = "one's own roles" },
@@ -23,18 +23,20 @@ static const struct route routes[] = {
 	{ "PUT", "/api/user/{username}", account_put_user, .access = ROUTE_USER, .has_body = true,
 	  .summary =
 		  "changes an account; roles and other people's are an administrator's to change" },
-	{ "DELETE", "/api/user/{username}", account_delete_user,
+	{ "DELETE", "/api/user/{username}", account_delete_user, ROUTE_MANAGER,
 	  .summary = "removes a user who owns no application; answers with those left" },
 	{ "POST", "/api/user/{username}", account_post_user, .access = ROUTE_USER, .has_body = true,
 	  .summary = "changes one's own password: {\"oldPassword\", \"newPassword\"}" },
-	{ "GET", "/api/users", account_get_users, .summary = "all users" },
-	{ "GET", "/api/users/{organization}", account_get_users,
+	{ "GET", "/api/users", account_get_users, ROUTE_MANAGER,
+	  .summary = "all users; a manager's: members of his organization" },
+	{ "GET", "/api/users/{organization}", account_get_users, ROUTE_MANAGER,
 	  .summary = "members of an organization, with their roles in it" },
-	{ "GET", "/api/organization", account_get_organizations, .summary = "all organizations" },
+	{ "GET", "/api/organization", account_get_organizations, ROUTE_MANAGER,
+	  .summary = "all organizations; a manager's: his own" },
 	{ "POST", "/api/organization", account_post_organization, .has_body = true,
 	  .summary = "a new organization: {\"name\", \"member\": [{\"user_id\", \"roles\"}]}" },
-	{ "PUT", "/api/organization/{id}", account_put_organization, .has_body = true,
-	  .summary = "changes its name or members" },
+	{ "PUT", "/api/organization/{id}", account_put_organization, ROUTE_MANAGER,
+	  .has_body = true, .summary = "changes its name or members" },
 	{ "DELETE", "/api/organization/{id}", account_delete_organization,
 	  .summary = "removes an organization" },
 	{ "GET", V1 "/users", account_list_users, .summary = "all users" },
@@ -125,4 +127,9 @@ void account_reply_message(struct api_request *request, const char *message)
 const char *account_organization(const struct api_request *request)
 {
 	return request->who.organization[0] ? request->who.organization : NULL;
+}
+
+const char *account_manager_of(const struct api_request *request)
+{
+	return request->who.is_admin ? NULL : request->who.organization;
 }

@@ -32,6 +32,17 @@ static bool is_page_elsewhere(const struct api_request *request)
 	return !host || !auth_is_own_name(host + 3, NULL);
 }
 
+/* A proxy on this machine asks for somebody elsewhere. */
+static bool is_forwarded(const struct api_request *request)
+{
+	static const char *const headers[] = { "Forwarded", "X-Forwarded-For", "X-Real-IP", "Via" };
+
+	for (size_t i = 0; i < ARRAY_LEN(headers); i++)
+		if (http_request_header(request->http, headers[i]))
+			return true;
+	return false;
+}
+
 static unsigned status_of_refusal(int code)
 {
 	return code == -EACCES ? 401 : code == -EBUSY ? 429 : code == -ENOTSUP ? 501 : 0;
@@ -82,7 +93,8 @@ void account_post_login(struct api_request *request)
 		.organization = body.organization,
 		.address = peer,
 		.may_use_default = config->allow_default_password ||
-				   (is_loopback(peer) && !is_page_elsewhere(request)),
+				   (is_loopback(peer) && !is_page_elsewhere(request) &&
+				    !is_forwarded(request)),
 	};
 	server_login_begin(config->server, &login, on_login, request);
 	account_fini(&login_table, &body, &body.password, 1);

@@ -41,13 +41,16 @@ static void emit(const struct organization *organization, struct json_out *out)
 void account_get_organizations(struct api_request *request)
 {
 	struct server *server = request->api->config.server;
-	const struct organization *organization = NULL;
+	const char *own = account_manager_of(request);
+	const struct organization *organization;
 	auto_json_out struct json_out out;
+	size_t at = 0;
 
 	json_out_init(&out, LIST_MAX);
 	json_out_array(&out, NULL);
-	while ((organization = server_organization_next(server, organization)))
-		emit(organization, &out);
+	while ((organization = server_organization_next(server, &at)))
+		if (!own || str_eq(organization->id, own))
+			emit(organization, &out);
 	json_out_array_end(&out);
 	account_reply(request, &out);
 }
@@ -56,9 +59,10 @@ static const struct organization *find(struct api_request *request, const char *
 				       const char *name)
 {
 	struct server *server = request->api->config.server;
-	const struct organization *organization = NULL;
+	const struct organization *organization;
+	size_t at = 0;
 
-	while ((organization = server_organization_next(server, organization)))
+	while ((organization = server_organization_next(server, &at)))
 		if (str_eq(organization->id, id) || str_eq(organization->name, name))
 			return organization;
 	return NULL;
@@ -102,18 +106,23 @@ static void put(struct api_request *request, const char *id, server_done_fn done
 	const struct organization *old = id ? find(request, id, NULL) : NULL;
 	struct organization_body body = { 0 };
 
+	if (id && !old) {
+		api_reply_error(request, 404, "there is no such organization");
+		return;
+	}
 	if (!account_parse(request, &body_table, &body))
 		return;
 	struct organization wanted = { .name = body.name,
 				       .members = body.members,
 				       .n_members = body.n_members };
-	if (id)
-		STR_COPY(wanted.id, id);
+	if (old)
+		STR_COPY(wanted.id, old->id);
 	if (old && !body.has_members) {
 		wanted.members = old->members;
 		wanted.n_members = old->n_members;
 	}
-	server_organization_put_begin(request->api->config.server, &wanted, done, request);
+	server_organization_put_begin(request->api->config.server, &wanted,
+				      account_manager_of(request), done, request);
 	fields_fini(&body_table, &body);
 }
 
@@ -129,6 +138,11 @@ void account_put_organization(struct api_request *request)
 
 void account_delete_organization(struct api_request *request)
 {
-	server_organization_remove_begin(request->api->config.server, request->match.params[0],
-					 on_deleted, request);
+	const struct organization *organization = find(request, request->match.params[0], NULL);
+
+	if (organization)
+		server_organization_remove_begin(request->api->config.server, organization->id,
+						 on_deleted, request);
+	else
+		api_reply_error(request, 404, "there is no such organization");
 }

@@ -19,6 +19,8 @@ void account_reply(struct api_request *request, struct json_out *out);
 void account_reply_message(struct api_request *request, const char *message);
 /* The organization that the token is of, NULL: root. */
 const char *account_organization(const struct api_request *request);
+/* The same if who asks manages it and no more; NULL: an administrator. */
+const char *account_manager_of(const struct api_request *request);
 
 /* A new user from the body, with roles in the organization (NULL: root). */
 void account_register(struct api_request *request, const char *organization, server_done_fn done);

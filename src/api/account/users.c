@@ -47,12 +47,15 @@ static void reply_users(struct api_request *request, const struct user_views *vi
 
 void account_get_users(struct api_request *request)
 {
-	const char *organization = request->match.params[0];
+	const char *asked = request->match.params[0];
+	const char *own = account_manager_of(request);
+	const char *organization = *asked ? asked : own;
 	auto_user_views struct user_views views = { 0 };
 	struct err err;
 
-	if (server_user_views(request->api->config.server, *organization ? organization : NULL,
-			      &views, &err) < 0)
+	if (own && !str_eq(organization, own))
+		api_reply_error(request, 403, "that is another organization");
+	else if (server_user_views(request->api->config.server, organization, &views, &err) < 0)
 		api_reply_err(request, &err);
 	else
 		reply_users(request, &views);
@@ -81,10 +84,15 @@ static void reply_user(struct api_request *request, const char *name)
 	json_out_fini(&out);
 }
 
-/* The user of the path is who asks, or who asks is an administrator; else it has been answered. */
+/* The user of the path is who asks, or who asks may look at others of his organization, what of them he
+ * may change the server knows; else it has been answered. */
 static bool check_own(struct api_request *request)
 {
-	if (request->who.is_admin || str_eq(request->match.params[0], request->who.user))
+	const char *name = request->match.params[0];
+
+	if (request->who.is_admin || str_eq(name, request->who.user) ||
+	    (request->who.is_manager &&
+	     server_user_is_member(request->api->config.server, name, request->who.organization)))
 		return true;
 	api_reply_error(request, 403, "that is another user's account");
 	return false;
@@ -134,6 +142,7 @@ void account_register(struct api_request *request, const char *organization, ser
 		.created_at = body.created_at,
 		.roles = body.has_roles ? &body.roles : NULL,
 		.organization = organization,
+		.manager_of = account_manager_of(request),
 	};
 	server_user_put_begin(request->api->config.server, &user, done, request);
 	account_fini(&new_table, &body, &body.password, 1);
@@ -167,12 +176,19 @@ static bool has_roles(struct api_request *request, const struct strv *roles)
 	return is_same;
 }
 
+/* Of somebody else, or as an administrator. */
+static bool is_managed(const struct api_request *request)
+{
+	return request->who.is_admin ||
+	       (request->who.is_manager && !str_eq(request->match.params[0], request->who.user));
+}
+
 /* What clients send back unchanged is no change: the profile page sends all of it. */
 static const char *refusal(struct api_request *request, const struct user_body *body)
 {
 	if (body->name && !str_eq(body->name, request->match.params[0]))
 		return "a user's name never changes";
-	if (request->who.is_admin)
+	if (is_managed(request))
 		return NULL;
 	if (body->has_roles && !has_roles(request, &body->roles))
 		return "only an administrator may change roles";
@@ -196,8 +212,9 @@ void account_put_user(struct api_request *request)
 			.password = body.password,
 			.email = body.email,
 			.created_at = body.created_at,
-			.roles = request->who.is_admin && body.has_roles ? &body.roles : NULL,
+			.roles = is_managed(request) && body.has_roles ? &body.roles : NULL,
 			.organization = account_organization(request),
+			.manager_of = is_managed(request) ? account_manager_of(request) : NULL,
 		};
 		server_user_put_begin(request->api->config.server, &user, on_changed, request);
 	}
@@ -214,14 +231,15 @@ static void on_removed(void *arg, const struct plan_view *plan, const struct err
 		api_reply_err(request, err);
 		return;
 	}
-	server_user_views(request->api->config.server, NULL, &views, &ignored);
+	server_user_views(request->api->config.server, account_manager_of(request), &views,
+			  &ignored);
 	reply_users(request, &views);
 }
 
 void account_delete_user(struct api_request *request)
 {
-	server_user_remove_begin(request->api->config.server, request->match.params[0], on_removed,
-				 request);
+	server_user_remove_begin(request->api->config.server, request->match.params[0],
+				 account_manager_of(request), on_removed, request);
 }
 
 struct password_body {

@@ -25,7 +25,7 @@ void account_add_user(struct api_request *request)
 
 void account_remove_user(struct api_request *request)
 {
-	server_user_remove_begin(request->api->config.server, request->match.params[0],
+	server_user_remove_begin(request->api->config.server, request->match.params[0], NULL,
 				 api_on_planned, request);
 }
 

@@ -87,7 +87,7 @@ static void on_login(struct job *job)
 	struct accounts *accounts = job->server->accounts;
 	struct err err = { 0 };
 
-	accounts->n_logins--;
+	accounts->n_hashes--;
 	int r = judge(login, &err);
 	if (job->err.code)
 		log_error("login: %s", job->err.msg);
@@ -121,8 +121,8 @@ static int prepare(struct server *server, const struct server_login *request, st
 
 	if (!server->accounts->keys)
 		return err_set(err, -ENOTSUP, "this server has no users");
-	if (server->accounts->n_logins >= LOGINS_MAX)
-		return err_set(err, -EAGAIN, "%d others log in right now", LOGINS_MAX);
+	if (server->accounts->n_hashes >= HASHES_MAX)
+		return err_set(err, -EAGAIN, "%d others log in right now", HASHES_MAX);
 	login->tokens.wait_ms = wait_ms(server, login);
 	if (login->tokens.wait_ms)
 		return err_set(err, -EBUSY, "too many failed logins: wait %lu s",
@@ -183,7 +183,7 @@ void server_login_begin(struct server *server, const struct server_login *reques
 	secret_set(&login->password, request->password, strlen(request->password));
 	login->token.issued_s = loop_wall_ms(server->config.loop) / 1000;
 	loop_random(server->config.loop, login->random, sizeof(login->random));
-	accounts->n_logins++;
+	accounts->n_hashes++;
 	job_begin(server, &login->job);
 }
 

@@ -94,23 +94,23 @@ void organization_drop_member(struct organization *organization, const char *use
 	organization->n_members = kept;
 }
 
-const struct organization *server_organization_next(struct server *server,
-						    const struct organization *previous)
+const struct organization *server_organization_next(struct server *server, size_t *at)
 {
-	bool is_found = !previous;
+	const struct map *docs = &server->docs[KIND_ORGANIZATION];
 
-	state_for_each(server, KIND_ORGANIZATION, struct organization, organization)
-	{
-		if (is_found)
-			return organization;
-		is_found = organization == previous;
+	while (*at < docs->n_entries) {
+		const struct map_entry *entry = &docs->entries[(*at)++];
+		const struct doc *doc = entry->key ? entry->value : NULL;
+
+		if (doc && doc->cur)
+			return doc->cur;
 	}
 	return NULL;
 }
 
 struct organization_put {
 	struct organization wanted;
-	bool is_removal;
+	char manager_of[ID_SIZE];
 	struct plan_answer answer;
 };
 
@@ -164,6 +164,14 @@ static int take_members(struct server *server, const struct organization_put *pu
 	return 0;
 }
 
+static int check_manager(const struct server *server, const struct organization_put *put,
+			 const struct organization *old, struct err *err)
+{
+	if (!old || !str_eq(old->id, put->manager_of))
+		return err_set(err, -EACCES, "only an administrator of the server may do this");
+	return manager_check_members(server, old, &put->wanted, err);
+}
+
 static int run_put(struct server *server, void *arg, struct err *err)
 {
 	struct organization_put *put = arg;
@@ -175,6 +183,8 @@ static int run_put(struct server *server, void *arg, struct err *err)
 			return err_set(err, -ENOENT, "no organization %s", put->wanted.id);
 	}
 	int r = check_name(server, &put->wanted, old, err);
+	if (r == 0 && put->manager_of[0])
+		r = check_manager(server, put, old, err);
 	if (r < 0)
 		return r;
 	struct organization *organization = NEW(struct organization);
@@ -194,6 +204,20 @@ static int run_put(struct server *server, void *arg, struct err *err)
 	return admin_check_left(server, err);
 }
 
+static int check_empty(const struct server *server, const struct organization *organization,
+		       struct err *err)
+{
+	next_for_each(server, KIND_APP, struct app, app)
+	{
+		if (str_eq(app->organization, organization->id))
+			return err_set(err, -EBUSY,
+				       "organization %s has applications (%s.%s of %s): delete "
+				       "them first",
+				       organization->name, app->name, app->ns, app->owner);
+	}
+	return 0;
+}
+
 static int run_remove(struct server *server, void *arg, struct err *err)
 {
 	struct organization_put *put = arg;
@@ -203,6 +227,9 @@ static int run_remove(struct server *server, void *arg, struct err *err)
 		return err_set(err, -ENOENT, "no organization %s", put->wanted.id);
 	if (str_eq(old->name, ORGANIZATION_ROOT))
 		return err_set(err, -EBUSY, "organization %s cannot be deleted", old->name);
+	int r = check_empty(server, old, err);
+	if (r < 0)
+		return r;
 	plan_add(&put->answer.plan, "delete", "organization", old->name);
 	next_put(server, KIND_ORGANIZATION, put->wanted.id, NULL);
 	return 0;
@@ -218,10 +245,12 @@ static void put_done(struct server *server, void *arg, const struct err *err)
 }
 
 void server_organization_put_begin(struct server *server, const struct organization *organization,
-				   server_done_fn done, void *arg)
+				   const char *manager_of, server_done_fn done, void *arg)
 {
 	struct organization_put *put = NEW(struct organization_put);
 
+	if (manager_of)
+		STR_COPY(put->manager_of, manager_of);
 	fields_copy(&organization_table, organization, &put->wanted);
 	put->answer.done = done;
 	put->answer.arg = arg;

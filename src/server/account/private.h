@@ -5,7 +5,7 @@
 #include "server/accounts.h"
 #include "server/private.h"
 
-#define LOGINS_MAX           64 /* under way at a time */
+#define HASHES_MAX           64 /* of passwords, under way at a time */
 #define MACHINE_TOKEN_PREFIX "holm_"
 
 /* A ring of the audit log. */
@@ -23,7 +23,7 @@ struct accounts {
 	struct keys *keys; /* NULL: the server was given no folder for them */
 	struct list retired;
 	struct list jobs;
-	unsigned n_logins;
+	unsigned n_hashes; /* of passwords, under way or waiting */
 	struct limit *users;
 	struct limit *addresses;
 	struct audit_ring rings[RING_N];
@@ -63,6 +63,16 @@ void organization_set_member(struct organization *organization, const char *user
 void organization_drop_member(struct organization *organization, const char *user_id);
 /* Whether it is the user's; a user of NULL takes as long. Slow. */
 bool user_password_matches(bool is_default, const char *hash, const char *password);
+
+/* manager.c; inside a request, for what somebody asks who manages this organization and no more. The
+ * user has to be its alone; an administrator of the server is nobody's. */
+int manager_check_user(const struct server *server, const char *organization_id,
+		       const struct user *user, struct err *err);
+/* `before` may be NULL. */
+int manager_check_roles(const struct organization *organization, const struct strv *before,
+			const struct strv *after, struct err *err);
+int manager_check_members(const struct server *server, const struct organization *before,
+			  const struct organization *after, struct err *err);
 
 /* token.c */
 int machine_token_identify(struct server *server, const char *text, struct identity *ret,

@@ -40,6 +40,8 @@ struct user_put {
 	unsigned char salt[PASSWORD_SALT_LEN];
 	char *new_hash;
 	uint64_t wait_ms; /* until the next old password is looked at */
+	bool is_busy;     /* too many passwords are */
+	char manager_of[ID_SIZE];
 	struct plan_answer answer;
 };
 
@@ -84,6 +86,9 @@ static int put_roles(struct server *server, const struct user_put *put, const ch
 	const struct member *member = member_find(organization, user_id);
 	if (member && strv_eq(&member->roles, &put->roles))
 		return 0;
+	if (put->manager_of[0] &&
+	    manager_check_roles(organization, member ? &member->roles : NULL, &put->roles, err) < 0)
+		return err->code;
 	if (!member && organization->n_members >= MEMBERS_MAX)
 		return err_set(err, -ENOSPC, "organization %s has %d members, which is the most",
 			       organization->name, MEMBERS_MAX);
@@ -115,7 +120,8 @@ static int find_old(struct server *server, const struct user_put *put, const str
 	if (put->new_hash && old && old->version != put->version)
 		return err_set(err, -EAGAIN, "the password of %s was changed meanwhile", old->name);
 	*ret = old;
-	return 0;
+	return old && put->manager_of[0] ? manager_check_user(server, put->manager_of, old, err)
+					 : 0;
 }
 
 static int run_put(struct server *server, void *arg, struct err *err)
@@ -182,6 +188,7 @@ static void on_hashed(struct job *job)
 {
 	struct user_put *put = (struct user_put *)job;
 
+	job->server->accounts->n_hashes--;
 	if (put->has_old_password && job->err.code != -EACCES)
 		limit_passed(job->server->accounts->users, put->name);
 	if (job->err.code)
@@ -206,6 +213,7 @@ static void hash_begin(struct server *server, struct user_put *put)
 	put->job.run = run_hash;
 	put->job.done = on_hashed;
 	put->job.free = put_free;
+	server->accounts->n_hashes++;
 	job_begin(server, &put->job);
 }
 
@@ -216,6 +224,9 @@ static int run_refuse(struct server *server, void *arg, struct err *err)
 	if (put->wait_ms)
 		return err_set(err, -EBUSY, "too many failed passwords: wait %lu s",
 			       (put->wait_ms + 999) / 1000);
+	if (put->is_busy)
+		return err_set(err, -EAGAIN, "%d other passwords are looked at right now",
+			       HASHES_MAX);
 	return err_set(err, -EINVAL, "user %s: a password is needed", put->name);
 }
 
@@ -233,6 +244,8 @@ void server_user_put_begin(struct server *server, const struct server_user *user
 	put->created_at = xstrdup(user->created_at);
 	if (user->organization)
 		STR_COPY(put->organization, user->organization);
+	if (user->manager_of)
+		STR_COPY(put->manager_of, user->manager_of);
 	put->has_roles = user->roles || user->is_new;
 	if (user->roles)
 		strv_copy(&put->roles, user->roles);
@@ -244,9 +257,11 @@ void server_user_put_begin(struct server *server, const struct server_user *user
 	if (put->has_old_password)
 		put->wait_ms = limit_wait_ms(server->accounts->users, put->name,
 					     loop_now_ms(server->config.loop));
-	if (put->wait_ms)
+	bool is_slow = put->password.len || put->has_old_password;
+	put->is_busy = is_slow && server->accounts->n_hashes >= HASHES_MAX;
+	if (put->wait_ms || put->is_busy)
 		request_begin(server, run_refuse, put_done, put);
-	else if (put->password.len || put->has_old_password)
+	else if (is_slow)
 		hash_begin(server, put);
 	else
 		request_begin(server, put->is_new ? run_refuse : run_put, put_done, put);
@@ -254,6 +269,7 @@ void server_user_put_begin(struct server *server, const struct server_user *user
 
 struct user_remove {
 	char *name;
+	char manager_of[ID_SIZE];
 	struct plan_answer answer;
 };
 
@@ -296,7 +312,10 @@ static int run_remove(struct server *server, void *arg, struct err *err)
 
 	if (!user)
 		return err_set(err, -ENOENT, "no user %.*s", USER_NAME_MAX, removal->name);
-	int r = check_owns_nothing(server, user->name, err);
+	int r = removal->manager_of[0] ? manager_check_user(server, removal->manager_of, user, err)
+				       : 0;
+	if (r == 0)
+		r = check_owns_nothing(server, user->name, err);
 	if (r < 0)
 		return r;
 	STR_COPY(id, user->id);
@@ -320,11 +339,13 @@ static void remove_done(struct server *server, void *arg, const struct err *err)
 	free(removal);
 }
 
-void server_user_remove_begin(struct server *server, const char *name, server_done_fn done,
-			      void *arg)
+void server_user_remove_begin(struct server *server, const char *name, const char *manager_of,
+			      server_done_fn done, void *arg)
 {
 	struct user_remove *removal = NEW(struct user_remove);
 
+	if (manager_of)
+		STR_COPY(removal->manager_of, manager_of);
 	removal->name = xstrdup(name);
 	removal->answer.done = done;
 	removal->answer.arg = arg;

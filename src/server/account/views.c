@@ -35,6 +35,14 @@ bool server_user_view(struct server *server, const char *name, const char *organ
 	return user;
 }
 
+bool server_user_is_member(struct server *server, const char *name, const char *organization)
+{
+	const struct user *user = user_find(server, name, false);
+	const struct organization *of = organization_of(server, organization);
+
+	return user && of && member_find(of, user->id);
+}
+
 int server_user_views(struct server *server, const char *organization, struct user_views *ret,
 		      struct err *err)
 {

@@ -136,6 +136,9 @@ static void the_default_password_is_for_this_machine(void **state)
 	assert_non_null(strstr(ask.response.body, "never been changed"));
 	ask.header = "Origin: null";
 	world_ask(*state, &ask, 403);
+	/* Nor by a proxy on it. */
+	ask.header = "X-Forwarded-For: 203.0.113.5";
+	world_ask(*state, &ask, 403);
 	ask.header = "Origin: http://localhost";
 	world_ask(*state, &ask, 200);
 }
@@ -273,7 +276,7 @@ static void organizations_are_apart(void **state)
 	const char *bob = json_get_str(tokens, "token");
 	auto_(json_free) struct json *user = call_with(*state, "GET /api/user/bob", bob, NULL, 200);
 	assert_string_equal(json_str(json_at(json_get(user, "roles"), 0)), "Admin");
-	call(*state, "GET /api/users", bob, NULL, 403);
+	call(*state, "GET " V1 "/users", bob, NULL, 403);
 	/* Who is no member still logs in, without roles. */
 	json_free(login_as(*state, "Admin", "Admin", "new Organization", 200));
 	auto_free char *members = xasprintf("GET /api/users/%s", id);
@@ -286,6 +289,151 @@ static void organizations_are_apart(void **state)
 	call(*state, del, admin, NULL, 200);
 	call(*state, del, admin, NULL, 404);
 	call(*state, "GET /api/permission/bob", bob, NULL, 401);
+}
+
+/* An organization with one member, who has the role in it; its id, the caller's. */
+static char *found(struct world *w, const char *admin, const char *name, const char *member,
+		   const char *role)
+{
+	auto_free char *id = user_id(w, admin, member);
+	auto_free char *body =
+		xasprintf("{\"name\":\"%s\",\"member\":[{\"user_id\":\"%s\",\"roles\":[\"%s\"]}]}",
+			  name, id, role);
+	auto_(json_free) struct json *text = call_with(w, "POST /api/organization/", admin, body,
+						       200);
+
+	return unwrap(text);
+}
+
+static void register_user(struct world *w, const char *token, const char *name, const char *role,
+			  unsigned status)
+{
+	auto_free char *body = xasprintf(
+		"{\"name\":\"%s\",\"password\":\"builder\",\"roles\":[\"%s\"]}", name, role);
+
+	call(w, "POST /api/auth/register", token, body, status);
+}
+
+static char *login_at(struct world *w, const char *user, const char *organization)
+{
+	auto_(json_free) struct json *tokens = login_as(w, user, "builder", organization, 200);
+
+	return xstrdup(json_get_str(tokens, "token"));
+}
+
+static size_t count(struct world *w, const char *what, const char *token)
+{
+	auto_(json_free) struct json *list = call_with(w, what, token, NULL, 200);
+
+	return json_count(list);
+}
+
+static void managers_manage_their_own(void **state)
+{
+	auto_free char *admin = login(*state, "Admin", "Admin");
+
+	register_user(*state, admin, "bob", "Application_Provider", 200);
+	auto_free char *acme = found(*state, admin, "acme", "bob", "Organization_Admin");
+	auto_free char *other = found(*state, admin, "other", "Admin", "Admin");
+	auto_free char *bob = login_at(*state, "bob", "acme");
+
+	/* His users are those of his organization, and new ones are its members. */
+	assert_int_equal(count(*state, "GET /api/users", bob), 1);
+	assert_int_equal(count(*state, "GET /api/organization", bob), 1);
+	register_user(*state, bob, "cy", "Application_Provider", 200);
+	register_user(*state, bob, "Admin", "Admin", 409);
+	assert_int_equal(count(*state, "GET /api/users/", bob), 2);
+	auto_free char *members = xasprintf("GET /api/users/%s", acme);
+	auto_free char *others = xasprintf("GET /api/users/%s", other);
+	assert_int_equal(count(*state, members, bob), 2);
+	call(*state, others, bob, NULL, 403);
+	call(*state, "GET /api/user/cy", bob, NULL, 200);
+	call(*state, "GET /api/user/Admin", bob, NULL, 403);
+	call(*state, "PUT /api/user/cy", bob, "{\"password\":\"builder\",\"roles\":[\"Admin\"]}",
+	     200);
+	call(*state, "PUT /api/user/cy", bob, "{\"roles\":[\"Application_Provider\"]}", 200);
+
+	/* Nobody else's: he himself is in root, too. */
+	call(*state, "PUT /api/user/Admin", bob, "{\"password\":\"taken over\"}", 403);
+	call(*state, "DELETE /api/user/Admin", bob, NULL, 404);
+	call(*state, "DELETE /api/user/bob", bob, NULL, 403);
+	call(*state, "POST /api/organization", bob, "{\"name\":\"mine\",\"member\":[]}", 403);
+	auto_free char *del = xasprintf("DELETE /api/organization/%s", acme);
+	call(*state, del, bob, NULL, 403);
+	auto_free char *put_other = xasprintf("PUT /api/organization/%s", other);
+	call(*state, put_other, bob, "{\"name\":\"taken\"}", 403);
+	auto_free char *put = xasprintf("PUT /api/organization/%s", acme);
+	auto_free char *admin_id = user_id(*state, admin, "Admin");
+	auto_free char *with_admin = xasprintf(
+		"{\"name\":\"acme\",\"member\":[{\"user_id\":\"%s\",\"roles\":[]}]}", admin_id);
+	call(*state, put, bob, with_admin, 403);
+	call(*state, put, bob, "{\"name\":\"ACME\"}", 200);
+
+	/* A plain member is no manager, and another organization's is none here. */
+	auto_free char *cy = login_at(*state, "cy", "ACME");
+	call(*state, "GET /api/users", cy, NULL, 403);
+	auto_free char *cy_outside = login_at(*state, "cy", "other");
+	call(*state, "GET /api/users", cy_outside, NULL, 403);
+	auto_free char *bob_outside = login_at(*state, "bob", NULL);
+	call(*state, "GET /api/users", bob_outside, NULL, 403);
+	call(*state, "DELETE /api/user/cy", bob, NULL, 200);
+	call(*state, "GET /api/user/cy", cy, NULL, 401);
+}
+
+static void managers_of_root_are_no_administrators(void **state)
+{
+	auto_free char *admin = login(*state, "Admin", "Admin");
+
+	register_user(*state, admin, "bob", "Organization_Admin", 200);
+	register_user(*state, admin, "dan", "Application_Provider", 200);
+	auto_free char *bob = login(*state, "bob", "builder");
+	call(*state, "GET " V1 "/users", bob, NULL, 403);
+	register_user(*state, bob, "eve", "Admin", 403);
+	call(*state, "PUT /api/user/dan", bob, "{\"roles\":[\"Admin\"]}", 403);
+	call(*state, "PUT /api/user/bob", bob, "{\"roles\":[\"Admin\"]}", 403);
+	call(*state, "PUT /api/user/Admin", bob, "{\"password\":\"taken over\"}", 403);
+	call(*state, "DELETE /api/user/Admin", bob, NULL, 403);
+	call(*state, "PUT /api/user/dan", bob, "{\"roles\":[\"Infrastructure_Provider\"]}", 200);
+	auto_(json_free) struct json *list = call_with(*state, "GET /api/organization", bob, NULL,
+						       200);
+	const struct json *root = json_at(list, 0);
+	auto_free char *put = xasprintf("PUT /api/organization/%s",
+					json_get_str(json_get(root, "_id"), "$oid"));
+	call(*state, put, bob, "{\"name\":\"root\",\"member\":[]}", 403);
+	auto_free char *id = user_id(*state, admin, "bob");
+	auto_free char *body = xasprintf(
+		"{\"name\":\"root\",\"member\":[{\"user_id\":\"%s\",\"roles\":[\"Admin\"]}]}", id);
+	call(*state, put, bob, body, 403);
+	call(*state, "DELETE /api/user/dan", bob, NULL, 200);
+}
+
+static void an_organization_with_applications_stays(void **state)
+{
+	auto_free char *admin = login(*state, "Admin", "Admin");
+	static const char app[] =
+		"{\"sla_version\":\"v2.0\",\"customerID\":\"x\",\"applications\":["
+		"{\"application_name\":\"a\",\"application_namespace\":\"t\","
+		"\"microservices\":[]}]}";
+
+	register_user(*state, admin, "bob", "Application_Provider", 200);
+	auto_free char *acme = found(*state, admin, "acme", "bob", "Application_Provider");
+	auto_free char *bob = login_at(*state, "bob", "acme");
+	auto_(json_free) struct json *made = call_with(*state, "POST /api/application", bob, app,
+						       200);
+	auto_(json_free) struct json *stranger = login_as(*state, "Admin", "Admin", "acme", 200);
+	call(*state, "POST /api/application", json_get_str(stranger, "token"), app, 403);
+	assert_int_equal(count(*state, "GET /api/applications", json_get_str(stranger, "token")),
+			 0);
+	assert_int_equal(count(*state, "GET /api/applications", admin), 1);
+	auto_free char *bob_at_root = login(*state, "bob", "builder");
+	assert_int_equal(count(*state, "GET /api/applications", bob_at_root), 0);
+	auto_free char *del = xasprintf("DELETE /api/organization/%s", acme);
+	call(*state, del, admin, NULL, 409);
+	auto_free char *remove = xasprintf("DELETE /api/application/%s",
+					   json_get_str(json_at(made, 0), "applicationID"));
+	call(*state, remove, bob_at_root, NULL, 404);
+	call(*state, remove, bob, NULL, 200);
+	call(*state, del, admin, NULL, 200);
 }
 
 static void somebody_stays_administrator(void **state)
@@ -481,6 +629,9 @@ int main(void)
 		WORLD_TEST(rights_are_those_of_now),
 		WORLD_TEST(tokens_are_refreshed),
 		WORLD_TEST(organizations_are_apart),
+		WORLD_TEST(managers_manage_their_own),
+		WORLD_TEST(managers_of_root_are_no_administrators),
+		WORLD_TEST(an_organization_with_applications_stays),
 		WORLD_TEST(somebody_stays_administrator),
 		WORLD_TEST(tries_are_limited),
 		WORLD_TEST(machines_have_tokens),

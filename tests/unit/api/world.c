@@ -269,7 +269,7 @@ static void perform(void *arg)
 		.sink_arg = ask->sink_arg,
 	};
 
-	if (ask->body && (!ask->header || str_starts(ask->header, "Origin:")))
+	if (ask->body && !str_starts(ask->header ? ask->header : "", "Content-Type:"))
 		strv_add(&headers, "Content-Type: application/json");
 	if (ask->header)
 		strv_add(&headers, ask->header);
