@@ -26,12 +26,13 @@ static bool is_noted(const struct api_request *request, unsigned status)
 	return status >= 400 || !route || !route->changes_nothing;
 }
 
-void audit_note(const struct api_request *request, unsigned status, const char *message)
+void audit_note(struct api_request *request, unsigned status, const char *message)
 {
 	struct http_request *http = request->http;
 
-	if (!is_noted(request, status))
+	if (request->is_noted || !is_noted(request, status))
 		return;
+	request->is_noted = true;
 	const struct audit_entry entry = {
 		.user = request->claimed ? request->claimed : request->who.user,
 		.from = (char *)(uintptr_t)(http_request_is_unix(http) ? "local"

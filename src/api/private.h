@@ -36,6 +36,7 @@ struct api_request {
 	struct identity who; /* as the route's access asks for, before its handler runs */
 	bool is_compat;      /* of Oakestra's paths, see route_is_compat() */
 	bool is_begun;       /* a stream was */
+	bool is_noted;       /* in the audit log */
 	char *claimed;       /* who he said he is, for the audit log; NULL: `who` */
 	/* Lets go of what the answer is made from (a stream, a watch); NULL: nothing is held. */
 	void (*release)(void *arg);
@@ -79,8 +80,8 @@ int api_find_running(const struct api_request *request, struct server_instance_r
 /* Connects the client with a stream of the node both ways. */
 void api_splice(struct api_request *request, const char *node_id, const char *question);
 
-/* audit.c: notes what a request has changed or was refused, before it is answered. */
-void audit_note(const struct api_request *request, unsigned status, const char *message);
+/* audit.c: notes what a request has changed or was refused, before it is answered; once. */
+void audit_note(struct api_request *request, unsigned status, const char *message);
 
 /* Handlers, by what they are about. */
 void api_get_document(struct api_request *request);

@@ -79,6 +79,7 @@ static void begin(struct splice *s)
 	if (s->request->is_begun)
 		return;
 	s->request->is_begun = true;
+	audit_note(s->request, 101, NULL); /* it may go on for days */
 	http_upgrade_begin(s->request->http, API_UPGRADE, on_take, s);
 }
 

@@ -10,6 +10,7 @@
 #include "api/world.h"
 #include "base/base.h"
 #include "base/clock.h"
+#include "server/accounts.h"
 #include "wire/frame/frame.h"
 
 #define EXEC    "/api/v1/instances/web.demo.0/exec"
@@ -23,6 +24,7 @@ struct pair {
 	char *request;
 	struct err refusal;
 	bool is_gone;
+	size_t n_noted; /* of this in the audit log, while it goes on and at its end */
 	const char *path;
 	const char *body;
 	bool leaves; /* the client, at once */
@@ -33,6 +35,16 @@ struct pair {
 	int exit_code;
 	char words[64];
 };
+
+static size_t count_noted(struct world *world)
+{
+	auto_free char *text = server_list_audit(world->server, 10);
+	size_t n = 0;
+
+	for (const char *at = text; (at = strstr(at, EXEC "\",\"status\":101")); at++)
+		n++;
+	return n;
+}
 
 static void on_take(void *arg, const char *data, size_t len)
 {
@@ -45,6 +57,7 @@ static void on_take(void *arg, const char *data, size_t len)
 	buf_init(&out, 1 << 20);
 	while (frame_next(&p->frames, &frame, &err) > 0 && p->stream) {
 		if (frame.type == FRAME_INPUT) {
+			p->n_noted = count_noted(p->world);
 			frame_put(&out, FRAME_OUTPUT, frame.data, frame.len);
 			stream_send(p->stream, out.data, out.len);
 			buf_reset(&out);
@@ -216,6 +229,8 @@ static void frames_go_both_ways(void **state)
 	assert_non_null(strstr(p->request, "\"kind\":\"exec\""));
 	assert_non_null(strstr(p->request, "\"cmd\":[\"ls\",\"-l\"]"));
 	assert_false(p->is_gone);
+	assert_int_equal(p->n_noted, 1);
+	assert_int_equal(count_noted(p->world), 1);
 }
 
 static void refusals_are_answers(void **state)
