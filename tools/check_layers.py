@@ -36,7 +36,7 @@ OPEN = {"base", "model"}
 # ... or every file or subfolder of theirs has one.
 GROUPS = {"wire"}
 # Second front doors.
-DOORS = {"loop/child.h", "server/accounts.h", "server/oakestra.h"}
+DOORS = {"json/schema.h", "loop/child.h", "server/accounts.h", "server/extend.h", "server/oakestra.h"}
 
 # Header patterns: the only folder (with its subfolders) that may include them.
 THIRD_PARTY = {

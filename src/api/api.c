@@ -76,19 +76,17 @@ bool api_param_is_set(const struct api_request *request, const char *name)
 	return value && (!*value || str_eq(value, "1") || str_eq(value, "true"));
 }
 
-/* As the table has it: Oakestra's paths may end in a slash, and their HEAD is a GET without the body,
+/* As the table has it: some paths may end in a slash, and HEAD of Oakestra's is a GET without the body,
  * which the HTTP server leaves out. */
 static int find_route(const char *method, const char *path, struct route_match *ret)
 {
 	auto_free char *plain = xstrdup(path);
 	size_t len = strlen(plain);
 
-	if (route_is_compat(path)) {
-		while (len > 1 && plain[len - 1] == '/')
-			plain[--len] = '\0';
-		if (str_eq(method, "HEAD"))
-			method = "GET";
-	}
+	while (route_takes_slash(path) && len > 1 && plain[len - 1] == '/')
+		plain[--len] = '\0';
+	if (route_is_compat(path) && str_eq(method, "HEAD"))
+		method = "GET";
 	return route_find(api_groups, method, plain, ret);
 }
 

@@ -83,6 +83,12 @@ bool route_is_compat(const char *path)
 	       !str_starts(path, "/api/v1/");
 }
 
+bool route_takes_slash(const char *path)
+{
+	return route_is_compat(path) || str_starts(path, "/api/v1/custom-resources") ||
+	       str_starts(path, "/api/v1/hooks");
+}
+
 static void document_one(struct json_out *out, const struct route *route)
 {
 	json_out_object(out, NULL);

@@ -53,6 +53,9 @@ int route_find(const struct route_group *const *groups, const char *method, cons
  * other origins, and both with a slash at the end and without. */
 bool route_is_compat(const char *path);
 
+/* Whether it may have a slash at its end: those, and of /api/v1 what Oakestra has under the same path. */
+bool route_takes_slash(const char *path);
+
 /* {"version": …, "routes": [{"method", "path", "query", "access", "is_public", "summary"}]}; the
  * caller's. */
 char *route_document(const struct route_group *const *groups, const char *version);

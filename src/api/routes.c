@@ -1,5 +1,6 @@
 /* The table of routes: those of /api/v1, and the groups that stand in folders of their own. */
 #include "api/account/account.h"
+#include "api/extend/extend.h"
 #include "api/oakestra/oakestra.h"
 #include "api/private.h"
 
@@ -97,4 +98,4 @@ static const struct route v1[] = {
 static const struct route_group v1_group = { v1, ARRAY_LEN(v1) };
 
 const struct route_group *const api_groups[] = { &v1_group, &account_routes, &oakestra_group,
-						 NULL };
+						 &extend_routes, NULL };

@@ -104,6 +104,8 @@ static void changed(struct server *server, struct doc *doc, const void *old)
 	case KIND_USER:
 	case KIND_ORGANIZATION:
 	case KIND_TOKEN:
+	case KIND_CUSTOM_TYPE:
+	case KIND_CUSTOM:
 	case KIND_N:
 		break;
 	}

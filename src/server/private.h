@@ -17,6 +17,8 @@ enum kind {
 	KIND_USER,
 	KIND_ORGANIZATION,
 	KIND_TOKEN,
+	KIND_CUSTOM_TYPE,
+	KIND_CUSTOM,
 	KIND_N
 };
 
@@ -201,6 +203,12 @@ void messages_value_changed(struct server *server, enum kind kind, const struct 
 			    const struct value *now);
 void messages_send(struct server *server, const char *node_id, const char *what,
 		   char *take_payload);
+
+/* custom/view.c: as watchers see them */
+struct custom_type;
+struct custom;
+void custom_type_view(const struct custom_type *type, void *out);
+void custom_view(const struct server *server, const struct custom *custom, void *out);
 
 /* account/account.c, around state_load() */
 void accounts_new(struct server *server);

@@ -156,7 +156,8 @@ uint64_t server_revision(const struct server *server);
  * server. */
 struct server_event {
 	uint64_t revision; /* of the change; facts that nodes report count too */
-	const char *kind;  /* app, service, instance, node, reset */
+	/* app, service, instance, node, secret, config, custom-type, custom, reset */
+	const char *kind;
 	const char *id;
 	const char *json; /* the view, "{}" if it is gone */
 	bool is_gone;

@@ -4,6 +4,7 @@
  * requests before it in the same commit made, and puts its own. When the commit is on disk, next
  * becomes cur; when it failed, next is dropped and nothing has happened. */
 #include "model/account.h"
+#include "model/custom.h"
 #include "server/private.h"
 
 const struct field_table *const kind_tables[KIND_N] = {
@@ -16,6 +17,8 @@ const struct field_table *const kind_tables[KIND_N] = {
 	[KIND_USER] = &user_table,
 	[KIND_ORGANIZATION] = &organization_table,
 	[KIND_TOKEN] = &machine_token_table,
+	[KIND_CUSTOM_TYPE] = &custom_type_table,
+	[KIND_CUSTOM] = &custom_table,
 };
 
 static const char *const kind_names[] = {
@@ -23,7 +26,8 @@ static const char *const kind_names[] = {
 	[KIND_INSTANCE] = "instance", [KIND_NODE] = "node",
 	[KIND_SECRET] = "secret",     [KIND_CONFIG] = "config",
 	[KIND_USER] = "user",         [KIND_ORGANIZATION] = "organization",
-	[KIND_TOKEN] = "token",
+	[KIND_TOKEN] = "token",       [KIND_CUSTOM_TYPE] = "custom-type",
+	[KIND_CUSTOM] = "custom",
 };
 static_assert(ARRAY_LEN(kind_names) == KIND_N, "a name per kind");
 

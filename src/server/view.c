@@ -1,4 +1,5 @@
 /* Objects as people see them, from the committed state and the facts. */
+#include "model/custom.h"
 #include "server/private.h"
 
 #define VIEW_MAX (64u << 20)
@@ -191,9 +192,14 @@ static void view_node(struct server *server, const struct node *node, void *out)
 }
 
 static const struct field_table *const view_tables[KIND_N] = {
-	[KIND_APP] = &app_view_table,           [KIND_SERVICE] = &service_view_table,
-	[KIND_INSTANCE] = &instance_view_table, [KIND_NODE] = &node_view_table,
-	[KIND_SECRET] = &value_view_table,      [KIND_CONFIG] = &value_view_table,
+	[KIND_APP] = &app_view_table,
+	[KIND_SERVICE] = &service_view_table,
+	[KIND_INSTANCE] = &instance_view_table,
+	[KIND_NODE] = &node_view_table,
+	[KIND_SECRET] = &value_view_table,
+	[KIND_CONFIG] = &value_view_table,
+	[KIND_CUSTOM_TYPE] = &custom_type_view_table,
+	[KIND_CUSTOM] = &custom_view_table,
 };
 
 static void fill(struct server *server, enum kind kind, const void *object, void *view)
@@ -214,6 +220,12 @@ static void fill(struct server *server, enum kind kind, const void *object, void
 	case KIND_SECRET:
 	case KIND_CONFIG:
 		values_view(server, kind, object, view);
+		break;
+	case KIND_CUSTOM_TYPE:
+		custom_type_view(object, view);
+		break;
+	case KIND_CUSTOM:
+		custom_view(server, object, view);
 		break;
 	case KIND_USER:
 	case KIND_ORGANIZATION:

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/str.h"
 
 struct loop;
 struct http_server;
@@ -57,6 +58,8 @@ const char *http_request_method(const struct http_request *request);
 const char *http_request_path(const struct http_request *request);
 /* Decoded value of a query parameter ("" for "?a"), NULL if there is none of that name. */
 const char *http_request_param(const struct http_request *request, const char *name);
+/* All of them as they stand there: name, value, name, value. */
+const struct strv *http_request_params(const struct http_request *request);
 /* Value of the first header of that name (in any case), or NULL. */
 const char *http_request_header(const struct http_request *request, const char *name);
 /* NUL-terminated, "" if there is none; ret_len may be NULL. */

@@ -154,6 +154,11 @@ const char *http_request_param(const struct http_request *r, const char *name)
 	return NULL;
 }
 
+const struct strv *http_request_params(const struct http_request *r)
+{
+	return &r->params;
+}
+
 const char *http_request_header(const struct http_request *r, const char *name)
 {
 	for (size_t i = 0; i < r->headers.n; i += 2)

@@ -1,0 +1,38 @@
+/* What extends a server at run time: custom resources. Shapes are those of Oakestra's resource abstractor
+ * (docs/hooks.md). */
+#ifndef HOLM_SERVER_EXTEND_H
+#define HOLM_SERVER_EXTEND_H
+
+#include "server/server.h"
+
+/* Runs once, later; `json` is what was made or changed, borrowed, NULL if err->code is set: nothing was
+ * changed then. */
+typedef void (*server_extend_fn)(void *arg, const char *json, const struct err *err);
+
+/* Everything is copied. -ENOENT: no such type or object; -EINVAL: the object does not fit its type's
+ * schema, or the schema is none that can be checked; -EEXIST; -E2BIG, -ENOSPC beyond the bounds of
+ * model/custom.h. */
+struct server_custom {
+	const char *type;
+	const char *id;   /* of an object; NULL to make one */
+	const char *text; /* the object, what replaces members of it, or a type's schema (NULL: {}) */
+	size_t len;
+	server_extend_fn done;
+	void *arg;
+};
+void server_custom_define_begin(struct server *server, const struct server_custom *custom);
+/* With all its objects. */
+void server_custom_undefine_begin(struct server *server, const struct server_custom *custom);
+void server_custom_create_begin(struct server *server, const struct server_custom *custom);
+/* The object as a whole has to fit afterwards. */
+void server_custom_update_begin(struct server *server, const struct server_custom *custom);
+void server_custom_delete_begin(struct server *server, const struct server_custom *custom);
+
+/* JSON, the caller's; NULL with the reason. */
+char *server_custom_types(struct server *server);
+char *server_custom_show(struct server *server, const char *type, const char *id, struct err *err);
+/* Those of a type in which every pair of `filter` (path, text, path, text) is so. */
+char *server_custom_list(struct server *server, const char *type, const struct strv *filter,
+			 struct err *err);
+
+#endif
