@@ -136,6 +136,7 @@ struct sla_app {
 struct sla {
 	char *version; /* v2.0 */
 	char *customer_id;
+	bool has_customer_id; /* be it empty */
 	struct strv args;
 	struct sla_app *apps;
 	size_t n_apps;

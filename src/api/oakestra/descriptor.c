@@ -17,8 +17,13 @@ static bool read_descriptor(struct api_request *request, struct sla *ret)
 	const char *text = http_request_body(request->http, &len);
 	struct err err;
 
-	if (sla_parse(text, len, ret, NULL, &err) == 0)
-		return true;
+	if (sla_parse(text, len, ret, NULL, &err) == 0) {
+		if (ret->has_customer_id)
+			return true;
+		sla_fini(ret);
+		api_reply_error(request, 422, "customerID: required, but missing");
+		return false;
+	}
 	api_reply_error(request,
 			err.code == -E2BIG   ? 413
 			: is_json(text, len) ? 422

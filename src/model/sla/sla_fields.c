@@ -286,7 +286,9 @@ static FIELD_TABLE(app_table, struct sla_app, "application", app_fields);
 static const struct field sla_fields[] = {
 	S(version, "sla_version", F_STR, .max = TEXT_LEN_MAX, .flags = F_REQUIRED,
 	  .help = "`v2.0`"),
-	S(customer_id, "customerID", F_STR, TEXT, .help = "not checked"),
+	S(customer_id, "customerID", F_STR, .max = TEXT_LEN_MAX, .flags = F_GIVEN,
+	  .given_offset = offsetof(struct sla, has_customer_id),
+	  .help = "not checked; Oakestra's API wants it to be there"),
 	S(args, "args", F_STRV, .max = WORDS_MAX, .flags = F_OMIT_EMPTY, .help = "no effect"),
 	FIELD_ARRAY(struct sla, apps, n_apps, "applications", &app_table, .max = SLA_APPS_MAX,
 		    .flags = F_REQUIRED, .help = "may be empty"),

@@ -126,6 +126,7 @@ static void descriptors_that_are_refused(void **state)
 	} cases[] = {
 		{ "{", 400 },
 		{ "{}", 422 },
+		{ "{\"sla_version\":\"v2.0\",\"applications\":[]}", 422 },
 		{ "{\"sla_version\":\"v1.0\",\"customerID\":\"A\",\"applications\":[]}", 422 },
 		{ SLA("", "a-b", ""), 422 },
 		{ SLA("", "", ""), 422 },
@@ -149,6 +150,9 @@ static void descriptors_that_are_refused(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		try(*state, "POST", "/api/application", cases[i].body, cases[i].status);
 	assert_int_equal(count(*state, "/api/applications"), 0);
+	/* Whose it is need not be said. */
+	try(*state, "POST", "/api/application",
+	    "{\"sla_version\":\"v2.0\",\"customerID\":\"\",\"applications\":[]}", 200);
 	/* Thirty letters are enough for anybody; what nobody knows does no harm. */
 	free(create(*state,
 		    SLA("", "a12345678901234567890123456789", SERVICE("web", ",\"unknown\":[1]"))));
