@@ -20,18 +20,26 @@ static int begin(void *state, const struct runtime_exec *exec, struct runtime_ex
 		 struct err *err)
 {
 	int out[2];
+	int known[2]; /* closed when it is: the command may be done at once */
+	char none;
 
 	assert_int_equal(pipe2(out, O_CLOEXEC | O_NONBLOCK), 0);
+	assert_int_equal(pipe2(known, O_CLOEXEC), 0);
 	pid_t pid = fork();
 	if (pid == 0) {
-		dup2(out[1], 1);
+		close(known[1]);
+		if (read(known[0], &none, 1) == 0)
+			dup2(out[1], 1);
 		execv(exec->cmd->items[0], exec->cmd->items);
 		_exit(127);
 	}
 	close(out[1]);
 	*ret = (struct runtime_exec_process){ .in = -1, .out = out[0], .err = -1 };
 	*(pid_t *)state = pid;
-	return proc_identify(pid, &ret->proc, err);
+	int r = proc_identify(pid, &ret->proc, err);
+	close(known[0]);
+	close(known[1]);
+	return r;
 }
 
 static int end(void *state, const struct runtime_exec *exec, bool is_forced, int *ret_exit_code,
