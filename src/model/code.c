@@ -60,9 +60,9 @@ static bool is_path_part(const char *s, size_t len)
 
 		if (!is_letter && !strchr("._-", s[i]))
 			return false;
-		if (!is_letter && !was_letter && s[i] != '-' && !(s[i] == '_' && s[i - 1] == '_'))
-			return false;
 		if (!is_letter && (i == 0 || i + 1 == len))
+			return false;
+		if (!is_letter && !was_letter && s[i] != '-' && !(s[i] == '_' && s[i - 1] == '_'))
 			return false;
 		was_letter = is_letter;
 	}
