@@ -2,6 +2,7 @@
  * machine's shutdown reaches the program itself, and then us through it. */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -74,6 +75,7 @@ static int parse_number(const char *word, struct run_options *o)
 		{ "uid", &o->uid, ID_MAX },     { "gid", &o->gid, ID_MAX },
 		{ "group", &o->group, ID_MAX }, { "timeout_ms", &o->timeout_ms, 3600 * 1000 },
 		{ "jail", &o->is_jailed, 1 },   { "events", &o->has_events, 1 },
+		{ "nice", &o->nice, 19 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
@@ -298,6 +300,8 @@ static int start(struct run *run, const struct run_options *options, struct err 
 	auto_close int events = -1;
 	int gate;
 
+	if (options->nice)
+		setpriority(PRIO_PROCESS, 0, (int)options->nice);
 	if (write_pid(options, "helper.pid", getpid(), err) < 0 ||
 	    open_doors(run, options, err) < 0 || open_shares(options, err) < 0 ||
 	    (options->has_events && events_open(&run->events, &events, err) < 0) ||

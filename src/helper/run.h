@@ -13,6 +13,7 @@
  *                   16, in this order
  *   events=1        it is QEMU, and has a monitor on descriptor 8 (helper/events.h)
  *   timeout_ms=N    it is killed then
+ *   nice=N          it and we run with this nice value, as far as we may
  *
  * Descriptor 3 is a lock that tells that we live, and stays ours; the ones from 4 on are the
  * program's. In DIR it leaves `helper.pid` and `vm.pid` (base/proc.h) as soon as these run,
@@ -41,6 +42,7 @@ struct run_options {
 	uint32_t is_jailed;
 	uint32_t has_events;
 	uint32_t timeout_ms;
+	uint32_t nice;
 	struct share shares[SHARES_MAX];
 	size_t n_shares;
 	char **argv; /* the program's */

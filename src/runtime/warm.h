@@ -30,7 +30,8 @@ struct runtime_warm_ops {
 	/* Keeps one for this instance, before it has a link: a process in the network namespace that is
 	 * to be the instance's. 0: there is none. */
 	pid_t (*reserve)(void *state, const char *label, const char *instance_id);
-	/* Ends machines until those beside the instance's own have at most max_bytes. */
+	/* Ends machines until those beside the instance's own have at most max_bytes; -EBUSY if they
+	 * do not end. */
 	int (*trim)(void *state, const char *instance_id, uint64_t max_bytes, struct err *err);
 	void (*look)(void *state, struct runtime_warm_use *ret);
 };

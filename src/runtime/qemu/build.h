@@ -24,7 +24,9 @@ struct build {
 	bool is_key_only;  /* only the key is asked for */
 	bool is_for_pool;  /* from a saved state, and halted */
 	bool is_halted;    /* by a save that went wrong */
-	bool is_state_bad; /* QEMU did not come to run from it */
+	bool is_state_bad; /* QEMU cannot run from it */
+	bool is_late;      /* QEMU did not come to run from it in time */
+	unsigned nice;     /* of its processes */
 	char key[SNAPSHOT_KEY_SIZE];
 	int state; /* what it is restored from, or -1 */
 };

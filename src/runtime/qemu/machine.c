@@ -365,6 +365,7 @@ static int launch(struct build *b, struct err *err)
 		.n_mounts = b->spec->n_mounts,
 		.has_kvm = b->vm.accel == QEMU_ACCEL_KVM,
 		.cgroup = b->cgroup,
+		.nice = b->nice,
 	};
 
 	tell(b, "starting");
@@ -376,7 +377,8 @@ static int launch(struct build *b, struct err *err)
 	if (vm_launch(&launch, &helper, err) < 0)
 		return err->code;
 	if (wait_until_running(b, &helper, err) < 0) {
-		b->is_state_bad = b->vm.is_restored;
+		b->is_late = b->vm.is_restored && err->code == -ETIMEDOUT;
+		b->is_state_bad = b->vm.is_restored && !b->is_late;
 		return err->code;
 	}
 	if (b->vm.is_restored && instance_mark_spoken(b->dir.path, err) < 0)
@@ -421,13 +423,13 @@ int machine_start(struct qemu *qemu, const struct runtime_spec *spec, const stru
 		return 0;
 	struct build b = BUILD(qemu, spec, ctx);
 	int r = build_run(&b, err);
-	bool is_again = r < 0 && r != -ECANCELED && (b.is_state_bad || b.is_halted);
-	bool is_cold = b.is_halted;
+	bool is_cold = b.is_halted || b.is_late;
+	bool is_again = r < 0 && r != -ECANCELED && (b.is_state_bad || is_cold);
 
-	if (is_again) {
+	if (is_again)
 		log_warning("instance %s: %s: started cold", spec->instance_id, err->msg);
+	if (is_again && !b.is_late)
 		snapshot_drop(qemu, b.key);
-	}
 	build_fini(&b);
 	if (is_again) {
 		b = BUILD(qemu, spec, ctx);

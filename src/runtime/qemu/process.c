@@ -160,6 +160,8 @@ static void build_command(const struct vm_launch *l, struct strv *argv)
 		strv_addf(argv, "share=%s:%s", share_kind(&l->mounts[i]), l->mounts[i].source);
 	if (l->timeout_ms)
 		strv_addf(argv, "timeout_ms=%u", l->timeout_ms);
+	if (l->nice)
+		strv_addf(argv, "nice=%u", l->nice);
 	strv_add(argv, "--");
 	for (size_t i = 0; i < l->argv->n; i++)
 		strv_add(argv, l->argv->items[i]);

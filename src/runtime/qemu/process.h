@@ -40,6 +40,7 @@ struct vm_launch {
 	bool has_kvm;        /* keep the group of /dev/kvm */
 	const char *cgroup;  /* or NULL */
 	unsigned timeout_ms; /* 0: no time limit */
+	unsigned nice;       /* nice value, 0: ours */
 };
 
 /* Starts the supervisor with a listening QMP socket that QEMU will answer on: it can be connected to

@@ -17,7 +17,7 @@
 #include "wire/netlink/netlink.h"
 
 #define ANSWER_MS    5000
-#define NICE         10 /* of making one, and of what waits */
+#define NICE         10 /* of what waits */
 #define LOG_NAME     "console"
 #define OVERHEAD_MIB 32 /* of QEMU beside the guest's memory, measured (`bench/run overhead`) */
 
@@ -26,15 +26,6 @@ void warm_machine_fini(struct warm_machine *machine)
 	qmp_close(machine->qmp);
 	free(machine->label);
 	*machine = (struct warm_machine){ 0 };
-}
-
-void warm_end(const struct qemu *qemu, struct warm_machine *machine)
-{
-	struct err err;
-
-	if (machine_remove(qemu, machine->name, &err) < 0)
-		log_warning("%s", err.msg);
-	warm_machine_fini(machine);
 }
 
 uint64_t warm_bytes(const struct runtime_spec *spec)
@@ -68,16 +59,16 @@ static int make_tap(const char *netns, const char *name, struct err *err)
 	return r;
 }
 
-/* What is made now is made behind everything else. It is for those alone who can take that back. */
-static bool lower_priority(void)
+/* What waits runs behind everything else, if we are among those who can take that back. */
+static unsigned nice_of_waiting(void)
 {
-	return geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_SYS_NICE, 0, 0, 0) == 1 &&
-	       setpriority(PRIO_PROCESS, 0, NICE) == 0;
+	return geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_SYS_NICE, 0, 0, 0) == 1 ? NICE : 0;
 }
 
-/* All threads of a process. */
+/* All threads of a process get our own. */
 static void raise_priority(pid_t pid)
 {
+	int own = getpriority(PRIO_PROCESS, 0);
 	auto_free char *path = xasprintf("/proc/%d/task", (int)pid);
 	DIR *dir = opendir(path);
 	uint32_t tid;
@@ -86,7 +77,7 @@ static void raise_priority(pid_t pid)
 		return;
 	for (struct dirent *e; (e = readdir(dir));)
 		if (parse_u32(e->d_name, 1, INT32_MAX, &tid) == 0)
-			setpriority(PRIO_PROCESS, tid, 0);
+			setpriority(PRIO_PROCESS, tid, own);
 	closedir(dir);
 }
 
@@ -94,13 +85,11 @@ static int launch(struct qemu *qemu, const struct runtime_spec *spec, const stru
 		  struct warm_machine *machine, struct err *err)
 {
 	struct build b = BUILD(qemu, spec, ctx);
-	bool is_lower = lower_priority();
 
 	b.name = machine->name;
 	b.is_for_pool = true;
+	b.nice = nice_of_waiting();
 	int r = build_run(&b, err);
-	if (is_lower)
-		setpriority(PRIO_PROCESS, 0, 0);
 	if (r < 0 && b.is_state_bad)
 		snapshot_drop(qemu, b.key);
 	STR_COPY(machine->key, b.key);
@@ -154,7 +143,10 @@ int warm_make(struct qemu *qemu, const struct runtime_spec *spec, const struct r
 		return netns;
 	int r = make_in(&(struct making){ qemu, spec, ctx, netns }, &machine, err);
 	if (r < 0) {
-		warm_end(qemu, &machine);
+		struct err ignored;
+
+		machine_remove(qemu, machine.name, &ignored);
+		warm_machine_fini(&machine);
 		return r;
 	}
 	machine.label = xstrdup(spec->warm_label);

@@ -18,6 +18,8 @@ struct warm_machine {
 	struct vm_processes processes;
 	struct qmp *qmp;
 	uint64_t bytes;
+	bool is_ending;
+	bool is_stuck;             /* it did not end when it was to */
 	char instance_id[ID_SIZE]; /* whom it is kept for, "": nobody */
 	uint64_t kept_ms;          /* since when (monotonic) */
 };
@@ -32,8 +34,6 @@ uint64_t warm_bytes(const struct runtime_spec *spec);
  * logged. */
 int warm_start(struct qemu *qemu, const struct runtime_spec *spec, const struct runtime_ctx *ctx,
 	       struct err *err);
-/* Ends it. */
-void warm_end(const struct qemu *qemu, struct warm_machine *machine);
 /* Forgets it, and lets it be. */
 void warm_machine_fini(struct warm_machine *machine);
 

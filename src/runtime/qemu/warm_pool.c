@@ -1,5 +1,5 @@
-/* The table of machines that wait. What is taken out of it under the lock is nobody else's: processes
- * are made and ended without the lock. */
+/* The table of machines that wait. What is taken out of it under the lock is nobody else's. Processes are
+ * made and ended without the lock: one that is being ended stays, and its memory counts, until it is gone. */
 #include <dirent.h>
 #include <sys/stat.h>
 
@@ -15,6 +15,7 @@
 struct warm {
 	pthread_mutex_t lock;   /* of all but the next */
 	pthread_mutex_t making; /* by whoever makes one */
+	pthread_cond_t ended;   /* one that was being ended is not any more */
 	struct warm_machine *items;
 	size_t n;
 	uint64_t making_bytes; /* of the one that is being made */
@@ -27,6 +28,7 @@ struct warm *warm_new(void)
 
 	pthread_mutex_init(&warm->lock, NULL);
 	pthread_mutex_init(&warm->making, NULL);
+	pthread_cond_init(&warm->ended, NULL);
 	return warm;
 }
 
@@ -39,6 +41,9 @@ struct warm *warm_free(struct qemu *qemu)
 	warm_empty(qemu);
 	pthread_mutex_destroy(&warm->lock);
 	pthread_mutex_destroy(&warm->making);
+	pthread_cond_destroy(&warm->ended);
+	for (size_t i = 0; i < warm->n; i++)
+		warm_machine_fini(&warm->items[i]);
 	free(warm->items);
 	free(warm);
 	return NULL;
@@ -52,13 +57,22 @@ static struct warm_machine take_out(struct warm *warm, size_t i)
 	return machine;
 }
 
-static uint64_t bytes_beside(const struct warm *warm, const char *instance_id)
+/* Of those beside the instance's own; `ret_ending` (may be NULL): of them what is being given back. */
+static uint64_t bytes_beside(const struct warm *warm, const char *instance_id, uint64_t *ret_ending)
 {
 	uint64_t bytes = warm->making_bytes;
+	uint64_t ending = 0;
 
-	for (size_t i = 0; i < warm->n; i++)
-		if (!instance_id || !str_eq(warm->items[i].instance_id, instance_id))
-			bytes += warm->items[i].bytes;
+	for (size_t i = 0; i < warm->n; i++) {
+		const struct warm_machine *m = &warm->items[i];
+
+		if (instance_id && str_eq(m->instance_id, instance_id))
+			continue;
+		bytes += m->bytes;
+		ending += m->is_ending ? m->bytes : 0;
+	}
+	if (ret_ending)
+		*ret_ending = ending;
 	return bytes;
 }
 
@@ -70,6 +84,8 @@ static ssize_t find_victim(const struct warm *warm, const char *instance_id)
 	for (size_t i = 0; i < warm->n; i++) {
 		const struct warm_machine *m = &warm->items[i];
 
+		if (m->is_ending || m->is_stuck)
+			continue;
 		if (!m->instance_id[0])
 			return (ssize_t)i;
 		if (!instance_id || !str_eq(m->instance_id, instance_id))
@@ -78,21 +94,53 @@ static ssize_t find_victim(const struct warm *warm, const char *instance_id)
 	return found;
 }
 
-/* True if one was ended. */
+static ssize_t find_named(const struct warm *warm, const char *name)
+{
+	for (size_t i = 0; i < warm->n; i++)
+		if (str_eq(warm->items[i].name, name))
+			return (ssize_t)i;
+	return -1;
+}
+
+/* With the lock, which it lets go of meanwhile. One that does not end stays as the last one. */
+static bool end_at(struct qemu *qemu, size_t i)
+{
+	struct warm *warm = qemu->warm;
+	char name[sizeof(warm->items[i].name)];
+	struct warm_machine machine;
+	struct err err;
+
+	STR_COPY(name, warm->items[i].name);
+	warm->items[i].is_ending = true;
+	pthread_mutex_unlock(&warm->lock);
+	int r = machine_remove(qemu, name, &err);
+	if (r < 0)
+		log_warning("%s", err.msg);
+	pthread_mutex_lock(&warm->lock);
+	machine = take_out(warm, (size_t)find_named(warm, name));
+	machine.is_ending = false;
+	machine.is_stuck = r < 0;
+	if (r == 0)
+		warm_machine_fini(&machine);
+	else
+		warm->items[warm->n++] = machine;
+	pthread_cond_broadcast(&warm->ended);
+	return r == 0;
+}
+
+/* True if there was one to end. */
 static bool end_one_beyond(struct qemu *qemu, const char *instance_id, uint64_t max_bytes)
 {
 	struct warm *warm = qemu->warm;
-	struct warm_machine machine = { 0 };
+	uint64_t ending;
 	ssize_t i = -1;
 
 	pthread_mutex_lock(&warm->lock);
-	if (bytes_beside(warm, instance_id) > max_bytes)
+	if (bytes_beside(warm, instance_id, &ending) > max_bytes + ending)
 		i = find_victim(warm, instance_id);
 	if (i >= 0)
-		machine = take_out(warm, (size_t)i);
+		end_at(qemu, (size_t)i);
 	pthread_mutex_unlock(&warm->lock);
-	if (i >= 0)
-		warm_end(qemu, &machine);
 	return i >= 0;
 }
 
@@ -104,6 +152,18 @@ void warm_empty(struct qemu *qemu)
 	pthread_mutex_unlock(&qemu->warm->making);
 }
 
+/* Whether they have more; waits for those that others are ending, whose time has a bound. */
+static bool is_over(struct warm *warm, const char *instance_id, uint64_t max_bytes)
+{
+	uint64_t bytes, ending;
+
+	pthread_mutex_lock(&warm->lock);
+	while ((bytes = bytes_beside(warm, instance_id, &ending)) > max_bytes && ending)
+		pthread_cond_wait(&warm->ended, &warm->lock);
+	pthread_mutex_unlock(&warm->lock);
+	return bytes > max_bytes;
+}
+
 /* One that is being made was broken off; its memory is waited for. */
 static int driver_trim(void *state, const char *instance_id, uint64_t max_bytes, struct err *err)
 {
@@ -112,21 +172,21 @@ static int driver_trim(void *state, const char *instance_id, uint64_t max_bytes,
 
 	while (end_one_beyond(qemu, instance_id, max_bytes))
 		;
-	pthread_mutex_lock(&warm->lock);
-	bool is_over = bytes_beside(warm, instance_id) > max_bytes;
-	pthread_mutex_unlock(&warm->lock);
-	if (!is_over)
+	if (!is_over(warm, instance_id, max_bytes))
 		return 0;
 	pthread_mutex_lock(&warm->making);
 	while (end_one_beyond(qemu, instance_id, max_bytes))
 		;
+	bool is_full = is_over(warm, instance_id, max_bytes);
 	pthread_mutex_unlock(&warm->making);
-	return 0;
+	return is_full ? err_set(err, -EBUSY, "machines that wait have its memory and do not end")
+		       : 0;
 }
 
 static bool is_alive(const struct warm_machine *m)
 {
-	return proc_is_alive(&m->processes.vm) && proc_is_alive(&m->processes.helper);
+	return !m->is_ending && !m->is_stuck && proc_is_alive(&m->processes.vm) &&
+	       proc_is_alive(&m->processes.helper);
 }
 
 static pid_t driver_reserve(void *state, const char *label, const char *instance_id)
@@ -155,7 +215,7 @@ static void driver_look(void *state, struct runtime_warm_use *ret)
 
 	pthread_mutex_lock(&warm->lock);
 	*ret = (struct runtime_warm_use){ .machines = (uint32_t)warm->n,
-					  .bytes = bytes_beside(warm, NULL) };
+					  .bytes = bytes_beside(warm, NULL, NULL) };
 	pthread_mutex_unlock(&warm->lock);
 }
 
@@ -187,7 +247,8 @@ int warm_claim(struct qemu *qemu, const struct runtime_spec *spec, const char *k
 
 	pthread_mutex_lock(&warm->lock);
 	for (size_t i = 0; i < warm->n && !is_found; i++) {
-		if (!str_eq(warm->items[i].instance_id, spec->instance_id))
+		if (!str_eq(warm->items[i].instance_id, spec->instance_id) ||
+		    warm->items[i].is_ending)
 			continue;
 		machine = take_out(warm, i);
 		is_found = true;
@@ -202,7 +263,10 @@ int warm_claim(struct qemu *qemu, const struct runtime_spec *spec, const char *k
 		*ret = machine;
 		return 0;
 	}
-	warm_end(qemu, &machine);
+	pthread_mutex_lock(&warm->lock);
+	*ARRAY_ADD(warm->items, warm->n) = machine;
+	end_at(qemu, warm->n - 1);
+	pthread_mutex_unlock(&warm->lock);
 	return err_set(err, -ENOENT, "%s", fault);
 }
 
@@ -225,25 +289,24 @@ static bool is_doomed(const struct tending *t, const struct warm_machine *m)
 {
 	bool is_late = m->instance_id[0] && clock_monotonic_ms() - m->kept_ms > KEPT_MS;
 
+	if (m->is_ending)
+		return false;
 	return !is_alive(m) || is_late || (!m->instance_id[0] && !is_wished(t, m));
 }
 
 static bool end_one_doomed(const struct tending *t)
 {
 	struct warm *warm = t->qemu->warm;
-	struct warm_machine machine = { 0 };
-	bool is_found = false;
+	bool is_ended = false;
+	size_t i = 0;
 
 	pthread_mutex_lock(&warm->lock);
-	for (size_t i = 0; i < warm->n && !is_found; i++) {
-		is_found = is_doomed(t, &warm->items[i]);
-		if (is_found)
-			machine = take_out(warm, i);
-	}
+	while (i < warm->n && !is_doomed(t, &warm->items[i]))
+		i++;
+	if (i < warm->n)
+		is_ended = end_at(t->qemu, i);
 	pthread_mutex_unlock(&warm->lock);
-	if (is_found)
-		warm_end(t->qemu, &machine);
-	return is_found;
+	return is_ended;
 }
 
 static unsigned count(const struct warm *warm, const char *label)
@@ -251,7 +314,8 @@ static unsigned count(const struct warm *warm, const char *label)
 	unsigned n = 0;
 
 	for (size_t i = 0; i < warm->n; i++)
-		n += str_eq(warm->items[i].label, label) && !warm->items[i].instance_id[0];
+		n += str_eq(warm->items[i].label, label) && !warm->items[i].instance_id[0] &&
+		     !warm->items[i].is_ending;
 	return n;
 }
 
@@ -270,13 +334,12 @@ static const struct runtime_spec *choose(const struct tending *t)
 
 		if (n >= fewest || !t->keys[i][0])
 			continue;
-		if (bytes_beside(warm, NULL) + warm_bytes(spec) > t->wish->max_bytes) {
+		uint64_t bytes = bytes_beside(warm, NULL, NULL) + warm_bytes(spec);
+		if (bytes > t->wish->max_bytes) {
 			snprintf(warm->why, sizeof(warm->why),
 				 "the pool has room for %llu MiB, one more would be %llu",
 				 (unsigned long long)(t->wish->max_bytes >> 20),
-				 (unsigned long long)((bytes_beside(warm, NULL) +
-						       warm_bytes(spec)) >>
-						      20));
+				 (unsigned long long)(bytes >> 20));
 			continue;
 		}
 		chosen = spec;

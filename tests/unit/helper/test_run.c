@@ -158,6 +158,16 @@ static void ends_it_at_its_time_limit(void **state)
 	exit_record_fini(&record);
 }
 
+static void runs_behind_everything_else(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, "[ $(nice) -ge 7 ] && echo behind", "nice=7");
+	struct exit_record record = finish(f);
+	assert_string_equal(record.output, "behind\n");
+	exit_record_fini(&record);
+}
+
 static void marks_the_first_byte_of_text(void **state)
 {
 	struct fixture *f = *state;
@@ -456,6 +466,7 @@ int main(void)
 		TEST(records_the_end_and_the_output),
 		TEST(records_a_signal),
 		TEST(ends_it_at_its_time_limit),
+		TEST(runs_behind_everything_else),
 		TEST(drains_much_output),
 		TEST(marks_the_first_byte_of_text),
 		TEST(tells_why_it_cannot_start),
