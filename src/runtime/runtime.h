@@ -180,7 +180,8 @@ struct runtime_image_ops {
 	/* Adds the folders whose file systems images fill. */
 	int (*dirs)(void *state, struct strv *ret, struct err *err);
 	/* Forgets what fetches that failed have kept for their next try, but of the images named, and
-	 * of fetches under way. */
+	 * of fetches under way; and gives back what instances that were removed had on the disk, if
+	 * something of it is left. */
 	int (*settle)(void *state, const struct strv *wanted, struct err *err);
 };
 

@@ -88,8 +88,9 @@ class Sweep:
 
     def recover(self):
         """True if holm was killed, and is there again."""
-        if not self.is_dead():
+        if not self.meddler.has_killed():
             return False
+        until(self.is_dead, "holm has ended")
         self.host.up()
         return True
 

@@ -22,7 +22,8 @@
 #define TRUST_MS      1000 /* after an answer, while the process lives */
 #define END_MS        15000
 #define SWEEP         "holm-sweep" /* key of a snapshot */
-#define NODE_PREFIX   8            /* digits of the node's id in names of the host */
+#define BUNDLES       "io.containerd.runtime.v2.task/" NAMESPACE
+#define NODE_PREFIX   8 /* digits of the node's id in names of the host */
 #define MOUNTS_MAX    ((size_t)16 << 20)
 
 /* Of the time, at most, that the collector runs. containerd's own 0.02 lets the disk space of what was
@@ -146,11 +147,34 @@ static int spawn(struct driver *d, struct proc_id *ret, struct err *err)
 	return file_write_atomic(record, text, strlen(text), 0644, err);
 }
 
+static int remove_bundle(const char *top, const char *instance_id, struct err *err)
+{
+	auto_free char *path = xasprintf("%s/" BUNDLES "/%s", top, instance_id);
+	auto_free char *rootfs = path_join(path, "rootfs");
+
+	while (umount2(rootfs, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+		;
+	return path_remove(path, err);
+}
+
+/* One that is killed between making a bundle and noting its shim leaves it, and no container of that name
+ * could be started any more ("file exists"). */
+int daemon_remove_bundle(const struct driver *d, const char *instance_id, struct err *err)
+{
+	if (!d->is_own)
+		return 0;
+	auto_free char *state = path_join(d->state_dir, "state");
+	auto_free char *root = path_join(d->daemon_dir, "root");
+	int r = remove_bundle(state, instance_id, err);
+
+	return r < 0 ? r : remove_bundle(root, instance_id, err);
+}
+
 /* A containerd that is killed while it removes a container's bundle leaves it under a hidden name, which
  * the next one passes over (containerd 1.6, runtime/v2/bundle.go, manager.go). */
 static void sweep_bundles(const char *top)
 {
-	auto_free char *path = path_join(top, "io.containerd.runtime.v2.task/" NAMESPACE);
+	auto_free char *path = path_join(top, BUNDLES);
 	DIR *dir = opendir(path);
 	struct err err;
 

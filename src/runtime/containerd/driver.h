@@ -60,6 +60,7 @@ struct driver {
 	char *state_dir;    /* of our own: socket, bundles; in /run */
 	char *runtime_root; /* of our own: folder for the OCI runtimes' state; else NULL */
 	_Atomic uint64_t answered_ms; /* when our own last did, monotonic; 0: never */
+	_Atomic uint64_t removed_ms;  /* when a snapshot last was, monotonic; 0: collected since */
 	atomic_bool takes_helper;     /* as the program that starts shims (helper/shim.h) */
 
 	/* Idle connections: a call takes one out of its slot and puts it back, so none is ever in
@@ -93,6 +94,8 @@ int daemon_open(struct driver *driver, const char *address, struct err *err);
 void daemon_revive(struct driver *driver, struct grpc_conn *conn);
 void daemon_revive_dead(struct driver *driver);
 int daemon_shutdown(struct driver *driver, struct err *err);
+/* What our own left of a container that it does not know any more. */
+int daemon_remove_bundle(const struct driver *driver, const char *instance_id, struct err *err);
 /* Of the containerd in use, as it tells it. */
 void daemon_note_version(struct driver *driver, const char *version);
 

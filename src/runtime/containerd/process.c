@@ -358,7 +358,9 @@ static int settle_existing(struct client *client, const struct runtime_spec *spe
 	struct runtime_status found;
 	int r = container_find(client, spec->instance_id, &found, NULL, err);
 
-	if (r <= 0)
+	if (r == 0)
+		return daemon_remove_bundle(client->driver, spec->instance_id, err);
+	if (r < 0)
 		return r;
 	if (found.phase == RUNTIME_RUNNING && found.incarnation != spec->incarnation)
 		return err_set(err, -EEXIST, "incarnation %u runs already, not %u",

@@ -159,7 +159,11 @@ int container_remove(struct client *client, const char *instance_id, struct err 
 	if (r == 0)
 		r = containerd_snapshot_remove(&api, instance_id, err);
 	if (r == 0)
+		atomic_store(&d->removed_ms, clock_monotonic_ms());
+	if (r == 0)
 		r = remove_cgroup(d, instance_id, err);
+	if (r == 0)
+		r = daemon_remove_bundle(d, instance_id, err);
 	if (r == 0)
 		shim_remove_socket(d->socket, instance_id);
 	return r < 0 ? r : path_remove(dir, err);

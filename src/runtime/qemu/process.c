@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/socket.h"
 #include "loop/child.h"
 #include "runtime/qemu/process.h"
@@ -19,6 +20,8 @@
 #define LOCK_STEP_MS 20
 #define GLANCE_MS    200 /* somebody who only looks whether it is taken */
 #define OUTPUT_MAX   65536
+#define TAP_MS       2000 /* for a tap to be free */
+#define TAP_STEP_MS  2
 
 void vm_dir_fini(struct vm_dir *dir)
 {
@@ -93,6 +96,8 @@ bool vm_dir_is_taken(const char *path)
 	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0;
 }
 
+/* A child that another thread was forking while the tap was made has it, too, until it has become its
+ * program, and nothing tells when that is. */
 static int open_tap(const char *name, struct err *err)
 {
 	auto_close int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -103,8 +108,12 @@ static int open_tap(const char *name, struct err *err)
 	STR_COPY(request.ifr_name, name);
 	if (fd < 0)
 		return err_errno(err, "open /dev/net/tun");
-	if (ioctl(fd, TUNSETIFF, &request) < 0)
-		return err_errno(err, "open tap %s", name);
+	uint64_t end_ms = clock_monotonic_ms() + TAP_MS;
+	while (ioctl(fd, TUNSETIFF, &request) < 0) {
+		if (errno != EBUSY || clock_monotonic_ms() >= end_ms)
+			return err_errno(err, "open tap %s", name);
+		clock_poll(NULL, 0, clock_monotonic_ms() + TAP_STEP_MS);
+	}
 	return TAKE_FD(fd);
 }
 

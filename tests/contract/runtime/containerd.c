@@ -211,6 +211,26 @@ static void starts_over_a_stale_record(void **state)
 	instance_fini(&i);
 }
 
+/* As a containerd leaves it that is killed while it starts a shim. */
+static void starts_over_a_stale_bundle(void **state)
+{
+	const struct subject *s = *state;
+	auto_free char *socket = socket_of(s);
+	auto_free char *dir = xstrndup(socket, (size_t)(strrchr(socket, '/') - socket));
+	struct runtime_status status;
+	struct instance i;
+	struct err err;
+
+	instance_init(&i, s, PROGRAM_IDLE);
+	auto_free char *bundle = xasprintf("%s/state/io.containerd.runtime.v2.task/holm/%s/rootfs",
+					   dir, i.id);
+	must(dir_make(bundle, 0711, &err), &err);
+	start(s, &i, &status);
+	assert_int_equal(status.phase, RUNTIME_RUNNING);
+	stop(s, &i, NULL);
+	instance_fini(&i);
+}
+
 static void leaves_other_nodes_alone(void **state)
 {
 	const struct subject *s = *state;
@@ -345,6 +365,7 @@ static int run_all(struct subject *s)
 		cmocka_unit_test_prestate(limits_the_number_of_processes, s),
 		cmocka_unit_test_prestate(joins_the_network_namespace, s),
 		cmocka_unit_test_prestate(starts_over_a_stale_record, s),
+		cmocka_unit_test_prestate(starts_over_a_stale_bundle, s),
 		cmocka_unit_test_prestate(leaves_other_nodes_alone, s),
 		cmocka_unit_test_prestate(survives_a_killed_containerd, s),
 		cmocka_unit_test_prestate(replaces_a_killed_logger, s),

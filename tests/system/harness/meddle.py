@@ -38,6 +38,10 @@ class Meddler:
         names = self.memory[HEAD.size:HEAD.size + self._get(COUNT) * NAME]
         return [names[i:i + NAME].rstrip(b"\0").decode() for i in range(0, len(names), NAME)]
 
+    def has_killed(self):
+        """Whether the doing has come that holm is killed before, which may take a moment."""
+        return 0 < self._get(LEFT) <= self._get(COUNT)
+
     def stop_counting(self):
         self._set(PID, 0)
 

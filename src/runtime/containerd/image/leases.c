@@ -7,7 +7,9 @@
 #define LEASE_HOURS  6 /* if nobody of ours ever comes back */
 #define LABEL_EXPIRE "containerd.io/gc.expire"
 #define LABEL_IMAGE  "holm/image"
-#define LABEL_MAX    2000 /* bytes of a value; containerd takes 4096 with the key */
+#define LABEL_MAX    2000           /* bytes of a value; containerd takes 4096 with the key */
+#define COLLECT      "holm-collect" /* in place of an image's name */
+#define QUIET_MS     2000           /* without a removal */
 
 /* Which leases are to go: those of one image, or all but those of some. */
 struct choice {
@@ -106,12 +108,42 @@ void lease_end(const struct client *client, const char *image, const char *id, e
 		log_debug("drop leases of %s: %s", image, err.msg);
 }
 
+/* What is removed while containerd collects stays until the next removal (1.6, gc/scheduler: an event from
+ * before the end of a collection counts as dealt with). So the last one is followed by a collection that
+ * is waited for, and by another, since the first may have begun before. */
+static int collect(const struct client *client, struct err *err)
+{
+	for (int i = 0; i < 2; i++) {
+		auto_free char *id = NULL;
+		int r = lease_begin(client, COLLECT, &id, err);
+
+		lease_end(client, COLLECT, id, r < 0 ? LEASE_DROPPED : LEASE_CLEANED);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int collect_removed(const struct client *client, struct err *err)
+{
+	struct driver *d = client->driver;
+	uint64_t removed_ms = atomic_load(&d->removed_ms);
+
+	if (!removed_ms || clock_monotonic_ms() - removed_ms < QUIET_MS)
+		return 0;
+	int r = collect(client, err);
+	/* Unless another one has been removed since. */
+	if (r == 0)
+		atomic_compare_exchange_strong(&d->removed_ms, &removed_ms, 0);
+	return r;
+}
+
 int leases_settle(void *state, const struct strv *wanted, struct err *err)
 {
 	auto_client struct client client = client_open(state, NULL);
 	const struct choice choice = { .but = wanted };
 	/* Synced: else containerd's collector comes when it likes, and for half a blob that may be never. */
-	int r = drop(state, &client.api, &choice, true, err);
-
-	return r < 0 ? err_wrap(err, "drop leases of fetches") : 0;
+	if (drop(state, &client.api, &choice, true, err) < 0)
+		return err_wrap(err, "drop leases of fetches");
+	return collect_removed(&client, err) < 0 ? err_wrap(err, "collect what was removed") : 0;
 }
