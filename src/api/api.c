@@ -39,6 +39,21 @@ void api_reply_json(struct api_request *request, char *take_json)
 	reply(request, 200, NULL, take_json);
 }
 
+void api_reply_message(struct api_request *request, const char *message)
+{
+	auto_json_out struct json_out out;
+	struct err err;
+	char *text = NULL;
+
+	json_out_init(&out, 1 << 16);
+	json_out_object(&out, NULL);
+	json_out_str(&out, "message", message);
+	json_out_object_end(&out);
+	int r = json_out_finish(&out, &text, &err);
+	assert(r == 0);
+	api_reply_json(request, text);
+}
+
 void api_reply(struct api_request *request, unsigned status, char *take_json)
 {
 	reply(request, status, NULL, take_json);

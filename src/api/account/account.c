@@ -113,17 +113,6 @@ void account_reply(struct api_request *request, struct json_out *out)
 		api_reply_json(request, text);
 }
 
-void account_reply_message(struct api_request *request, const char *message)
-{
-	auto_json_out struct json_out out;
-
-	json_out_init(&out, LIST_MAX);
-	json_out_object(&out, NULL);
-	json_out_str(&out, "message", message);
-	json_out_object_end(&out);
-	account_reply(request, &out);
-}
-
 const char *account_organization(const struct api_request *request)
 {
 	return request->who.organization[0] ? request->who.organization : NULL;

@@ -90,7 +90,7 @@ static void on_changed(void *arg, const struct plan_view *plan, const struct err
 	if (err->code)
 		api_reply_err(arg, err);
 	else
-		account_reply_message(arg, "organization updated");
+		api_reply_message(arg, "organization updated");
 }
 
 static void on_deleted(void *arg, const struct plan_view *plan, const struct err *err)
@@ -98,7 +98,7 @@ static void on_deleted(void *arg, const struct plan_view *plan, const struct err
 	if (err->code)
 		api_reply_err(arg, err);
 	else
-		account_reply_message(arg, "organization deleted");
+		api_reply_message(arg, "organization deleted");
 }
 
 static void put(struct api_request *request, const char *id, server_done_fn done)

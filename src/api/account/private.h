@@ -15,8 +15,6 @@ void account_fini(const struct field_table *table, void *object, char *const *pa
 void account_emit_user(const struct user_view *view, struct json_out *out);
 /* Answers with the text. */
 void account_reply(struct api_request *request, struct json_out *out);
-/* Answers {"message": …}. */
-void account_reply_message(struct api_request *request, const char *message);
 /* The organization that the token is of, NULL: root. */
 const char *account_organization(const struct api_request *request);
 /* The same if who asks manages it and no more; NULL: an administrator. */

@@ -77,9 +77,9 @@ static void on_undefined(void *arg, const char *json, const struct err *err)
 		api_reply_err(arg, err);
 		return;
 	}
-	/* Its name is of letters that JSON takes as they are. */
-	api_reply_json(arg, xasprintf("{\"message\":\"%s and all its objects are removed\"}",
-				      request->match.params[0]));
+	auto_free char *message = xasprintf("%s and all its objects are removed",
+					    request->match.params[0]);
+	api_reply_message(arg, message);
 }
 
 void extend_delete_type(struct api_request *request)

@@ -131,7 +131,7 @@ static void on_replaced(void *arg, const struct oakestra_result *result, const s
 	if (err->code)
 		refuse(request, err);
 	else
-		oakestra_say(request, "ok");
+		api_reply_message(request, "ok");
 }
 
 void oakestra_put_service(struct api_request *request)

@@ -24,21 +24,6 @@ struct oakestra_change oakestra_change_of(struct api_request *request, oakestra_
 	};
 }
 
-void oakestra_say(struct api_request *request, const char *message)
-{
-	auto_json_out struct json_out out;
-	struct err err;
-	char *text = NULL;
-
-	json_out_init(&out, 1 << 16);
-	json_out_object(&out, NULL);
-	json_out_str(&out, "message", message);
-	json_out_object_end(&out);
-	int r = json_out_finish(&out, &text, &err);
-	assert(r == 0);
-	api_reply_json(request, text);
-}
-
 void oakestra_reply(struct api_request *request, char *take_json, const struct err *err)
 {
 	if (take_json)
@@ -52,7 +37,7 @@ static void on_changed(void *arg, const struct oakestra_result *result, const st
 	if (err->code)
 		api_reply_err(arg, err);
 	else
-		oakestra_say(arg, "ok");
+		api_reply_message(arg, "ok");
 }
 
 static void change(struct api_request *request,

@@ -10,8 +10,6 @@
 struct oakestra_user oakestra_who(const struct api_request *request);
 /* A change of what the path's first part names; `done` has the request as `arg`. */
 struct oakestra_change oakestra_change_of(struct api_request *request, oakestra_done_fn done);
-/* Answers with an object whose only member is the message. */
-void oakestra_say(struct api_request *request, const char *message);
 /* What reading gave: `take_json`, or the error if it is NULL. */
 void oakestra_reply(struct api_request *request, char *take_json, const struct err *err);
 

@@ -11,7 +11,8 @@ struct custom_change {
 	char *type;
 	char id[ID_SIZE];
 	char *body;
-	char *result; /* JSON */
+	struct err refusal; /* what is wrong with the text */
+	char *result;       /* JSON */
 	server_extend_fn done;
 	void *arg;
 };
@@ -189,15 +190,12 @@ static void on_run(struct server *server, void *arg, const struct err *err)
 /* What is wrong with the text is told like all else, later. */
 static int refuse(struct server *server, struct custom_change *change, struct err *err)
 {
-	auto_free char *ignored = NULL;
-
-	return custom_body_parse(change->body, strlen(change->body), &ignored, err);
+	return err_copy(err, &change->refusal);
 }
 
 static void begin(struct server *server, const struct server_custom *custom, change_fn fn)
 {
 	struct custom_change *change = NEW(struct custom_change);
-	struct err err;
 
 	change->run = fn;
 	change->type = xstrdup(custom->type);
@@ -208,10 +206,8 @@ static void begin(struct server *server, const struct server_custom *custom, cha
 	if (fn == run_define)
 		change->body = custom->text ? xstrndup(custom->text, custom->len) : xstrdup("{}");
 	else if (custom->text &&
-		 custom_body_parse(custom->text, custom->len, &change->body, &err) < 0) {
+		 custom_body_parse(custom->text, custom->len, &change->body, &change->refusal) < 0)
 		change->run = refuse;
-		change->body = xstrndup(custom->text, custom->len);
-	}
 	request_begin(server, run, on_run, change);
 }
 
