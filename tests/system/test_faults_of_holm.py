@@ -120,6 +120,7 @@ def test_disk_full_in_a_pull(small_host, images, tmp_path_factory):
 def test_containerd_killed_in_starts_and_stops(new_host, images, n_running):
     picture = Picture(new_host)
     new_host.deploy(box(images))
+    assert_page(new_host)  # runc's first process has become the program
     before = picture.things()
     with new_host.events() as events:
         assert new_host.run("scale", "box", "6").returncode == OK
