@@ -54,7 +54,8 @@ void api_reply(struct api_request *request, unsigned status, char *take_json); /
 void api_reply_refusal(struct api_request *request, unsigned status, const char *message,
 		       char *take_json);
 void api_reply_json(struct api_request *request, char *take_json);
-void api_reply_message(struct api_request *request, const char *message); /* {"message": …} */
+/* An object whose only member is the message. */
+void api_reply_message(struct api_request *request, const char *message);
 void api_reply_error(struct api_request *request, unsigned status, const char *message);
 void api_reply_err(struct api_request *request, const struct err *err);
 /* A stream is begun by http_stream_begin() with is_begun set. */
