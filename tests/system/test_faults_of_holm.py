@@ -120,7 +120,8 @@ def test_disk_full_in_a_pull(small_host, images, tmp_path_factory):
 def test_containerd_killed_in_starts_and_stops(new_host, images, n_running):
     picture = Picture(new_host)
     new_host.deploy(box(images))
-    assert_page(new_host)  # runc's first process has become the program
+    until(lambda: any("/bin/httpd" in line for line in picture.census.processes().values()),
+          "runc's first process has become the program")
     before = picture.things()
     with new_host.events() as events:
         assert new_host.run("scale", "box", "6").returncode == OK
