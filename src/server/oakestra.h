@@ -72,9 +72,10 @@ char *oakestra_show_app(struct server *server, const struct oakestra_user *user,
 /* Of an application, NULL: of all that the user sees. */
 char *oakestra_list_services(struct server *server, const struct oakestra_user *user,
 			     const char *app_id, struct err *err);
-/* Whether there is such a service and the user sees it. */
-bool oakestra_has_service(const struct server *server, const struct oakestra_user *user,
-			  const char *id);
+/* The id of the service of this id, or of the only one of this name (`microservice_name`) that the user
+ * sees; valid until the state changes. NULL with -ENOENT: there is none that he sees, or several. */
+const char *oakestra_find_service(const struct server *server, const struct oakestra_user *user,
+				  const char *id_or_name, struct err *err);
 /* `logs` (may be NULL): instance id → text, the end of its output. */
 char *oakestra_show_service(struct server *server, const struct oakestra_user *user, const char *id,
 			    const struct map *logs, struct err *err);

@@ -192,7 +192,9 @@ static const struct route routes[] = {
 	{ "POST", "/api/service", oakestra_post_service, ROUTE_USER, .has_body = true,
 	  .summary = "adds services to the application that applications[0].applicationID names" },
 	{ "GET", "/api/service/{id}", oakestra_get_service, ROUTE_USER,
-	  .summary = "a service with its instances and the last lines of their output" },
+	  .summary =
+		  "a service, by id or by a name that no other has, with its instances and the last "
+		  "lines of their output" },
 	{ "PUT", "/api/service/{id}", oakestra_put_service, ROUTE_USER, .has_body = true,
 	  .summary = "makes a service what the descriptor's only microservice says" },
 	{ "DELETE", "/api/service/{id}", delete_service, ROUTE_USER,

@@ -23,6 +23,7 @@ struct inquiry {
 	struct api_request *request;
 	struct api *api;
 	struct timer *timer;
+	char id[ID_SIZE]; /* of the service */
 	struct source sources[SOURCES_MAX];
 	size_t n;
 	size_t n_open;
@@ -42,12 +43,11 @@ static void release(void *arg)
 	free(q);
 }
 
-static void reply(struct api_request *request, const struct map *logs)
+static void reply(struct api_request *request, const char *id, const struct map *logs)
 {
 	const struct oakestra_user user = oakestra_who(request);
 	struct err err = { 0 };
-	char *json = oakestra_show_service(request->api->config.server, &user,
-					   request->match.params[0], logs, &err);
+	char *json = oakestra_show_service(request->api->config.server, &user, id, logs, &err);
 
 	oakestra_reply(request, json, &err);
 }
@@ -69,7 +69,7 @@ static void finish(struct inquiry *q)
 	for (size_t i = 0; i < q->n; i++)
 		map_set(&logs, q->sources[i].id, (void *)(uintptr_t)tail_of(&q->sources[i].text));
 	/* Its texts are released with the request. */
-	reply(q->request, &logs);
+	reply(q->request, q->id, &logs);
 	map_fini(&logs);
 }
 
@@ -134,10 +134,12 @@ static size_t n_asked(const struct server_instance_refs *refs)
 	return refs->n < SOURCES_MAX ? refs->n : SOURCES_MAX;
 }
 
-static void ask_nodes(struct api_request *request, const struct server_instance_refs *refs)
+static void ask_nodes(struct api_request *request, const char *id,
+		      const struct server_instance_refs *refs)
 {
 	struct inquiry *q = NEW(struct inquiry);
 
+	STR_COPY(q->id, id);
 	q->request = request;
 	q->api = request->api;
 	request->release = release;
@@ -151,20 +153,23 @@ static void ask_nodes(struct api_request *request, const struct server_instance_
 		finish(q);
 }
 
+/* By its name, too: the `oak` client asks so first, and otherwise looks for it in the list of all, where
+ * there is no output. */
 void oakestra_get_service(struct api_request *request)
 {
-	const char *id = request->match.params[0];
-	struct server_instance_refs refs = { 0 };
-	struct err ignored;
-
+	struct server *server = request->api->config.server;
 	const struct oakestra_user user = oakestra_who(request);
+	struct server_instance_refs refs = { 0 };
+	struct err err;
+	const char *id = oakestra_find_service(server, &user, request->match.params[0], &err);
 
-	if (!request->api->config.streams ||
-	    !oakestra_has_service(request->api->config.server, &user, id) ||
-	    server_find_instances(request->api->config.server, id, &refs, &ignored) < 0 ||
-	    !refs.n || request->api->n_logs + n_asked(&refs) > API_LOGS_MAX)
-		reply(request, NULL);
+	if (!id)
+		api_reply_err(request, &err);
+	else if (!request->api->config.streams ||
+		 server_find_instances(server, id, &refs, &err) < 0 || !refs.n ||
+		 request->api->n_logs + n_asked(&refs) > API_LOGS_MAX)
+		reply(request, id, NULL);
 	else
-		ask_nodes(request, &refs);
+		ask_nodes(request, id, &refs);
 	free(refs.items);
 }

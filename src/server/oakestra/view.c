@@ -381,14 +381,6 @@ char *oakestra_list_services(struct server *server, const struct oakestra_user *
 	return finish(&out);
 }
 
-bool oakestra_has_service(const struct server *server, const struct oakestra_user *user,
-			  const char *id)
-{
-	const struct service *service = state_get(server, KIND_SERVICE, id);
-
-	return service && is_seen(server, user, service);
-}
-
 char *oakestra_show_service(struct server *server, const struct oakestra_user *user, const char *id,
 			    const struct map *logs, struct err *err)
 {
@@ -396,7 +388,7 @@ char *oakestra_show_service(struct server *server, const struct oakestra_user *u
 	auto_json_out struct json_out out;
 
 	json_out_init(&out, JSON_TEXT_MAX);
-	if (!oakestra_has_service(server, user, id)) {
+	if (!service || !is_seen(server, user, service)) {
 		err_set(err, -ENOENT, "no service %.40s", id);
 		return NULL;
 	}

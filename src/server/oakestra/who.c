@@ -17,3 +17,37 @@ bool oakestra_may_see(const struct oakestra_user *user, const struct app *app)
 		return true;
 	return user->is_manager && str_eq(app->organization, owner.organization);
 }
+
+static bool is_seen(const struct server *server, const struct oakestra_user *user,
+		    const struct service *service)
+{
+	const struct app *app = state_get(server, KIND_APP, service->app_id);
+
+	return app && oakestra_may_see(user, app);
+}
+
+const char *oakestra_find_service(const struct server *server, const struct oakestra_user *user,
+				  const char *id_or_name, struct err *err)
+{
+	const struct service *found = state_get(server, KIND_SERVICE, id_or_name);
+	size_t n = 0;
+
+	if (found && is_seen(server, user, found))
+		return found->id;
+	found = NULL;
+	state_for_each(server, KIND_SERVICE, const struct service, service)
+	{
+		if (!str_eq(service->spec.name, id_or_name) || !is_seen(server, user, service))
+			continue;
+		found = service;
+		n++;
+	}
+	if (n == 1)
+		return found->id;
+	if (n)
+		err_set(err, -ENOENT, "%zu services are called %.40s: ask for one by its id", n,
+			id_or_name);
+	else
+		err_set(err, -ENOENT, "no service %.40s", id_or_name);
+	return NULL;
+}

@@ -97,10 +97,11 @@ static void an_application_and_its_life(void **state)
 	assert_int_equal(count(w, "/api/services/"), 2);
 	auto_free char *services = xasprintf("/api/services/%s?x=1", id);
 	assert_int_equal(count(w, services), 2);
-	/* Only an id leads to one: clients take the name next, from the list. */
+	/* Only an id leads to an application: clients take the name next, from the list. */
 	try(w, "GET", "/api/application/shop", NULL, 404);
 	try(w, "GET", "/api/application/" NOBODY, NULL, 404);
-	try(w, "GET", "/api/service/web", NULL, 404);
+	try(w, "GET", "/api/service/" NOBODY, NULL, 404);
+	try(w, "GET", "/api/service/we", NULL, 404);
 	try(w, "GET", "/api/services/" NOBODY, NULL, 404);
 
 	try(w, "PUT", path,
@@ -321,6 +322,9 @@ static void the_last_lines_come_from_the_node(void **state)
 	stream_hub_register(w->hub, WORLD_NODE, on_open, &node);
 	auto_free char *one = log_of(w, id);
 	assert_string_equal(one, "line 0 of a log\n");
+	/* As `oak service logs web 0` asks. */
+	auto_free char *named = log_of(w, "web");
+	assert_string_equal(named, "line 0 of a log\n");
 	node.is_long = true;
 	auto_free char *many = log_of(w, id);
 	assert_in_range(strlen(many), 900, 1024);
@@ -330,11 +334,11 @@ static void the_last_lines_come_from_the_node(void **state)
 	node.is_silent = true;
 	auto_free char *late = log_of(w, id);
 	assert_string_equal(late, "");
-	assert_int_equal(node.n_asked, 3);
+	assert_int_equal(node.n_asked, 4);
 	assert_int_equal(node.n_gone, 1);
 	/* A list asks no node. */
 	assert_int_equal(count(w, "/api/services"), 1);
-	assert_int_equal(node.n_asked, 3);
+	assert_int_equal(node.n_asked, 4);
 	stream_hub_unregister(w->hub, WORLD_NODE);
 }
 
@@ -406,6 +410,11 @@ static void users_see_their_own(void **state)
 	assert_int_equal(count_as(w, bob, "GET /api/services/"), 1);
 	assert_int_equal(count(w, "/api/applications/"), 2);
 	assert_int_equal(count(w, "/api/services"), 2);
+
+	/* A name leads to a service while it is the only one of that name that one sees. */
+	auto_(json_free) struct json *by_name = ask_as(w, ann, "GET /api/service/web", NULL, 200);
+	assert_string_equal(json_get_str(by_name, "microserviceID"), her_service);
+	try(w, "GET", "/api/service/web", NULL, 404);
 
 	/* What is another's is not there, whatever is asked of it. */
 	auto_free char *app = xasprintf("GET /api/application/%s", her_app);
