@@ -77,7 +77,8 @@ int route_find(const struct route_group *const *groups, const char *method, cons
 
 bool route_is_compat(const char *path)
 {
-	if (str_starts(path, "/docs/"))
+	/* The second one is how the dashboard writes /api/settings. */
+	if (str_starts(path, "/docs/") || str_eq(path, "/apisettings"))
 		return true;
 	return str_starts(path, "/api/") && !str_eq(path, "/api/v1") &&
 	       !str_starts(path, "/api/v1/");

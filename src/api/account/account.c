@@ -18,6 +18,13 @@ static const struct route routes[] = {
 	  .summary = "refused: this server sends no mail" },
 	{ "PUT", "/api/user", account_reset_password, .access = ROUTE_PUBLIC, .has_body = true,
 	  .summary = "refused: this server sends no mail" },
+	{ "GET", "/api/settings", account_get_settings,
+	  .summary = "settings of mail: there is none" },
+	{ "PUT", "/api/settings", account_put_settings, .has_body = true, .changes_nothing = true,
+	  .summary = "takes {\"type\": \"None\"} alone: this server sends no mail" },
+	/* As the dashboard writes it. */
+	{ "PUT", "/apisettings", account_put_settings, .has_body = true, .changes_nothing = true,
+	  .summary = "the same as PUT /api/settings" },
 	{ "GET", "/api/user/{username}", account_get_user, .access = ROUTE_USER,
 	  .summary = "one's own account" },
 	{ "PUT", "/api/user/{username}", account_put_user, .access = ROUTE_USER, .has_body = true,
@@ -88,6 +95,19 @@ void account_fini(const struct field_table *table, void *object, char *const *pa
 	fields_fini(table, object);
 }
 
+/* The dashboard shows the text as it is; its own ones are of this form. */
+static void put_date(struct json_out *out, const char *text)
+{
+	char date[24];
+
+	if (strlen(text) < strlen("2026-11-29T03:09") || text[4] != '-' || text[10] != 'T') {
+		json_out_str(out, "created_at", text);
+		return;
+	}
+	snprintf(date, sizeof(date), "%.2s/%.2s/%.4s %.5s", text + 8, text + 5, text, text + 11);
+	json_out_str(out, "created_at", date);
+}
+
 void account_emit_user(const struct user_view *view, struct json_out *out)
 {
 	json_out_object(out, NULL);
@@ -97,7 +117,7 @@ void account_emit_user(const struct user_view *view, struct json_out *out)
 	json_out_str(out, "name", view->name);
 	json_out_str(out, "email", view->email);
 	json_out_str(out, "password", "");
-	json_out_str(out, "created_at", view->created_at);
+	put_date(out, view->created_at);
 	json_out_strv(out, "roles", &view->roles);
 	json_out_object_end(out);
 }

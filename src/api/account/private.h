@@ -32,6 +32,8 @@ void account_put_user(struct api_request *request);
 void account_delete_user(struct api_request *request);
 void account_post_user(struct api_request *request);
 void account_reset_password(struct api_request *request);
+void account_get_settings(struct api_request *request);
+void account_put_settings(struct api_request *request);
 void account_get_users(struct api_request *request);
 void account_get_organizations(struct api_request *request);
 void account_post_organization(struct api_request *request);

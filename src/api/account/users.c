@@ -23,11 +23,11 @@ static const struct field new_fields[] = {
 };
 static FIELD_TABLE(new_table, struct user_body, "user", new_fields);
 
+/* Not when he was made: the dashboard's dialog sends the time of the change as that. */
 static const struct field change_fields[] = {
 	BODY(name, "name", F_STR),
 	BODY(password, "password", F_STR),
 	BODY(email, "email", F_STR),
-	BODY(created_at, "created_at", F_STR),
 	BODY(roles, "roles", F_STRV, .max = ROLES_MAX, .flags = F_GIVEN,
 	     .given_offset = offsetof(struct user_body, has_roles)),
 };
@@ -211,7 +211,6 @@ void account_put_user(struct api_request *request)
 			.name = request->match.params[0],
 			.password = body.password,
 			.email = body.email,
-			.created_at = body.created_at,
 			.roles = is_managed(request) && body.has_roles ? &body.roles : NULL,
 			.organization = account_organization(request),
 			.manager_of = is_managed(request) ? account_manager_of(request) : NULL,
@@ -281,12 +280,4 @@ void account_post_user(struct api_request *request)
 	char *const passwords[] = { body.old_password, body.new_password };
 	server_user_put_begin(request->api->config.server, &user, on_password, request);
 	account_fini(&password_table, &body, passwords, ARRAY_LEN(passwords));
-}
-
-void account_reset_password(struct api_request *request)
-{
-	http_request_wipe_body(request->http);
-	api_reply_error(request, 501,
-			"this server sends no mail: an administrator sets a new password "
-			"(holm user passwd NAME)");
 }

@@ -75,6 +75,9 @@ static void other_origins_may_use_the_paths_of_oakestra(void **state)
 			    "authorization, content-type");
 	assert_non_null(
 		strstr(http_client_header(&ask.response, "Access-Control-Allow-Methods"), "PUT"));
+	ask.path = "/apisettings";
+	world_ask(*state, &ask, 204);
+	ask.path = "/api/user/x/";
 	ask.method = "GET";
 	world_ask(*state, &ask, 401);
 	assert_string_equal(http_client_header(&ask.response, origin), "*");

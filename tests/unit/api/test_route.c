@@ -55,6 +55,7 @@ static void paths_of_oakestra_are_told_apart(void **state)
 	assert_true(route_is_compat("/docs/openapi.json"));
 	assert_false(route_is_compat("/api/v1"));
 	assert_false(route_is_compat("/api/v1/apps"));
+	assert_true(route_is_compat("/apisettings"));
 	assert_false(route_is_compat("/api"));
 	assert_false(route_is_compat("/"));
 }
