@@ -12,6 +12,8 @@ void oakestra_add_service_begin(struct server *server, const struct oakestra_cha
 /* who.c */
 struct app_owner oakestra_owner(const struct oakestra_user *user);
 bool oakestra_may_see(const struct oakestra_user *user, const struct app *app);
+bool oakestra_sees_service(const struct server *server, const struct oakestra_user *user,
+			   const struct service *service);
 
 /* view.c */
 const char *oakestra_cluster_id(const struct server *server);

@@ -350,14 +350,6 @@ char *oakestra_show_app(struct server *server, const struct oakestra_user *user,
 	return finish(&out);
 }
 
-static bool is_seen(const struct server *server, const struct oakestra_user *user,
-		    const struct service *service)
-{
-	struct err ignored;
-
-	return find_app_of(server, user, service->app_id, &ignored);
-}
-
 char *oakestra_list_services(struct server *server, const struct oakestra_user *user,
 			     const char *app_id, struct err *err)
 {
@@ -372,7 +364,8 @@ char *oakestra_list_services(struct server *server, const struct oakestra_user *
 	for (size_t i = 0; i < services.n; i++) {
 		const struct service *service = services.items[i];
 
-		if ((!app_id || str_eq(service->app_id, app_id)) && is_seen(server, user, service))
+		if ((!app_id || str_eq(service->app_id, app_id)) &&
+		    oakestra_sees_service(server, user, service))
 			put_service(server, service, &instances, NULL, &out);
 	}
 	json_out_array_end(&out);
@@ -388,7 +381,7 @@ char *oakestra_show_service(struct server *server, const struct oakestra_user *u
 	auto_json_out struct json_out out;
 
 	json_out_init(&out, JSON_TEXT_MAX);
-	if (!service || !is_seen(server, user, service)) {
+	if (!service || !oakestra_sees_service(server, user, service)) {
 		err_set(err, -ENOENT, "no service %.40s", id);
 		return NULL;
 	}

@@ -18,8 +18,8 @@ bool oakestra_may_see(const struct oakestra_user *user, const struct app *app)
 	return user->is_manager && str_eq(app->organization, owner.organization);
 }
 
-static bool is_seen(const struct server *server, const struct oakestra_user *user,
-		    const struct service *service)
+bool oakestra_sees_service(const struct server *server, const struct oakestra_user *user,
+			   const struct service *service)
 {
 	const struct app *app = state_get(server, KIND_APP, service->app_id);
 
@@ -32,12 +32,13 @@ const char *oakestra_find_service(const struct server *server, const struct oake
 	const struct service *found = state_get(server, KIND_SERVICE, id_or_name);
 	size_t n = 0;
 
-	if (found && is_seen(server, user, found))
+	if (found && oakestra_sees_service(server, user, found))
 		return found->id;
 	found = NULL;
-	state_for_each(server, KIND_SERVICE, const struct service, service)
+	state_for_each(server, KIND_SERVICE, struct service, service)
 	{
-		if (!str_eq(service->spec.name, id_or_name) || !is_seen(server, user, service))
+		if (!str_eq(service->spec.name, id_or_name) ||
+		    !oakestra_sees_service(server, user, service))
 			continue;
 		found = service;
 		n++;
