@@ -99,7 +99,7 @@ static bool check_type(struct api_request *request, const struct route *route)
 
 	/* Clients of Oakestra send bodies where none is expected; those are ignored. */
 	if (http_request_is_unix(http) || !has_body(http) ||
-	    (request->is_compat && route && !route->has_body) ||
+	    (request->is_compat && route && !route->body) ||
 	    auth_is_type(http_request_header(http, "Content-Type"), type))
 		return true;
 	auto_free char *message = xasprintf("a body has to be of Content-Type %s", type);

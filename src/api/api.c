@@ -111,7 +111,7 @@ static bool ignores_body(void *arg, const char *method, const char *path)
 	struct route_match match;
 
 	return route_is_compat(path) && find_route(method, path, &match) == 0 &&
-	       !match.route->has_body && !match.route->takes_bytes;
+	       !match.route->body && !match.route->takes_bytes;
 }
 
 static void on_request(void *arg, struct http_request *http)
@@ -218,6 +218,7 @@ struct api *api_free(struct api *api)
 			api_reply_error(request, 503, "holm is stopping");
 	}
 	http_server_free(api->http);
+	free(api->openapi);
 	config_fini(&api->config);
 	free(api);
 	return NULL;

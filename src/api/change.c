@@ -45,14 +45,14 @@ static const struct field scale_fields[] = {
 	FIELD(struct scale_body, replicas, "replicas", F_U32, .flags = F_REQUIRED,
 	      .max = SLA_REPLICAS_MAX, .help = "wanted instances"),
 };
-static FIELD_TABLE(scale_table, struct scale_body, "scale", scale_fields);
+FIELD_TABLE(api_scale_table, struct scale_body, "scale", scale_fields);
 
 void api_post_scale(struct api_request *request)
 {
 	struct scale_body body = { 0 };
 	struct err err;
 
-	if (fields_parse_text(&scale_table, http_request_body(request->http, NULL), &body,
+	if (fields_parse_text(&api_scale_table, http_request_body(request->http, NULL), &body,
 			      FIELD_UNKNOWN_ERROR, &err) < 0) {
 		api_reply_err(request, &err);
 		return;
@@ -112,7 +112,7 @@ struct down_body {
 static const struct field down_fields[] = {
 	FIELD(struct down_body, is_purge, "purge", F_BOOL, .help = "forget what is wished too"),
 };
-static FIELD_TABLE(down_table, struct down_body, "down", down_fields);
+FIELD_TABLE(api_down_table, struct down_body, "down", down_fields);
 
 static void on_down(void *arg, const struct err *err)
 {
@@ -134,7 +134,7 @@ void api_post_down(struct api_request *request)
 		api_reply_error(request, 422, "this server runs nothing that could be stopped");
 		return;
 	}
-	if (len && fields_parse_text(&down_table, text, &body, FIELD_UNKNOWN_ERROR, &err) < 0) {
+	if (len && fields_parse_text(&api_down_table, text, &body, FIELD_UNKNOWN_ERROR, &err) < 0) {
 		api_reply_err(request, &err);
 		return;
 	}

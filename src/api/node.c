@@ -5,6 +5,22 @@
 
 #define ANSWER_MAX ((size_t)16 << 20)
 
+static const struct field ping_fields[] = { SHAPE("node", F_STR, .help = "its id") };
+SHAPE_TABLE(api_ping_table, "pong", ping_fields);
+
+static const struct field line_error_fields[] = {
+	SHAPE("code", F_U32),
+	SHAPE("message", F_STR),
+};
+static SHAPE_TABLE(line_error_table, "progress error", line_error_fields);
+
+static const struct field line_fields[] = {
+	SHAPE_MAY("progress", F_RAW, .help = "a step on the way"),
+	SHAPE_MAY("result", F_RAW, .help = "the answer, on the last line"),
+	SHAPE_MAY("error", F_OBJECT, .table = &line_error_table),
+};
+SHAPE_TABLE(api_line_table, "progress line", line_fields);
+
 struct node_call {
 	struct api_request *request;
 	struct api *api;

@@ -20,6 +20,7 @@ struct api {
 	struct api_config config; /* its strings are ours */
 	struct http_server *http;
 	uint16_t port;
+	char *openapi;        /* the document, once somebody has asked for it */
 	struct list requests; /* under way */
 	unsigned n_events;
 	unsigned n_logs;
@@ -44,6 +45,11 @@ struct api_request {
 };
 
 extern const struct route_group *const api_groups[]; /* up to NULL */
+
+/* What bodies and small answers consist of. */
+extern const struct field_table api_status_table, api_version_table, api_config_table,
+	api_ping_table, api_scale_table, api_down_table, api_routes_table, api_message_table,
+	api_line_table, api_volume_table;
 
 /* access.c: whether it may go on; if not, it has been answered. `route` is NULL if there is none. */
 bool access_check(struct api_request *request, const struct route *route);

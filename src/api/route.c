@@ -1,6 +1,5 @@
 /* Finding a route, and the table as a document. */
-#include "api/route.h"
-#include "json/json.h"
+#include "api/private.h"
 
 static const char *const access_names[] = {
 	[ROUTE_ADMIN] = "admin",           [ROUTE_MANAGER] = "manager", [ROUTE_USER] = "user",
@@ -89,6 +88,18 @@ bool route_takes_slash(const char *path)
 	return route_is_compat(path) || str_starts(path, "/api/v1/custom-resources") ||
 	       str_starts(path, "/api/v1/hooks");
 }
+
+static const struct field row_fields[] = {
+	SHAPE("method", F_STR), SHAPE("path", F_STR),       SHAPE_MAY("query", F_STR),
+	SHAPE("access", F_STR), SHAPE("is_public", F_BOOL), SHAPE("summary", F_STR),
+};
+static SHAPE_TABLE(row_table, "route", row_fields);
+
+static const struct field document_fields[] = {
+	SHAPE("version", F_STR, .help = "of Holm"),
+	SHAPE("routes", F_ARRAY, .table = &row_table),
+};
+SHAPE_TABLE(api_routes_table, "routes", document_fields);
 
 static void document_one(struct json_out *out, const struct route *route)
 {

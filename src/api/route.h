@@ -9,6 +9,7 @@
 #define ROUTE_PARAM_SIZE 256 /* a longer part of a path matches nothing */
 
 struct api_request;
+struct field_table;
 
 /* Whom a route answers; others get 401 or 403. */
 enum route_access {
@@ -21,15 +22,32 @@ enum route_access {
 	ROUTE_ACCESS_N,
 };
 
+/* What a good answer is. */
+enum route_form {
+	ROUTE_OBJECT, /* of the table `answer` */
+	ROUTE_LIST,   /* of such objects */
+	ROUTE_STRING, /* one text, as JSON */
+	ROUTE_TEXT,   /* plain, as long as it lasts */
+	ROUTE_EVENTS, /* server-sent ones, as long as somebody listens */
+	ROUTE_BOTH,   /* 101, and then a connection both ways */
+	ROUTE_PAGE,   /* for a browser */
+	ROUTE_NEVER,  /* there is none: always refused */
+	ROUTE_FORM_N,
+};
+
 struct route {
 	const char *method;
 	const char *path; /* "/api/v1/apps/{name}"; without a slash at its end */
 	void (*handle)(struct api_request *request);
 	enum route_access access;
-	bool has_body;        /* JSON */
+	const struct field_table *body;   /* JSON that it takes; NULL: none */
+	const struct field_table *answer; /* of what it answers with, in this form */
+	enum route_form form;
 	bool takes_bytes;     /* the body is no JSON */
 	bool changes_nothing; /* though its method could: the audit log has its refusals alone */
-	const char *query;    /* "follow, tail", NULL: takes none */
+	unsigned status;      /* of a good answer, 0: 200; 204 has none */
+	const char *id;       /* "listApps": what generated clients call it; never changes */
+	const char *query;    /* "follow, tail", NULL: takes none; api/document/params.c has them */
 	const char *summary;
 };
 

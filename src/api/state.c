@@ -1,6 +1,15 @@
 /* Routes that tell what there is. */
 #include "api/private.h"
 
+static const struct field status_fields[] = { SHAPE("status", F_STR) };
+SHAPE_TABLE(api_status_table, "status", status_fields);
+
+static const struct field message_fields[] = { SHAPE("message", F_STR) };
+SHAPE_TABLE(api_message_table, "message", message_fields);
+
+static const struct field version_fields[] = { SHAPE("version", F_STR) };
+SHAPE_TABLE(api_version_table, "version", version_fields);
+
 void api_get_document(struct api_request *request)
 {
 	api_reply_json(request, route_document(api_groups, request->api->config.version));

@@ -1,7 +1,6 @@
 /* The table of errno and status. */
 #include "api/status.h"
 #include "base/base.h"
-#include "json/json.h"
 
 static const struct {
 	int code;
@@ -19,6 +18,8 @@ static const struct {
 	const char *text;
 } texts[] = {
 	{ 200, "OK" },
+	{ 201, "Created" },
+	{ 204, "No Content" },
 	{ 400, "Bad Request" },
 	{ 401, "Unauthorized" },
 	{ 403, "Forbidden" },
@@ -52,6 +53,14 @@ const char *status_text(unsigned status)
 			return texts[i].text;
 	return "Error";
 }
+
+static const struct field error_fields[] = {
+	SHAPE("code", F_U32, .help = "the answer's status"),
+	SHAPE("status", F_STR, .help = "the same in words"),
+	SHAPE("message", F_STR, .help = "what is wrong"),
+	SHAPE_MAY("msg", F_STR, .help = "the same as message, if it is about the token"),
+};
+SHAPE_TABLE(api_error_table, "error", error_fields);
 
 static char *body(unsigned status, const char *message, const char *msg)
 {

@@ -3,6 +3,12 @@
 #include "api/private.h"
 #include "base/base64.h"
 
+static const struct field config_fields[] = {
+	SHAPE("name", F_STR),
+	SHAPE("base64", F_STR, .help = "its bytes"),
+};
+SHAPE_TABLE(api_config_table, "config", config_fields);
+
 static void put(struct api_request *request, enum value_kind kind)
 {
 	struct server_value value = { .kind = kind, .name = request->match.params[0] };

@@ -2,6 +2,9 @@
 #include "api/private.h"
 #include "model/volume_view.h"
 
+static const struct field changed_fields[] = { SHAPE("name", F_STR) };
+SHAPE_TABLE(api_volume_table, "changed volume", changed_fields);
+
 void api_get_volumes(struct api_request *request)
 {
 	api_call_node(request, "volume.ls", NULL);

@@ -115,6 +115,9 @@ struct field_table {
 	size_t size;      /* of the struct */
 	const struct field *fields;
 	size_t n;
+	/* Schemas: an object has this one's members, too; or any others. */
+	const struct field_table *also;
+	bool is_open;
 };
 
 /* FIELD(struct app, name, "application_name", F_STR, .flags = F_REQUIRED, .help = "…") */
@@ -136,6 +139,19 @@ struct field_table {
 					 .size = sizeof(type), \
 					 .fields = (list),     \
 					 .n = ARRAY_LEN(list) }
+
+/* A row without a struct, for what is written by hand: SHAPE is always there and never null, SHAPE_MAY may
+ * be missing. Such a table is good for schemas alone. */
+#define SHAPE(name_, kind, ...)                                                   \
+	{                                                                         \
+		.name = (name_), .type = (kind), .flags = F_REQUIRED, __VA_ARGS__ \
+	}
+#define SHAPE_MAY(name_, kind, ...)                                                 \
+	{                                                                           \
+		.name = (name_), .type = (kind), .flags = F_OMIT_EMPTY, __VA_ARGS__ \
+	}
+#define SHAPE_TABLE(var, label, list) \
+	const struct field_table var = { .name = (label), .fields = (list), .n = ARRAY_LEN(list) }
 
 #define FIELD_ELEMENTS_MAX 65536 /* of a list without max */
 
@@ -169,5 +185,21 @@ bool fields_equal(const struct field_table *table, const void *a, const void *b)
 bool field_equal(const struct field *field, const void *a, const void *b);
 /* Adds the table as a section of Markdown, and then the tables inside it, each once. */
 void fields_reference(const struct field_table *table, struct buf *out);
+
+/* Schemas of OpenAPI 3.0: of what is read, or of what is written. Tables inside are references below this
+ * place, by their names. */
+enum field_way { FIELD_IN, FIELD_OUT };
+#define FIELD_SCHEMA_PLACE "#/components/schemas/"
+
+/* "exec request" is ExecRequest, read ExecRequestInput; the caller's. */
+char *fields_schema_name(const struct field_table *table, enum field_way way);
+void fields_schema(const struct field_table *table, enum field_way way, struct json_out *out,
+		   const char *key);
+/* A reference to it. */
+void fields_schema_ref(const struct field_table *table, enum field_way way, struct json_out *out,
+		       const char *key);
+/* Of one field's value. */
+void field_schema(const struct field *field, enum field_way way, struct json_out *out,
+		  const char *key);
 
 #endif

@@ -33,7 +33,7 @@ static const struct field pulled_fields[] = {
 	FIELD(struct image_pulled_view, digest, "digest", F_CHARS),
 	FIELD(struct image_pulled_view, was_here, "was_here", F_BOOL),
 };
-FIELD_TABLE(image_pulled_view_table, struct image_pulled_view, "pulled", pulled_fields);
+FIELD_TABLE(image_pulled_view_table, struct image_pulled_view, "pulled image", pulled_fields);
 
 static const struct field remove_fields[] = {
 	FIELD(struct image_remove_request, names, "names", F_STRV, .flags = F_REQUIRED,
@@ -53,10 +53,10 @@ static const struct field removed_item_fields[] = {
 	FIELD(struct image_removed, name, "name", F_STR),
 	FIELD(struct image_removed, digest, "digest", F_CHARS),
 };
-static FIELD_TABLE(image_removed_table, struct image_removed, "removed", removed_item_fields);
+static FIELD_TABLE(image_removed_table, struct image_removed, "removed image", removed_item_fields);
 
 static const struct field removed_fields[] = {
 	FIELD_ARRAY(struct image_removed_view, removed, n_removed, "removed", &image_removed_table),
 	FIELD(struct image_removed_view, freed_bytes, "freed_bytes", F_U64),
 };
-FIELD_TABLE(image_removed_view_table, struct image_removed_view, "removed", removed_fields);
+FIELD_TABLE(image_removed_view_table, struct image_removed_view, "removed images", removed_fields);

@@ -81,7 +81,7 @@ static const struct field value_fields[] = {
 	V(used_by, F_STRV), V(created_at, F_CHARS), V(changed_at, F_CHARS),
 };
 #undef STRUCT
-FIELD_TABLE(value_view_table, struct value_view, "value", value_fields);
+FIELD_TABLE(value_view_table, struct value_view, "named value", value_fields);
 
 #define STRUCT node_view
 static const struct field node_fields[] = {

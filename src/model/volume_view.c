@@ -8,7 +8,7 @@ static const struct field view_fields[] = {
 	FIELD(struct volume_view, created_at, "created_at", F_CHARS),
 	FIELD(struct volume_view, used_by, "used_by", F_STRV),
 };
-FIELD_TABLE(volume_view_table, struct volume_view, "volume", view_fields);
+FIELD_TABLE(volume_view_table, struct volume_view, "named volume", view_fields);
 
 static const struct field list_fields[] = {
 	FIELD_ARRAY(struct volumes_view, volumes, n_volumes, "volumes", &volume_view_table, ),

@@ -9,6 +9,10 @@
 
 #include "server/server.h"
 
+/* Schemas of what is answered; every answer keeps to them. */
+extern const struct field_table oakestra_app_table, oakestra_service_table, oakestra_cluster_table,
+	oakestra_oid_table;
+
 struct oakestra_user {
 	const char *name;
 	bool is_admin;

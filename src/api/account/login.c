@@ -13,7 +13,16 @@ static const struct field login_fields[] = {
 	FIELD(struct login_body, password, "password", F_STR, .flags = F_REQUIRED),
 	FIELD(struct login_body, organization, "organization_name", F_STR),
 };
-static FIELD_TABLE(login_table, struct login_body, "login", login_fields);
+FIELD_TABLE(account_login_table, struct login_body, "login", login_fields);
+
+static const struct field tokens_fields[] = {
+	SHAPE("token", F_STR, .help = "access token, to send as Authorization: Bearer TOKEN"),
+	SHAPE("refresh_token", F_STR, .help = "buys another access token, and nothing else"),
+};
+SHAPE_TABLE(account_tokens_table, "tokens", tokens_fields);
+
+static const struct field token_fields[] = { SHAPE("token", F_STR) };
+SHAPE_TABLE(account_token_table, "token text", token_fields);
 
 static bool is_loopback(const char *address)
 {
@@ -84,7 +93,7 @@ void account_post_login(struct api_request *request)
 	const char *peer = http_request_peer(request->http);
 	struct login_body body = { 0 };
 
-	if (!account_parse(request, &login_table, &body))
+	if (!account_parse(request, &account_login_table, &body))
 		return;
 	request->claimed = xstrndup(body.user, USER_NAME_MAX);
 	const struct server_login login = {
@@ -97,7 +106,7 @@ void account_post_login(struct api_request *request)
 				    !is_forwarded(request)),
 	};
 	server_login_begin(config->server, &login, on_login, request);
-	account_fini(&login_table, &body, &body.password, 1);
+	account_fini(&account_login_table, &body, &body.password, 1);
 }
 
 void account_post_refresh(struct api_request *request)

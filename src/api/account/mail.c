@@ -9,7 +9,7 @@ struct mail_body {
 static const struct field mail_fields[] = {
 	FIELD(struct mail_body, type, "type", F_STR, .flags = F_REQUIRED),
 };
-static FIELD_TABLE(mail_table, struct mail_body, "settings", mail_fields);
+FIELD_TABLE(account_mail_table, struct mail_body, "mail settings", mail_fields);
 
 static const char none[] = "{\"type\":\"None\"}";
 
@@ -23,13 +23,13 @@ void account_put_settings(struct api_request *request)
 {
 	struct mail_body body = { 0 };
 
-	if (!account_parse(request, &mail_table, &body))
+	if (!account_parse(request, &account_mail_table, &body))
 		return;
 	if (str_eq(body.type, "None"))
 		api_reply_json(request, xstrdup(none));
 	else
 		api_reply_error(request, 501, "this server sends no mail: the only type is None");
-	fields_fini(&mail_table, &body);
+	fields_fini(&account_mail_table, &body);
 }
 
 void account_reset_password(struct api_request *request)

@@ -22,7 +22,14 @@ static const struct field body_fields[] = {
 		    .max = MEMBERS_MAX, .flags = F_GIVEN,
 		    .given_offset = offsetof(struct organization_body, has_members)),
 };
-static FIELD_TABLE(body_table, struct organization_body, "organization", body_fields);
+FIELD_TABLE(account_organization_body_table, struct organization_body, "organization", body_fields);
+
+static const struct field organization_fields[] = {
+	SHAPE("_id", F_OBJECT, .table = &oakestra_oid_table),
+	SHAPE("name", F_STR),
+	SHAPE("member", F_ARRAY, .table = &member_table),
+};
+SHAPE_TABLE(account_organization_table, "organization", organization_fields);
 
 static void emit(const struct organization *organization, struct json_out *out)
 {
@@ -110,7 +117,7 @@ static void put(struct api_request *request, const char *id, server_done_fn done
 		api_reply_error(request, 404, "there is no such organization");
 		return;
 	}
-	if (!account_parse(request, &body_table, &body))
+	if (!account_parse(request, &account_organization_body_table, &body))
 		return;
 	struct organization wanted = { .name = body.name,
 				       .members = body.members,
@@ -123,7 +130,7 @@ static void put(struct api_request *request, const char *id, server_done_fn done
 	}
 	server_organization_put_begin(request->api->config.server, &wanted,
 				      account_manager_of(request), done, request);
-	fields_fini(&body_table, &body);
+	fields_fini(&account_organization_body_table, &body);
 }
 
 void account_post_organization(struct api_request *request)

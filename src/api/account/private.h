@@ -4,6 +4,13 @@
 
 #include "api/account/account.h"
 #include "api/private.h"
+#include "server/oakestra.h"
+
+extern const struct field_table account_login_table, account_tokens_table, account_token_table,
+	account_new_user_table, account_user_change_table, account_user_table, account_roles_table,
+	account_nothing_table, account_reset_table, account_password_change_table,
+	account_password_table, account_new_token_table, account_rotate_table,
+	account_organization_body_table, account_organization_table, account_mail_table;
 
 /* Parses a body that may hold a password: a refusal names the fields that there are, and never what was
  * sent. False: answered. Unknown fields are ignored. The body is wiped. */

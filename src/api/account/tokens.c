@@ -14,7 +14,7 @@ static const struct field token_fields[] = {
 	FIELD(struct token_body, user, "user", F_STR),
 	FIELD(struct token_body, lifetime_s, "lifetime_s", F_U32, .max = LIFETIME_MAX_S),
 };
-static FIELD_TABLE(token_table, struct token_body, "token", token_fields);
+FIELD_TABLE(account_new_token_table, struct token_body, "new token", token_fields);
 
 void account_get_tokens(struct api_request *request)
 {
@@ -38,7 +38,7 @@ void account_post_token(struct api_request *request)
 {
 	struct token_body body = { 0 };
 
-	if (!account_parse(request, &token_table, &body))
+	if (!account_parse(request, &account_new_token_table, &body))
 		return;
 	const struct server_token_request token = {
 		.name = body.name,
@@ -46,7 +46,7 @@ void account_post_token(struct api_request *request)
 		.lifetime_s = body.lifetime_s,
 	};
 	server_token_create_begin(request->api->config.server, &token, on_created, request);
-	fields_fini(&token_table, &body);
+	fields_fini(&account_new_token_table, &body);
 }
 
 void account_delete_token(struct api_request *request)
@@ -62,7 +62,7 @@ struct rotate_body {
 static const struct field rotate_fields[] = {
 	FIELD(struct rotate_body, is_sudden, "sudden", F_BOOL),
 };
-static FIELD_TABLE(rotate_table, struct rotate_body, "rotation", rotate_fields);
+FIELD_TABLE(account_rotate_table, struct rotate_body, "rotation", rotate_fields);
 
 void account_rotate(struct api_request *request)
 {
@@ -70,7 +70,7 @@ void account_rotate(struct api_request *request)
 	size_t len;
 
 	http_request_body(request->http, &len);
-	if (len && !account_parse(request, &rotate_table, &body))
+	if (len && !account_parse(request, &account_rotate_table, &body))
 		return;
 	server_rotate_begin(request->api->config.server, body.is_sudden, api_on_planned, request);
 }

@@ -21,7 +21,7 @@ static const struct field new_fields[] = {
 	BODY(roles, "roles", F_STRV, .max = ROLES_MAX, .flags = F_GIVEN,
 	     .given_offset = offsetof(struct user_body, has_roles)),
 };
-static FIELD_TABLE(new_table, struct user_body, "user", new_fields);
+FIELD_TABLE(account_new_user_table, struct user_body, "new user", new_fields);
 
 /* Not when he was made: the dashboard's dialog sends the time of the change as that. */
 static const struct field change_fields[] = {
@@ -31,7 +31,20 @@ static const struct field change_fields[] = {
 	BODY(roles, "roles", F_STRV, .max = ROLES_MAX, .flags = F_GIVEN,
 	     .given_offset = offsetof(struct user_body, has_roles)),
 };
-static FIELD_TABLE(change_table, struct user_body, "user", change_fields);
+FIELD_TABLE(account_user_change_table, struct user_body, "user change", change_fields);
+
+static const struct field roles_fields[] = { SHAPE("roles", F_STRV) };
+SHAPE_TABLE(account_roles_table, "roles", roles_fields);
+
+const struct field_table account_nothing_table = { .name = "nothing" };
+
+static const struct field reset_fields[] = {
+	SHAPE_MAY("username", F_STR),
+	SHAPE_MAY("domain", F_STR),
+	SHAPE_MAY("token", F_STR),
+	SHAPE_MAY("password", F_STR),
+};
+SHAPE_TABLE(account_reset_table, "password reset", reset_fields);
 
 static void reply_users(struct api_request *request, const struct user_views *views)
 {
@@ -132,7 +145,7 @@ void account_register(struct api_request *request, const char *organization, ser
 {
 	struct user_body body = { 0 };
 
-	if (!account_parse(request, &new_table, &body))
+	if (!account_parse(request, &account_new_user_table, &body))
 		return;
 	const struct server_user user = {
 		.name = body.name,
@@ -145,7 +158,7 @@ void account_register(struct api_request *request, const char *organization, ser
 		.manager_of = account_manager_of(request),
 	};
 	server_user_put_begin(request->api->config.server, &user, done, request);
-	account_fini(&new_table, &body, &body.password, 1);
+	account_fini(&account_new_user_table, &body, &body.password, 1);
 }
 
 void account_post_register(struct api_request *request)
@@ -201,7 +214,7 @@ void account_put_user(struct api_request *request)
 {
 	struct user_body body = { 0 };
 
-	if (!check_own(request) || !account_parse(request, &change_table, &body))
+	if (!check_own(request) || !account_parse(request, &account_user_change_table, &body))
 		return;
 	const char *why = refusal(request, &body);
 	if (why) {
@@ -217,7 +230,7 @@ void account_put_user(struct api_request *request)
 		};
 		server_user_put_begin(request->api->config.server, &user, on_changed, request);
 	}
-	account_fini(&change_table, &body, &body.password, 1);
+	account_fini(&account_user_change_table, &body, &body.password, 1);
 }
 
 static void on_removed(void *arg, const struct plan_view *plan, const struct err *err)
@@ -250,7 +263,8 @@ static const struct field password_fields[] = {
 	FIELD(struct password_body, old_password, "oldPassword", F_STR, .flags = F_REQUIRED),
 	FIELD(struct password_body, new_password, "newPassword", F_STR, .flags = F_REQUIRED),
 };
-static FIELD_TABLE(password_table, struct password_body, "password", password_fields);
+FIELD_TABLE(account_password_change_table, struct password_body, "password change",
+	    password_fields);
 
 static void on_password(void *arg, const struct plan_view *plan, const struct err *err)
 {
@@ -270,7 +284,7 @@ void account_post_user(struct api_request *request)
 		api_reply_error(request, 403, "that is another user's password");
 		return;
 	}
-	if (!account_parse(request, &password_table, &body))
+	if (!account_parse(request, &account_password_change_table, &body))
 		return;
 	const struct server_user user = {
 		.name = request->match.params[0],
@@ -279,5 +293,5 @@ void account_post_user(struct api_request *request)
 	};
 	char *const passwords[] = { body.old_password, body.new_password };
 	server_user_put_begin(request->api->config.server, &user, on_password, request);
-	account_fini(&password_table, &body, passwords, ARRAY_LEN(passwords));
+	account_fini(&account_password_change_table, &body, passwords, ARRAY_LEN(passwords));
 }

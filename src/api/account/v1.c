@@ -36,13 +36,13 @@ struct password_body {
 static const struct field password_fields[] = {
 	FIELD(struct password_body, password, "password", F_STR, .flags = F_REQUIRED),
 };
-static FIELD_TABLE(password_table, struct password_body, "password", password_fields);
+FIELD_TABLE(account_password_table, struct password_body, "password", password_fields);
 
 void account_set_password(struct api_request *request)
 {
 	struct password_body body = { 0 };
 
-	if (!account_parse(request, &password_table, &body))
+	if (!account_parse(request, &account_password_table, &body))
 		return;
 	const struct server_user user = { .name = request->match.params[0],
 					  .password = body.password };
@@ -50,5 +50,5 @@ void account_set_password(struct api_request *request)
 		api_reply_error(request, 400, "the password is empty");
 	else
 		server_user_put_begin(request->api->config.server, &user, api_on_planned, request);
-	account_fini(&password_table, &body, &body.password, 1);
+	account_fini(&account_password_table, &body, &body.password, 1);
 }

@@ -12,7 +12,16 @@ static const struct field type_fields[] = {
 	FIELD(struct type_body, schema, "schema", F_RAW),
 	FIELD(struct type_body, id, "_id", F_STR), /* not looked at */
 };
-static FIELD_TABLE(type_table, struct type_body, "custom resource type", type_fields);
+FIELD_TABLE(extend_type_table, struct type_body, "custom resource type", type_fields);
+
+static const struct field object_fields[] = { SHAPE_MAY("_id", F_STR,
+							.help = "given by the server") };
+const struct field_table extend_object_table = {
+	.name = "custom resource",
+	.fields = object_fields,
+	.n = ARRAY_LEN(object_fields),
+	.is_open = true,
+};
 
 static void on_made(void *arg, const char *json, const struct err *err)
 {
@@ -38,7 +47,7 @@ static struct server_custom custom_of(struct api_request *request, server_extend
 		.arg = request,
 	};
 
-	if (request->match.route->has_body)
+	if (request->match.route->body)
 		custom.text = http_request_body(request->http, &custom.len);
 	return custom;
 }
@@ -53,7 +62,7 @@ void extend_post_type(struct api_request *request)
 	struct type_body body = { 0 };
 	struct err err;
 
-	if (fields_parse_text(&type_table, http_request_body(request->http, NULL), &body,
+	if (fields_parse_text(&extend_type_table, http_request_body(request->http, NULL), &body,
 			      FIELD_UNKNOWN_ERROR, &err) < 0) {
 		api_reply_err(request, &err);
 		return;
@@ -66,7 +75,7 @@ void extend_post_type(struct api_request *request)
 		.arg = request,
 	};
 	server_custom_define_begin(request->api->config.server, &custom);
-	fields_fini(&type_table, &body);
+	fields_fini(&extend_type_table, &body);
 }
 
 static void on_undefined(void *arg, const char *json, const struct err *err)

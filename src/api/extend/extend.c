@@ -1,22 +1,31 @@
 /* The routes, and what their handlers share. */
 #include "api/extend/private.h"
+#include "model/custom.h"
 
 #define CUSTOM "/api/v1/custom-resources"
 
 static const struct route routes[] = {
-	{ "GET", CUSTOM, extend_get_types, .summary = "all types of custom resources" },
-	{ "POST", CUSTOM, extend_post_type, .has_body = true,
+	{ "GET", CUSTOM, extend_get_types, .id = "listCustomTypes",
+	  .answer = &custom_type_view_table, .form = ROUTE_LIST,
+	  .summary = "all types of custom resources" },
+	{ "POST", CUSTOM, extend_post_type, .id = "defineCustomType", .body = &extend_type_table,
+	  .answer = &custom_type_view_table, .status = 201,
 	  .summary = "defines a type: {\"resource_type\", \"schema\"}, a JSON Schema" },
-	{ "GET", CUSTOM "/{type}", extend_get_customs,
+	{ "GET", CUSTOM "/{type}", extend_get_customs, .id = "listCustomObjects",
+	  .answer = &extend_object_table, .form = ROUTE_LIST,
 	  .summary = "objects of a type; ?a.b=VALUE: in which that is so" },
-	{ "POST", CUSTOM "/{type}", extend_post_custom, .has_body = true,
+	{ "POST", CUSTOM "/{type}", extend_post_custom, .id = "createCustomObject",
+	  .body = &extend_object_table, .answer = &extend_object_table, .status = 201,
 	  .summary = "makes an object, which has to fit the type's schema" },
-	{ "DELETE", CUSTOM "/{type}", extend_delete_type,
-	  .summary = "removes a type with all its objects" },
-	{ "GET", CUSTOM "/{type}/{id}", extend_get_custom, .summary = "an object" },
-	{ "PATCH", CUSTOM "/{type}/{id}", extend_patch_custom, .has_body = true,
+	{ "DELETE", CUSTOM "/{type}", extend_delete_type, .id = "removeCustomType",
+	  .answer = &api_message_table, .summary = "removes a type with all its objects" },
+	{ "GET", CUSTOM "/{type}/{id}", extend_get_custom, .id = "getCustomObject",
+	  .answer = &extend_object_table, .summary = "an object" },
+	{ "PATCH", CUSTOM "/{type}/{id}", extend_patch_custom, .id = "changeCustomObject",
+	  .body = &extend_object_table, .answer = &extend_object_table,
 	  .summary = "replaces members of an object, which has to fit as a whole afterwards" },
-	{ "DELETE", CUSTOM "/{type}/{id}", extend_delete_custom, .summary = "removes an object" },
+	{ "DELETE", CUSTOM "/{type}/{id}", extend_delete_custom, .id = "deleteCustomObject",
+	  .answer = &extend_object_table, .status = 204, .summary = "removes an object" },
 };
 const struct route_group extend_routes = { routes, ARRAY_LEN(routes) };
 

@@ -13,6 +13,7 @@ void extend_reply(struct api_request *request, unsigned status, const char *json
 void extend_reply_read(struct api_request *request, char *take_json, const struct err *err);
 
 /* custom.c */
+extern const struct field_table extend_type_table, extend_object_table;
 void extend_get_types(struct api_request *request);
 void extend_post_type(struct api_request *request);
 void extend_delete_type(struct api_request *request);

@@ -65,6 +65,26 @@ void oakestra_post_application(struct api_request *request)
 	oakestra_create_apps_begin(request->api->config.server, &asked);
 }
 
+static const struct field made_fields[] = {
+	SHAPE("service_name", F_STR),
+	SHAPE("status", F_I64),
+};
+static SHAPE_TABLE(made_table, "added service", made_fields);
+
+static const struct field failed_fields[] = {
+	SHAPE("service_name", F_STR),
+	SHAPE("status", F_I64, .help = "that an answer about this service alone would have"),
+	SHAPE("message", F_STR),
+};
+static SHAPE_TABLE(failed_table, "failed service", failed_fields);
+
+static const struct field added_fields[] = {
+	SHAPE("job_id", F_STR, .help = "of the last one"),
+	SHAPE("deployed_services", F_ARRAY, .table = &made_table),
+	SHAPE("failed_services", F_ARRAY, .table = &failed_table),
+};
+SHAPE_TABLE(oakestra_added_table, "added services", added_fields);
+
 static void put_results(struct json_out *out, const struct oakestra_result *result, bool is_made)
 {
 	json_out_array(out, is_made ? "deployed_services" : "failed_services");

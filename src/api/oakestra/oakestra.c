@@ -89,7 +89,8 @@ static const struct field description_fields[] = {
 	FIELD(struct description, ns, "application_namespace", F_STR),
 	FIELD(struct description, desc, "application_desc", F_STR, .max = 4096),
 };
-static FIELD_TABLE(description_table, struct description, "application", description_fields);
+static FIELD_TABLE(description_table, struct description, "application description",
+		   description_fields);
 
 /* The dashboard sends all of the object that it was given. */
 static void put_application(struct api_request *request)
@@ -172,39 +173,54 @@ static void get_active_clusters(struct api_request *request)
 }
 
 static const struct route routes[] = {
-	{ "GET", "/api/applications", get_applications, ROUTE_USER,
+	{ "GET", "/api/applications", get_applications, ROUTE_USER, .id = "listApplications",
+	  .answer = &oakestra_app_table, .form = ROUTE_LIST,
 	  .summary = "applications: an administrator's are all, else one's own" },
 	{ "GET", "/api/applications/{user_id}", get_own_applications, ROUTE_USER,
+	  .id = "listOwnApplications", .answer = &oakestra_app_table, .form = ROUTE_LIST,
 	  .summary = "one's own applications" },
-	{ "POST", "/api/application", oakestra_post_application, ROUTE_USER, .has_body = true,
+	{ "POST", "/api/application", oakestra_post_application, ROUTE_USER,
+	  .id = "createApplications", .body = &sla_table, .answer = &oakestra_app_table,
+	  .form = ROUTE_LIST,
 	  .summary = "makes the applications of a descriptor (SLA v2.0), all or none, without "
 		     "instances; answers with all that the user has" },
-	{ "GET", "/api/application/{id}", get_application, ROUTE_USER,
-	  .summary = "an application" },
-	{ "PUT", "/api/application/{id}", put_application, ROUTE_USER, .has_body = true,
+	{ "GET", "/api/application/{id}", get_application, ROUTE_USER, .id = "getApplication",
+	  .answer = &oakestra_app_table, .summary = "an application" },
+	{ "PUT", "/api/application/{id}", put_application, ROUTE_USER, .id = "changeApplication",
+	  .body = &description_table, .answer = &api_message_table,
 	  .summary = "changes its description, or, without services, its name" },
 	{ "DELETE", "/api/application/{id}", delete_application, ROUTE_USER,
+	  .id = "deleteApplication", .answer = &api_message_table,
 	  .summary = "deletes an application with its services and instances" },
-	{ "GET", "/api/services", get_services, ROUTE_USER,
+	{ "GET", "/api/services", get_services, ROUTE_USER, .id = "listMicroservices",
+	  .answer = &oakestra_service_table, .form = ROUTE_LIST,
 	  .summary = "services: an administrator's are all, else one's own" },
 	{ "GET", "/api/services/{application_id}", get_services_of, ROUTE_USER,
+	  .id = "listMicroservicesOf", .answer = &oakestra_service_table, .form = ROUTE_LIST,
 	  .summary = "services of an application" },
-	{ "POST", "/api/service", oakestra_post_service, ROUTE_USER, .has_body = true,
+	{ "POST", "/api/service", oakestra_post_service, ROUTE_USER, .id = "addMicroservices",
+	  .body = &sla_table, .answer = &oakestra_added_table,
 	  .summary = "adds services to the application that applications[0].applicationID names" },
-	{ "GET", "/api/service/{id}", oakestra_get_service, ROUTE_USER,
+	{ "GET", "/api/service/{id}", oakestra_get_service, ROUTE_USER, .id = "getMicroservice",
+	  .answer = &oakestra_service_table,
 	  .summary =
 		  "a service, by id or by a name that no other has, with its instances and the last "
 		  "lines of their output" },
-	{ "PUT", "/api/service/{id}", oakestra_put_service, ROUTE_USER, .has_body = true,
+	{ "PUT", "/api/service/{id}", oakestra_put_service, ROUTE_USER, .id = "changeMicroservice",
+	  .body = &sla_table, .answer = &api_message_table,
 	  .summary = "makes a service what the descriptor's only microservice says" },
-	{ "DELETE", "/api/service/{id}", delete_service, ROUTE_USER,
-	  .summary = "deletes a service with its instances" },
-	{ "POST", "/api/service/{id}/instance", post_instance, ROUTE_USER,
+	{ "DELETE", "/api/service/{id}", delete_service, ROUTE_USER, .id = "deleteMicroservice",
+	  .answer = &api_message_table, .summary = "deletes a service with its instances" },
+	{ "POST", "/api/service/{id}/instance", post_instance, ROUTE_USER, .id = "deployInstance",
+	  .answer = &api_message_table,
 	  .summary = "deploys one more instance; a body is not looked at" },
 	{ "DELETE", "/api/service/{id}/instance/{number}", delete_instance, ROUTE_USER,
+	  .id = "undeployInstance", .answer = &api_message_table,
 	  .summary = "undeploys an instance, or all with -1" },
-	{ "GET", "/api/clusters", get_clusters, ROUTE_USER, .summary = "all clusters" },
+	{ "GET", "/api/clusters", get_clusters, ROUTE_USER, .id = "listClusters",
+	  .answer = &oakestra_cluster_table, .form = ROUTE_LIST, .summary = "all clusters" },
 	{ "GET", "/api/clusters/active", get_active_clusters, ROUTE_USER,
+	  .id = "listActiveClusters", .answer = &oakestra_cluster_table, .form = ROUTE_LIST,
 	  .summary = "clusters that have nodes" },
 };
 

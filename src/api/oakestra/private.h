@@ -13,6 +13,8 @@ struct oakestra_change oakestra_change_of(struct api_request *request, oakestra_
 /* What reading gave: `take_json`, or the error if it is NULL. */
 void oakestra_reply(struct api_request *request, char *take_json, const struct err *err);
 
+extern const struct field_table oakestra_added_table; /* answer of POST /api/service */
+
 /* descriptor.c: routes whose body is a descriptor. */
 void oakestra_post_application(struct api_request *request);
 void oakestra_post_service(struct api_request *request);

@@ -1,6 +1,7 @@
 /* Calls about registries: who this node is to them. A password is in the arguments and in the op, and
  * nowhere else on the way. */
 #include "base/secret.h"
+#include "model/registry_view.h"
 #include "worker/call.h"
 #include "worker/private.h"
 
@@ -55,20 +56,12 @@ static void refuse(struct registry_op *r, const char *what)
 
 static char *answer_of(const struct registry_op *r)
 {
-	auto_json_out struct json_out out;
-	struct err ignored;
-	char *text = NULL;
+	const struct registry_login_view view = { .host = r->host,
+						  .user = r->user,
+						  .has_user = r->user,
+						  .is_verified = r->is_asked };
 
-	json_out_init(&out, LIST_MAX);
-	json_out_object(&out, NULL);
-	json_out_str(&out, "host", r->host);
-	if (r->user) {
-		json_out_str(&out, "user", r->user);
-		json_out_bool(&out, "verified", r->is_asked);
-	}
-	json_out_object_end(&out);
-	json_out_finish(&out, &text, &ignored);
-	return text;
+	return fields_format(&registry_login_view_table, &view);
 }
 
 static void on_stored(struct op *op)
@@ -169,6 +162,22 @@ static void list_run(struct op *op)
 	op->result = image_registries_list(r->images, &r->list, &op->err);
 }
 
+static char *text_or_empty(char *text)
+{
+	return text ? text : (char *)(uintptr_t) "";
+}
+
+static void emit(const struct image_registry *one, struct json_out *out)
+{
+	const struct registry_view view = { .host = one->host,
+					    .user = text_or_empty(one->user),
+					    .is_plain = one->is_plain,
+					    .ca_file = text_or_empty(one->ca_file),
+					    .mirrors = one->mirrors };
+
+	fields_emit(&registry_view_table, &view, out, NULL);
+}
+
 static void list_done(struct op *op)
 {
 	struct registry_op *r = container_of(op, struct registry_op, op);
@@ -177,17 +186,8 @@ static void list_done(struct op *op)
 
 	json_out_init(&out, LIST_MAX);
 	json_out_array(&out, NULL);
-	for (size_t i = 0; op->result == 0 && i < r->list.n; i++) {
-		const struct image_registry *one = &r->list.items[i];
-
-		json_out_object(&out, NULL);
-		json_out_str(&out, "host", one->host);
-		json_out_str(&out, "user", one->user ? one->user : "");
-		json_out_bool(&out, "plain_http", one->is_plain);
-		json_out_str(&out, "ca_file", one->ca_file ? one->ca_file : "");
-		json_out_strv(&out, "mirrors", &one->mirrors);
-		json_out_object_end(&out);
-	}
+	for (size_t i = 0; op->result == 0 && i < r->list.n; i++)
+		emit(&r->list.items[i], &out);
 	json_out_array_end(&out);
 	if (op->result == 0)
 		op->result = json_out_finish(&out, &text, &op->err);

@@ -76,7 +76,7 @@ static int teardown(void **state)
 static void the_answer_is_the_body(void **state)
 {
 	struct answerer *a = *state;
-	auto_ask struct ask ask = { .path = PING };
+	auto_ask struct ask ask = { .is_made_up = true, .path = PING };
 
 	a->pieces[0] = "{\"progress\":{\"done\":1}}\n{\"resul";
 	a->pieces[1] = "t\":{\"x\":[1,2]}}\n";
@@ -88,7 +88,7 @@ static void the_answer_is_the_body(void **state)
 static void the_node_is_named(void **state)
 {
 	struct answerer *a = *state;
-	auto_ask struct ask ask = { .path = PING "?node=edge-1" };
+	auto_ask struct ask ask = { .is_made_up = true, .path = PING "?node=edge-1" };
 
 	a->pieces[0] = "{\"result\":1}\n";
 	world_ask(a->world, &ask, 200);
@@ -105,7 +105,7 @@ static void the_node_is_named(void **state)
 static void an_error_keeps_its_sentence(void **state)
 {
 	struct answerer *a = *state;
-	auto_ask struct ask ask = { .path = PING };
+	auto_ask struct ask ask = { .is_made_up = true, .path = PING };
 
 	err_set(&a->err, -EBUSY, "remove disk x: it is in use");
 	world_ask(a->world, &ask, 409);
@@ -117,7 +117,7 @@ static void an_error_keeps_its_sentence(void **state)
 static void steps_come_as_lines(void **state)
 {
 	struct answerer *a = *state;
-	auto_ask struct ask ask = { .path = PING "?progress=1" };
+	auto_ask struct ask ask = { .is_made_up = true, .path = PING "?progress=1" };
 
 	a->pieces[0] = "{\"progress\":{\"done\":1}}\n";
 	a->pieces[1] = "{\"result\":7}\n";
@@ -139,7 +139,7 @@ static int leave(void *arg, uint64_t offset, const void *data, size_t len)
 static void who_leaves_is_not_waited_for(void **state)
 {
 	struct answerer *a = *state;
-	auto_ask struct ask ask = { .path = PING "?progress=1", .sink = leave };
+	auto_ask struct ask ask = { .is_made_up = true, .path = PING "?progress=1", .sink = leave };
 
 	a->pieces[0] = "{\"progress\":{}}\n";
 	a->is_silent = true;

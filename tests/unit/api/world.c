@@ -7,8 +7,11 @@
 
 #include <cmocka.h>
 
+#include "api/document/document.h"
+#include "api/private.h"
 #include "api/world.h"
 #include "base/base.h"
+#include "json/document_check.h"
 #include "model/message.h"
 
 #define DEADLINE_MS 20000
@@ -207,6 +210,7 @@ void world_fini(struct world *w)
 	server_free(w->server);
 	stream_hub_free(w->hub);
 	store_mem_free(w->disk);
+	json_free(w->document);
 	free(w->socket);
 	free(w->key);
 	free(w->keys);
@@ -289,6 +293,64 @@ void world_perform(struct world *w, struct ask *ask)
 	world_run(w, perform, ask);
 }
 
+/* Path of the route in the table that the request goes to, NULL if there is none; the caller's. */
+static char *path_of_route(const char *method, const char *path)
+{
+	auto_free char *plain = xstrndup(path, strcspn(path, "?"));
+	size_t len = strlen(plain);
+	struct route_match match;
+
+	if (len > 1 && plain[len - 1] == '/')
+		plain[len - 1] = '\0';
+	return route_find(api_groups, method, plain, &match) == 0 ? xstrdup(match.route->path)
+								  : NULL;
+}
+
+/* The schema that the document has for such an answer, NULL if it has none. */
+static const struct json *schema_of(struct world *w, const char *method, const char *path,
+				    unsigned status)
+{
+	const struct json *operation = json_get(json_get(w->document, "paths"), path);
+	const struct json *answers;
+	char code[16];
+	char key[16] = "";
+
+	for (size_t i = 0; method[i] && i + 1 < sizeof(key); i++)
+		key[i] = (char)(method[i] | 0x20);
+	snprintf(code, sizeof(code), "%u", status);
+	answers = json_get(json_get(operation, key), "responses");
+	const struct json *answer = json_get(answers, code);
+	answer = json_get(answer || status < 400 ? answer : json_get(answers, "default"),
+			  "content");
+	return json_get(json_get(answer, "application/json"), "schema");
+}
+
+/* Whatever a test asks for, what comes is as the document says. */
+static void check_answer(struct world *w, const struct ask *ask)
+{
+	const char *method = ask->method ? ask->method : "GET";
+	const char *type = http_client_header(&ask->response, "Content-Type");
+	auto_free char *path = path_of_route(method, ask->path);
+	auto_(json_free) struct json *answer = NULL;
+	struct err err;
+
+	if (!path || ask->is_made_up || !ask->response.body || !str_eq(type, "application/json"))
+		return;
+	if (!w->document) {
+		auto_free char *text = document_openapi(api_groups, "1");
+
+		assert_int_equal(json_parse(text, strlen(text), &w->document, &err), 0);
+	}
+	const struct json *schema = schema_of(w, method, path, ask->response.status);
+	if (!schema)
+		fail_msg("%s %s: status %u is not in the document", method, path,
+			 ask->response.status);
+	assert_int_equal(json_parse(ask->response.body, ask->response.body_len, &answer, &err), 0);
+	if (document_check(w->document, schema, answer, &err) < 0)
+		fail_msg("%s %s: the answer is not what the document says: %s", method, path,
+			 err.msg);
+}
+
 void world_ask(struct world *w, struct ask *ask, unsigned status)
 {
 	const char *method = ask->method ? ask->method : "GET";
@@ -300,6 +362,7 @@ void world_ask(struct world *w, struct ask *ask, unsigned status)
 		fail_msg("%s %s: status %u, expected %u: %s", method, ask->path,
 			 ask->response.status, status,
 			 ask->response.body ? ask->response.body : "");
+	check_answer(w, ask);
 }
 
 int world_set_up(void **state)

@@ -28,6 +28,7 @@ struct world {
 	 * here; with a detail. */
 	enum instance_state node_state;
 	const char *node_detail;
+	struct json *document; /* the API's, once an answer was compared with it */
 	unsigned n_downs;
 	bool is_purged;
 };
@@ -62,6 +63,7 @@ struct ask {
 	bool is_tcp;
 	bool has_token;
 	const char *bearer; /* another token; NULL: none */
+	bool is_made_up;    /* the answer is the test's own, not as the document says */
 	http_client_sink sink;
 	void *sink_arg;
 	int result;
@@ -73,7 +75,7 @@ void ask_fini(struct ask *ask);
 
 /* Asks, and leaves what came of it in result, err and response. */
 void world_perform(struct world *world, struct ask *ask);
-/* Asks and expects this status. */
+/* Asks and expects this status, and an answer as the API's document has it. */
 void world_ask(struct world *world, struct ask *ask, unsigned status);
 
 extern const char world_descriptor[]; /* hybrid.demo with web.demo and client.demo */
