@@ -49,7 +49,7 @@ extern const struct route_group *const api_groups[]; /* up to NULL */
 /* What bodies and small answers consist of. */
 extern const struct field_table api_status_table, api_version_table, api_config_table,
 	api_ping_table, api_scale_table, api_down_table, api_routes_table, api_message_table,
-	api_line_table, api_volume_table;
+	api_line_table, api_turns_table, api_volume_table;
 
 /* access.c: whether it may go on; if not, it has been answered. `route` is NULL if there is none. */
 bool access_check(struct api_request *request, const struct route *route);
@@ -95,6 +95,7 @@ void audit_note(struct api_request *request, unsigned status, const char *messag
 void api_get_document(struct api_request *request);
 void api_get_health(struct api_request *request);
 void api_get_version(struct api_request *request);
+void api_get_turns(struct api_request *request);
 void api_get_apps(struct api_request *request);
 void api_get_services(struct api_request *request);
 void api_get_instances(struct api_request *request);

@@ -19,6 +19,8 @@ static const struct route v1[] = {
 	  .access = ROUTE_PUBLIC, .summary = "answers while the server works" },
 	{ "GET", V1 "/version", api_get_version, .id = "getVersion", .answer = &api_version_table,
 	  .summary = "the server's version" },
+	{ "GET", V1 "/turns", api_get_turns, .id = "getTurns", .answer = &api_turns_table,
+	  .summary = "how many turns of the server's event loop there were, by how long they took" },
 	{ "GET", V1 "/apps", api_get_apps, .id = "listApps", .answer = &app_view_table,
 	  .form = ROUTE_LIST, .summary = "all applications" },
 	{ "GET", V1 "/services", api_get_services, .id = "listServices",

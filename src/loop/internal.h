@@ -25,6 +25,7 @@ struct loop_driver {
 	void (*timer_cancel)(struct timer *timer);
 	void (*post)(struct loop *loop, loop_fn fn, void *arg); /* any thread */
 	void (*work_begin)(struct loop *loop, enum executor executor, const struct work *work);
+	void (*turns)(const struct loop *loop, struct loop_turns *ret); /* NULL: none */
 };
 
 /* First member of the implementations' own structs. */
@@ -40,6 +41,17 @@ struct io *uv_io_watch(struct loop *loop, int fd, unsigned events, io_fn fn, voi
 void uv_io_cancel(struct io *io);
 struct signal_watch *uv_signal_watch(struct loop *loop, int signum, signal_fn fn, void *arg);
 void uv_signal_cancel(struct signal_watch *watch);
+
+/* turns.c: the watch that every callback of a turn starts, if it is the first one, and that is stopped
+ * before waiting again. */
+struct turn_watch {
+	struct loop_turns turns;
+	bool is_running;
+	uint64_t wall_ns;
+	uint64_t cpu_ns;
+};
+void turn_begin(struct turn_watch *watch);
+void turn_end(struct turn_watch *watch);
 
 /* How many threads an executor has. */
 unsigned executor_width(enum executor executor);

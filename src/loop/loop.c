@@ -90,6 +90,13 @@ void work_begin(struct loop *loop, enum executor executor, loop_fn run, loop_fn 
 	loop->driver->work_begin(loop, executor, &work);
 }
 
+void loop_turns(const struct loop *loop, struct loop_turns *ret)
+{
+	*ret = (struct loop_turns){ 0 };
+	if (loop->driver->turns)
+		loop->driver->turns(loop, ret);
+}
+
 uint64_t retry_delay_of(uint64_t random, unsigned attempt, uint64_t first_ms, uint64_t cap_ms)
 {
 	uint64_t delay = first_ms < cap_ms ? first_ms : cap_ms;

@@ -98,6 +98,17 @@ void work_begin(struct loop *loop, enum executor executor, loop_fn run, loop_fn 
 #define EXECUTOR_THREADS_MAX 28
 unsigned executor_thread_index(void);
 
+/* How many turns there were, from being woken to waiting again, by how long they took: each is counted
+ * at the first bound that it does not exceed, the longest ones at the end. `cpu`: by processor time,
+ * without what others took away meanwhile. A simulated loop has none. */
+#define LOOP_TURN_BOUNDS 11
+extern const uint32_t loop_turn_bounds_ms[LOOP_TURN_BOUNDS];
+struct loop_turns {
+	uint64_t wall[LOOP_TURN_BOUNDS + 1];
+	uint64_t cpu[LOOP_TURN_BOUNDS + 1];
+};
+void loop_turns(const struct loop *loop, struct loop_turns *ret);
+
 /* Jittered back-off: doubles from `first_ms` (attempt 0) to `cap_ms`, each time a random value of
  * 50–100 % of that. */
 uint64_t retry_delay_ms(struct loop *loop, unsigned attempt, uint64_t first_ms, uint64_t cap_ms);

@@ -15,6 +15,8 @@ struct real {
 	struct loop base;
 	uv_loop_t uv;
 	uv_async_t wake;
+	uv_prepare_t prepare; /* before it waits */
+	struct turn_watch watch;
 	pthread_mutex_t lock; /* of `posts` */
 	struct list posts;
 	struct executors *executors;
@@ -38,6 +40,7 @@ struct real_timer {
 
 struct io {
 	uv_poll_t handle;
+	struct real *real;
 	unsigned events;
 	io_fn fn;
 	void *arg;
@@ -62,7 +65,7 @@ static void check(int r)
 	}
 }
 
-/* Every handle's data is the allocation that holds it (NULL for the wake-up's). */
+/* Every handle's data is the allocation that holds it (NULL for those in the loop itself). */
 static void on_closed(uv_handle_t *handle)
 {
 	free(handle->data);
@@ -106,6 +109,7 @@ static void on_wake(uv_async_t *handle)
 	struct list batch;
 	struct list *node;
 
+	turn_begin(&real->watch);
 	take_posts(real, &batch);
 	while ((node = list_pop(&batch))) {
 		struct post *post = container_of(node, struct post, node);
@@ -132,6 +136,7 @@ static void on_timer(uv_timer_t *handle)
 	loop_fn fn = timer->post.fn;
 	void *arg = timer->post.arg;
 
+	turn_begin(&real_of(timer->base.loop)->watch);
 	uv_close((uv_handle_t *)handle, on_closed);
 	fn(arg);
 }
@@ -191,6 +196,7 @@ static void on_io(uv_poll_t *handle, int status, int events)
 {
 	struct io *io = container_of(handle, struct io, handle);
 
+	turn_begin(&io->real->watch);
 	if (status < 0)
 		check(uv_poll_start(handle, to_uv(io->events), on_io));
 	io->fn(io->arg, status < 0 ? io->events : from_uv(events));
@@ -200,10 +206,11 @@ struct io *uv_io_watch(struct loop *loop, int fd, unsigned events, io_fn fn, voi
 {
 	struct io *io = NEW(struct io);
 
+	io->real = real_of(loop);
 	io->events = events;
 	io->fn = fn;
 	io->arg = arg;
-	check(uv_poll_init(&real_of(loop)->uv, &io->handle, fd));
+	check(uv_poll_init(&io->real->uv, &io->handle, fd));
 	io->handle.data = io;
 	check(uv_poll_start(&io->handle, to_uv(events), on_io));
 	return io;
@@ -236,6 +243,16 @@ struct signal_watch *uv_signal_watch(struct loop *loop, int signum, signal_fn fn
 void uv_signal_cancel(struct signal_watch *watch)
 {
 	uv_close((uv_handle_t *)&watch->handle, on_closed);
+}
+
+static void on_prepare(uv_prepare_t *handle)
+{
+	turn_end(&container_of(handle, struct real, prepare)->watch);
+}
+
+static void real_turns(const struct loop *loop, struct loop_turns *ret)
+{
+	*ret = real_of(loop)->watch.turns;
 }
 
 static void real_run(struct loop *loop)
@@ -313,6 +330,7 @@ static const struct loop_driver real_driver = {
 	.timer_cancel = real_timer_cancel,
 	.post = real_post,
 	.work_begin = real_work_begin,
+	.turns = real_turns,
 };
 
 struct loop *loop_new(void)
@@ -322,6 +340,8 @@ struct loop *loop_new(void)
 	real->base.driver = &real_driver;
 	check(uv_loop_init(&real->uv));
 	check(uv_async_init(&real->uv, &real->wake, on_wake));
+	check(uv_prepare_init(&real->uv, &real->prepare));
+	check(uv_prepare_start(&real->prepare, on_prepare));
 	pthread_mutex_init(&real->lock, NULL);
 	list_init(&real->posts);
 	real->executors = executors_new(&real->base);
