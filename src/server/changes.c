@@ -79,9 +79,11 @@ static void service_changed(struct server *server, const struct service *old,
 	server->needs_table = true;
 	if (!old || !now || fields_equal(&service_spec_table, &old->spec, &now->spec))
 		return;
-	state_for_each(server, KIND_INSTANCE, struct instance,
-		       inst) if (str_eq(inst->service_id, now->id) && inst->node_id[0] &&
-				 !inst->is_removed) messages_deploy(server, inst);
+	family_for_each(server, KIND_SERVICE, now->id, struct instance, inst)
+	{
+		if (inst->node_id[0] && !inst->is_removed)
+			messages_deploy(server, inst);
+	}
 }
 
 static void changed(struct server *server, struct doc *doc, const void *old)
@@ -111,6 +113,17 @@ static void changed(struct server *server, struct doc *doc, const void *old)
 	}
 }
 
+static void family_changed(struct server *server, struct doc *const *touched, void *const *old,
+			   size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!touched[i]->cur)
+			family_leave(touched[i]);
+		else if (!old[i])
+			family_join(server, touched[i]);
+	}
+}
+
 void changes_apply(struct server *server, struct doc *const *touched, size_t n)
 {
 	auto_free void **old = xcalloc(n, sizeof(*old));
@@ -120,6 +133,7 @@ void changes_apply(struct server *server, struct doc *const *touched, size_t n)
 		touched[i]->cur = TAKE(touched[i]->next);
 		touched[i]->is_touched = false;
 	}
+	family_changed(server, touched, old, n);
 	for (size_t i = 0; i < n; i++)
 		changed(server, touched[i], old[i]);
 	for (size_t i = 0; i < n; i++) {

@@ -88,11 +88,11 @@ static void send_sync(struct server *server, const char *node_id)
 static void add_backends(const struct server *server, const struct service *service,
 			 struct msg_table_service *row)
 {
-	state_for_each(server, KIND_INSTANCE, struct instance, inst)
+	family_for_each(server, KIND_SERVICE, service->id, struct instance, inst)
 	{
 		const struct fact *fact = fact_find(server, inst->id);
 
-		if (!str_eq(inst->service_id, service->id) || inst->is_removed)
+		if (inst->is_removed)
 			continue;
 		struct msg_backend *b = ARRAY_ADD(row->backends, row->n_backends);
 		STR_COPY(b->instance_id, inst->id);
@@ -134,6 +134,23 @@ void messages_table(struct server *server)
 		if (live->is_alive)
 			messages_send(server, e->key, "net/table", xstrdup(text));
 	}
+}
+
+static void send_table(void *arg)
+{
+	struct server *server = arg;
+
+	server->is_table_due = false;
+	messages_table(server);
+}
+
+/* Once for all that is reported in one turn. */
+static void table_soon(struct server *server)
+{
+	if (server->is_table_due)
+		return;
+	server->is_table_due = true;
+	loop_post(server->config.loop, send_table, server);
 }
 
 /* A node came, or came back: its document, then its whole wish. */
@@ -258,7 +275,7 @@ static void on_job(struct server *server, const char *node_id, const char *paylo
 	fact->status = status;
 	watch_changed(server, KIND_INSTANCE, inst->id);
 	if (is_net_changed)
-		messages_table(server);
+		table_soon(server);
 	if ((inst->is_removed && fact_is_gone(fact)) || rollout_goes_on(server, inst))
 		settle_begin(server);
 }

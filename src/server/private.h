@@ -29,6 +29,10 @@ struct doc {
 	void *next; /* as it will be, NULL: deleted; meaningful if is_touched */
 	bool is_touched;
 	bool is_undo_noted; /* by the request that runs now */
+	/* family.c; of committed ones */
+	struct doc *parent;   /* of a service its application, of an instance its service */
+	struct list children; /* in the order in which they are listed */
+	struct list sibling;
 };
 
 /* What is known of a node beyond its document; not stored. */
@@ -89,6 +93,7 @@ struct server {
 	uint64_t revision;
 	uint64_t event_seq; /* of the last event */
 	bool needs_table;
+	bool is_table_due;
 	bool needs_placing;
 	bool is_settling;    /* a request to settle waits */
 	struct timer *retry; /* of what a failed commit left undone */
@@ -129,6 +134,21 @@ void undo_apply(struct server *server);
 	map_for_each(&(server)->docs[kind], i_##name, e_##name) \
 		for (const type *name = doc_next(e_##name->value); name; name = NULL)
 const void *doc_next(const struct doc *doc);
+
+/* family.c */
+/* A document has become one that is committed, or is none any more. */
+void family_join(struct server *server, struct doc *doc);
+void family_leave(struct doc *doc);
+/* All that were loaded. */
+void family_load(struct server *server);
+/* The committed services of an application by their age, or instances of a service by their number. */
+const struct doc *family_first(const struct server *server, enum kind kind, const char *id);
+const struct doc *family_next(const struct doc *doc);
+/* The body sees `type *name`. */
+#define family_for_each(server, kind, id, type, name)                               \
+	for (const struct doc *d_##name = family_first(server, kind, id); d_##name; \
+	     d_##name = family_next(d_##name))                                      \
+		for (const type *name = d_##name->cur; name; name = NULL)
 
 /* request.c: `run` reads and changes objects by next_…; a negative result undoes what it changed.
  * done runs once, after the commit or with the error; -ESHUTDOWN: the server is being freed, only

@@ -61,6 +61,8 @@ static struct doc *doc_get(struct server *server, enum kind kind, const char *id
 	doc = NEW(struct doc);
 	doc->kind = kind;
 	STR_COPY(doc->id, id);
+	list_init(&doc->children);
+	list_init(&doc->sibling);
 	map_set(&server->docs[kind], id, doc);
 	return doc;
 }
@@ -100,7 +102,10 @@ int state_load(struct server *server, struct err *err)
 {
 	int r = store_load(server->store, on_document, server, err);
 
-	return r < 0 ? err_wrap(err, "load the server's state") : 0;
+	if (r < 0)
+		return err_wrap(err, "load the server's state");
+	family_load(server);
+	return 0;
 }
 
 static void fact_free(struct fact *fact)

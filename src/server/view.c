@@ -39,15 +39,15 @@ static void view_app(struct server *server, const struct app *app, void *out)
 	view->description = xstrdup(app->desc ? app->desc : "");
 	view->owner = xstrdup(app->owner);
 	format_rfc3339(app->created_ms, view->created_at);
-	state_for_each(server, KIND_SERVICE, struct service, service)
-		view->services += str_eq(service->app_id, app->id);
-	state_for_each(server, KIND_INSTANCE, struct instance, inst)
+	family_for_each(server, KIND_APP, app->id, struct service, service)
 	{
-		if (!str_starts(inst->sname, view->name) ||
-		    inst->sname[strlen(view->name)] != '.' || inst->is_removed)
-			continue;
-		view->instances++;
-		view->running += view_state_of(server, inst) == STATE_RUNNING;
+		view->services++;
+		family_for_each(server, KIND_SERVICE, service->id, struct instance, inst)
+		{
+			view->instances += !inst->is_removed;
+			view->running += !inst->is_removed &&
+					 view_state_of(server, inst) == STATE_RUNNING;
+		}
 	}
 }
 
@@ -68,9 +68,9 @@ static void view_service(struct server *server, const struct service *service, v
 	port_views_from(service->spec.port, &view->ports, &view->n_ports);
 	format_rfc3339(service->created_ms, view->created_at);
 	view->reason = xstrdup("");
-	state_for_each(server, KIND_INSTANCE, struct instance, inst)
+	family_for_each(server, KIND_SERVICE, service->id, struct instance, inst)
 	{
-		if (!str_eq(inst->service_id, service->id) || inst->is_removed)
+		if (inst->is_removed)
 			continue;
 		enum instance_state state = view_state_of(server, inst);
 
