@@ -225,6 +225,7 @@ static void on_signal(uv_signal_t *handle, int signum)
 {
 	struct signal_watch *watch = container_of(handle, struct signal_watch, handle);
 
+	turn_begin(&container_of(handle->loop, struct real, uv)->watch);
 	watch->fn(watch->arg, signum);
 }
 

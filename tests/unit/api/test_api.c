@@ -127,6 +127,31 @@ static void unknown_paths_and_methods(void **state)
 	assert_true(json_count(json_get(json, "routes")) > 10);
 }
 
+/* By both clocks, with the bounds and at the end what is longer than all of them. */
+static void turns_of_the_loop_are_told(void **state)
+{
+	static const char *const clocks[] = { "wall", "cpu" };
+	auto_ask struct ask ask = { .path = V1 "/turns", .is_tcp = true };
+
+	world_ask(*state, &ask, 401);
+	ask.has_token = true;
+	world_ask(*state, &ask, 200);
+	auto_(json_free) struct json *json = parsed(&ask);
+	for (size_t i = 0; i < ARRAY_LEN(clocks); i++) {
+		const struct json *rows = json_get(json, clocks[i]);
+		int64_t turns = 0;
+
+		assert_int_equal(json_count(rows), LOOP_TURN_BOUNDS + 1);
+		for (size_t k = 0; k < LOOP_TURN_BOUNDS; k++)
+			assert_int_equal(json_get_int(json_at(rows, k), "up_to_ms", 0),
+					 loop_turn_bounds_ms[k]);
+		assert_null(json_get(json_at(rows, LOOP_TURN_BOUNDS), "up_to_ms"));
+		for (size_t k = 0; k < json_count(rows); k++)
+			turns += json_get_int(json_at(rows, k), "turns", -1000000);
+		assert_true(turns > 0);
+	}
+}
+
 static size_t count(struct world *w, const char *path)
 {
 	auto_ask struct ask ask = { .path = path };
@@ -486,6 +511,7 @@ int main(void)
 		WORLD_TEST(health_is_public_and_the_socket_open),
 		WORLD_TEST(tcp_checks_host_and_content_type),
 		WORLD_TEST(unknown_paths_and_methods),
+		WORLD_TEST(turns_of_the_loop_are_told),
 		WORLD_TEST(applies_scales_and_deletes),
 		WORLD_TEST(what_is_refused_is_told),
 		WORLD_TEST(a_body_that_is_too_large_is_refused),
