@@ -387,6 +387,13 @@ static const struct cli_command commands[] = {
 		.n_subs = USER_COMMANDS_N,
 	},
 	{
+		.name = "org",
+		.args = "ls|add|rm|join|leave",
+		.summary = "organizations, which see nothing of each other, and their members",
+		.subs = org_commands,
+		.n_subs = ORG_COMMANDS_N,
+	},
+	{
 		.name = "token",
 		.args = "create|ls|rm|rotate",
 		.summary = "tokens of machines, and the key that signs those of users",

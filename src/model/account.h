@@ -74,6 +74,18 @@ struct user_view {
 	bool has_default_password;
 };
 
+struct member_view {
+	char *user;
+	struct strv roles;
+};
+
+struct organization_view {
+	char id[ID_SIZE];
+	char *name;
+	struct member_view *members;
+	size_t n_members;
+};
+
 struct machine_token_view {
 	char id[ID_SIZE];
 	char *name;
@@ -95,7 +107,8 @@ struct audit_view {
 
 extern const struct field_table user_table, organization_table, machine_token_table,
 	audit_entry_table;
-extern const struct field_table user_view_table, machine_token_view_table, audit_view_table;
+extern const struct field_table user_view_table, organization_view_table, machine_token_view_table,
+	audit_view_table;
 
 /* 1 to 64 letters, digits and . _ - @, so that it can be part of a path. */
 bool account_name_is_valid(const char *name);

@@ -97,9 +97,20 @@ const struct organization *server_organization_next(struct server *server, size_
  * warning. `manager_of` as above. */
 void server_organization_put_begin(struct server *server, const struct organization *organization,
 				   const char *manager_of, server_done_fn done, void *arg);
+/* Changes one member, who is made one if he is none: -ENOENT, -EINVAL for a role, -EBUSY as above. */
+struct server_member {
+	const char *organization; /* id */
+	const char *user;         /* name */
+	const struct strv *roles; /* NULL: is no member any more */
+};
+void server_member_put_begin(struct server *server, const struct server_member *member,
+			     server_done_fn done, void *arg);
 /* -EBUSY: root, and one that has applications. */
 void server_organization_remove_begin(struct server *server, const char *id, server_done_fn done,
 				      void *arg);
+
+/* JSON, an array of organization_view; the caller's. */
+char *server_list_organizations(struct server *server);
 
 /* Tokens of machines. `text` is told once, here. */
 struct server_token_request {

@@ -1,4 +1,4 @@
-/* Oakestra's calls about organizations. */
+/* Organizations: Oakestra's calls, by id, and our own, by name. */
 #include "api/account/private.h"
 
 #define LIST_MAX (64u << 20)
@@ -30,6 +30,17 @@ static const struct field organization_fields[] = {
 	SHAPE("member", F_ARRAY, .table = &member_table),
 };
 SHAPE_TABLE(account_organization_table, "organization", organization_fields);
+
+static const struct field name_fields[] = {
+	FIELD(struct organization_body, name, "name", F_STR, .flags = F_REQUIRED),
+};
+FIELD_TABLE(account_organization_name_table, struct organization_body, "organization name",
+	    name_fields);
+
+static const struct field roles_fields[] = {
+	FIELD(struct member, roles, "roles", F_STRV, .max = ROLES_MAX, .flags = F_REQUIRED),
+};
+FIELD_TABLE(account_member_roles_table, struct member, "member roles", roles_fields);
 
 static void emit(const struct organization *organization, struct json_out *out)
 {
@@ -152,4 +163,69 @@ void account_delete_organization(struct api_request *request)
 						 on_deleted, request);
 	else
 		api_reply_error(request, 404, "there is no such organization");
+}
+
+void account_list_organizations(struct api_request *request)
+{
+	api_reply_json(request, server_list_organizations(request->api->config.server));
+}
+
+void account_add_organization(struct api_request *request)
+{
+	struct organization_body body = { 0 };
+
+	if (!account_parse(request, &account_organization_name_table, &body))
+		return;
+	const struct organization wanted = { .name = body.name };
+	server_organization_put_begin(request->api->config.server, &wanted, NULL, api_on_planned,
+				      request);
+	fields_fini(&account_organization_name_table, &body);
+}
+
+/* By its id, too: a name may hold what no path can. NULL: answered. */
+static const char *named(struct api_request *request)
+{
+	const char *name = request->match.params[0];
+	const struct organization *organization = find(request, name, name);
+
+	if (organization)
+		return organization->id;
+	auto_free char *message = xasprintf("there is no organization %.*s", USER_NAME_MAX, name);
+	api_reply_error(request, 404, message);
+	return NULL;
+}
+
+void account_remove_organization(struct api_request *request)
+{
+	const char *id = named(request);
+
+	if (id)
+		server_organization_remove_begin(request->api->config.server, id, api_on_planned,
+						 request);
+}
+
+static void put_member(struct api_request *request, const struct strv *roles)
+{
+	const struct server_member member = { .organization = named(request),
+					      .user = request->match.params[1],
+					      .roles = roles };
+
+	if (member.organization)
+		server_member_put_begin(request->api->config.server, &member, api_on_planned,
+					request);
+}
+
+void account_put_member(struct api_request *request)
+{
+	struct member body = { 0 };
+
+	if (!account_parse(request, &account_member_roles_table, &body))
+		return;
+	put_member(request, &body.roles);
+	fields_fini(&account_member_roles_table, &body);
+}
+
+void account_remove_member(struct api_request *request)
+{
+	put_member(request, NULL);
 }

@@ -10,7 +10,8 @@ extern const struct field_table account_login_table, account_tokens_table, accou
 	account_new_user_table, account_user_change_table, account_user_table, account_roles_table,
 	account_nothing_table, account_reset_table, account_password_change_table,
 	account_password_table, account_new_token_table, account_rotate_table,
-	account_organization_body_table, account_organization_table, account_mail_table;
+	account_organization_body_table, account_organization_name_table,
+	account_member_roles_table, account_organization_table, account_mail_table;
 
 /* Parses a body that may hold a password: a refusal names the fields that there are, and never what was
  * sent. False: answered. Unknown fields are ignored. The body is wiped. */
@@ -46,6 +47,11 @@ void account_get_organizations(struct api_request *request);
 void account_post_organization(struct api_request *request);
 void account_put_organization(struct api_request *request);
 void account_delete_organization(struct api_request *request);
+void account_list_organizations(struct api_request *request);
+void account_add_organization(struct api_request *request);
+void account_remove_organization(struct api_request *request);
+void account_put_member(struct api_request *request);
+void account_remove_member(struct api_request *request);
 void account_list_users(struct api_request *request);
 void account_add_user(struct api_request *request);
 void account_remove_user(struct api_request *request);

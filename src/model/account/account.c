@@ -69,6 +69,24 @@ static const struct field user_view_fields[] = {
 #undef STRUCT
 FIELD_TABLE(user_view_table, struct user_view, "user", user_view_fields);
 
+#define STRUCT member_view
+static const struct field member_view_fields[] = {
+	S(user, "user", F_STR),
+	S(roles, "roles", F_STRV),
+};
+#undef STRUCT
+static FIELD_TABLE(member_view_table, struct member_view, "named member", member_view_fields);
+
+#define STRUCT organization_view
+static const struct field organization_view_fields[] = {
+	S(id, "id", F_CHARS),
+	S(name, "name", F_STR),
+	FIELD_ARRAY(struct organization_view, members, n_members, "members", &member_view_table),
+};
+#undef STRUCT
+FIELD_TABLE(organization_view_table, struct organization_view, "named organization",
+	    organization_view_fields);
+
 #define STRUCT machine_token_view
 static const struct field machine_token_view_fields[] = {
 	S(id, "id", F_CHARS),

@@ -108,12 +108,6 @@ const struct organization *server_organization_next(struct server *server, size_
 	return NULL;
 }
 
-struct organization_put {
-	struct organization wanted;
-	char manager_of[ID_SIZE];
-	struct plan_answer answer;
-};
-
 /* It is no part of a path. */
 static bool name_is_valid(const char *name)
 {
@@ -172,7 +166,7 @@ static int check_manager(const struct server *server, const struct organization_
 	return manager_check_members(server, old, &put->wanted, err);
 }
 
-static int run_put(struct server *server, void *arg, struct err *err)
+int organization_run_put(struct server *server, void *arg, struct err *err)
 {
 	struct organization_put *put = arg;
 	const struct organization *old = NULL;
@@ -235,7 +229,7 @@ static int run_remove(struct server *server, void *arg, struct err *err)
 	return 0;
 }
 
-static void put_done(struct server *server, void *arg, const struct err *err)
+void organization_put_done(struct server *server, void *arg, const struct err *err)
 {
 	struct organization_put *put = arg;
 
@@ -254,7 +248,7 @@ void server_organization_put_begin(struct server *server, const struct organizat
 	fields_copy(&organization_table, organization, &put->wanted);
 	put->answer.done = done;
 	put->answer.arg = arg;
-	request_begin(server, run_put, put_done, put);
+	request_begin(server, organization_run_put, organization_put_done, put);
 }
 
 void server_organization_remove_begin(struct server *server, const char *id, server_done_fn done,
@@ -265,5 +259,5 @@ void server_organization_remove_begin(struct server *server, const char *id, ser
 	STR_COPY(put->wanted.id, id);
 	put->answer.done = done;
 	put->answer.arg = arg;
-	request_begin(server, run_remove, put_done, put);
+	request_begin(server, run_remove, organization_put_done, put);
 }

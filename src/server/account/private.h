@@ -47,6 +47,15 @@ void job_begin(struct server *server, struct job *job);
 /* Inside `run`: keys with at least one; NULL with job->err set. */
 const struct keys *job_need_keys(struct job *job);
 
+/* organization.c: a change of one, of which `wanted` is what it becomes; taken apart when it is done. */
+struct organization_put {
+	struct organization wanted;
+	char manager_of[ID_SIZE];
+	struct plan_answer answer;
+};
+int organization_run_put(struct server *server, void *arg, struct err *err);
+void organization_put_done(struct server *server, void *arg, const struct err *err);
+
 /* As committed, or with `is_next` inside a request. */
 const struct user *user_find(const struct server *server, const char *name, bool is_next);
 const struct organization *organization_find(const struct server *server, const char *name,

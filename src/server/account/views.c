@@ -68,6 +68,43 @@ void user_views_fini(struct user_views *views)
 	*views = (struct user_views){ 0 };
 }
 
+/* Members who are no users any more are left out. */
+static void view_members(const struct server *server, const struct organization *organization,
+			 struct organization_view *view)
+{
+	view->members = xcalloc(organization->n_members, sizeof(*view->members));
+	for (size_t i = 0; i < organization->n_members; i++) {
+		const struct member *member = &organization->members[i];
+		const struct user *user = state_get(server, KIND_USER, member->user_id);
+
+		if (user)
+			view->members[view->n_members++] =
+				(struct member_view){ .user = user->name, .roles = member->roles };
+	}
+}
+
+char *server_list_organizations(struct server *server)
+{
+	auto_json_out struct json_out out;
+	char *text;
+	struct err err;
+
+	json_out_init(&out, LIST_MAX);
+	json_out_array(&out, NULL);
+	state_for_each(server, KIND_ORGANIZATION, struct organization, organization)
+	{
+		struct organization_view view = { .name = organization->name };
+
+		STR_COPY(view.id, organization->id);
+		view_members(server, organization, &view);
+		fields_emit(&organization_view_table, &view, &out, NULL);
+		/* The texts are the state's. */
+		free(view.members);
+	}
+	json_out_array_end(&out);
+	return json_out_finish(&out, &text, &err) < 0 ? xstrdup("[]") : text;
+}
+
 char *server_list_tokens(struct server *server)
 {
 	uint64_t now_ms = loop_wall_ms(server->config.loop);

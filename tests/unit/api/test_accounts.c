@@ -321,6 +321,40 @@ static char *login_at(struct world *w, const char *user, const char *organizatio
 	return xstrdup(json_get_str(tokens, "token"));
 }
 
+/* What `holm org` asks. */
+static void organizations_by_name(void **state)
+{
+	auto_free char *admin = login(*state, "Admin", "Admin");
+	const char *const builder = "PUT " V1 "/organizations/the%20builders/members/bob";
+
+	call(*state, "POST /api/auth/register", admin, BOB_PROVIDES, 200);
+	call(*state, "POST " V1 "/organizations", admin, "{\"name\":\"the builders\"}", 200);
+	call(*state, "POST " V1 "/organizations", admin, "{\"name\":\"the builders\"}", 409);
+	call(*state, "POST " V1 "/organizations", admin, "{\"name\":\"\"}", 400);
+	call(*state, builder, admin, "{\"roles\":[\"Organization_Admin\"]}", 200);
+	call(*state, builder, admin, "{\"roles\":[\"Owner\"]}", 400);
+	call(*state, "PUT " V1 "/organizations/the%20builders/members/Admin", admin,
+	     "{\"roles\":[]}", 200);
+	call(*state, "PUT " V1 "/organizations/the%20builders/members/eve", admin, "{\"roles\":[]}",
+	     404);
+	call(*state, "PUT " V1 "/organizations/nobody/members/bob", admin, "{\"roles\":[]}", 404);
+	auto_ask struct ask list = { .path = V1 "/organizations" };
+	world_ask(*state, &list, 200);
+	assert_non_null(strstr(list.response.body,
+			       "\"name\":\"the builders\",\"members\":[{\"user\":\"bob\","
+			       "\"roles\":[\"Organization_Admin\"]},{\"user\":\"Admin\","
+			       "\"roles\":[]}]"));
+	/* He manages his own, which is not to make others. */
+	auto_free char *bob = login_at(*state, "bob", "the builders");
+	call(*state, "GET " V1 "/organizations", bob, NULL, 403);
+	call(*state, "DELETE " V1 "/organizations/the%20builders/members/bob", admin, NULL, 200);
+	call(*state, "DELETE " V1 "/organizations/the%20builders/members/bob", admin, NULL, 404);
+	call(*state, "DELETE " V1 "/organizations/root/members/Admin", admin, NULL, 409);
+	call(*state, "DELETE " V1 "/organizations/root", admin, NULL, 409);
+	call(*state, "DELETE " V1 "/organizations/the%20builders", admin, NULL, 200);
+	call(*state, "DELETE " V1 "/organizations/the%20builders", admin, NULL, 404);
+}
+
 static size_t count(struct world *w, const char *what, const char *token)
 {
 	auto_(json_free) struct json *list = call_with(w, what, token, NULL, 200);
@@ -670,6 +704,7 @@ int main(void)
 		WORLD_TEST(rights_are_those_of_now),
 		WORLD_TEST(tokens_are_refreshed),
 		WORLD_TEST(organizations_are_apart),
+		WORLD_TEST(organizations_by_name),
 		WORLD_TEST(managers_manage_their_own),
 		WORLD_TEST(managers_of_root_are_no_administrators),
 		WORLD_TEST(an_organization_with_applications_stays),
