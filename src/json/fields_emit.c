@@ -84,18 +84,30 @@ static bool is_emitted(const struct field *field, const void *object)
 	return !(field->flags & F_OMIT_EMPTY) || !field_is_empty(field, object);
 }
 
+static void emit_field(const struct field *field, const void *object, struct json_out *out)
+{
+	if (is_emitted(field, object))
+		emitters[field->type](field, object, out);
+}
+
 void fields_emit_members(const struct field_table *table, const void *object, struct json_out *out)
 {
-	for (size_t i = 0; i < table->n; i++)
-		if (is_emitted(&table->fields[i], object))
-			emitters[table->fields[i].type](&table->fields[i], object, out);
+	for (size_t i = 0; i < table->n; i++) {
+		const struct field *field = &table->fields[i];
+
+		if (field->flags & F_REST)
+			json_out_members(out, *(char **)field_at(field, object));
+		else
+			emit_field(field, object, out);
+	}
 }
 
 void fields_emit(const struct field_table *table, const void *object, struct json_out *out,
 		 const char *key)
 {
 	json_out_object(out, key);
-	fields_emit_members(table, object, out);
+	for (size_t i = 0; i < table->n; i++)
+		emit_field(&table->fields[i], object, out);
 	json_out_object_end(out);
 }
 
@@ -165,7 +177,8 @@ void fields_reference(const struct field_table *table, struct buf *out)
 	buf_addf(out, "## %s\n\n| field | type | required | meaning |\n| --- | --- | --- | --- |\n",
 		 table->name);
 	for (size_t i = 0; i < table->n; i++)
-		describe_field(&table->fields[i], out);
+		if (!(table->fields[i].flags & F_REST))
+			describe_field(&table->fields[i], out);
 	buf_add_str(out, "\n");
 	for (size_t i = 0; i < table->n; i++)
 		if (table->fields[i].table && !is_described(table, i))

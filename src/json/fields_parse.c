@@ -10,6 +10,7 @@
 
 struct reading {
 	bool is_strict;        /* unknown fields are errors */
+	bool is_tolerant;      /* they are kept where there is a field for them */
 	struct strv *warnings; /* else they go here, NULL: nowhere */
 	struct err *err;
 };
@@ -279,6 +280,8 @@ static int read_field(struct reading *r, const struct spot *at, const struct fie
 	auto_strv struct strv synonyms = { 0 };
 	struct spot member = { .parent = at, .key = field->name };
 
+	if (r->is_tolerant && field->flags & F_REST)
+		return 0;
 	member.value = json_get(at->value, field->name);
 	if (!member.value || json_is_null(member.value)) {
 		const struct json *other = find_synonym(field, at->value, &synonyms, &member.key);
@@ -318,42 +321,83 @@ static char *unknown_format(const struct spot *at, const struct field_table *tab
 	auto_free char *path = path_format(at);
 	auto_free const char **names = xcalloc(table->n, sizeof(*names));
 
+	size_t n = 0;
+
 	for (size_t i = 0; i < table->n; i++)
-		names[i] = table->fields[i].name;
-	const char *nearest = str_nearest(at->key, names, table->n);
+		if (!(table->fields[i].flags & F_REST))
+			names[n++] = table->fields[i].name;
+	const char *nearest = str_nearest(at->key, names, n);
 	if (nearest)
 		return xasprintf("%sunknown field, did you mean %s", path, nearest);
 	return xasprintf("%sunknown field", path);
 }
 
+static const struct field *find_rest(const struct reading *r, const struct field_table *table)
+{
+	for (size_t i = 0; r->is_tolerant && i < table->n; i++)
+		if (table->fields[i].flags & F_REST)
+			return &table->fields[i];
+	return NULL;
+}
+
+static bool is_left_out(const struct field *rest, const char *key)
+{
+	for (size_t i = 0; rest->names && rest->names[i]; i++)
+		if (str_eq(rest->names[i], key))
+			return true;
+	return false;
+}
+
 static int unknown_field(struct reading *r, const struct spot *member,
 			 const struct field_table *table)
 {
-	auto_free char *text = unknown_format(member, table);
+	if (r->is_strict) {
+		auto_free char *text = unknown_format(member, table);
 
-	if (r->is_strict)
 		return err_set(r->err, -EINVAL, "%s", text);
-	strv_take(r->warnings, TAKE(text));
+	}
+	if (r->warnings && r->warnings->n < WARNINGS_MAX)
+		strv_take(r->warnings, unknown_format(member, table));
 	return 0;
 }
 
-static bool is_looking(const struct reading *r)
+static int keep_rest(struct reading *r, const struct spot *at, const struct field *rest,
+		     struct json_out *kept, void *object)
 {
-	return r->is_strict || (r->warnings && r->warnings->n < WARNINGS_MAX);
+	auto_free char *path = path_format(at);
+	struct err ignored;
+
+	json_out_object_end(kept);
+	if (json_out_finish(kept, field_at(rest, object), &ignored) == 0)
+		return 0;
+	return err_set(r->err, -EINVAL, "%sat most %u bytes of unknown fields are kept, got more",
+		       path, rest->max);
 }
 
-static int check_unknown(struct reading *r, const struct spot *at, const struct field_table *table)
+static int take_unknown(struct reading *r, const struct spot *at, const struct field_table *table,
+			void *object)
 {
+	const struct field *rest = find_rest(r, table);
+	auto_json_out struct json_out kept;
+	size_t n_kept = 0;
 	int rc = 0;
 
-	for (const char *key = json_key_next(at->value, NULL); key && rc == 0 && is_looking(r);
+	json_out_init(&kept, rest ? rest->max : 0);
+	json_out_object(&kept, NULL);
+	for (const char *key = json_key_next(at->value, NULL); key && rc == 0;
 	     key = json_key_next(at->value, key)) {
 		struct spot member = { .parent = at, .key = key };
+		bool is_rest = rest && str_eq(rest->name, key);
 
-		if (!is_known(table, key))
-			rc = unknown_field(r, &member, table);
+		if (!is_rest && is_known(table, key))
+			continue;
+		rc = unknown_field(r, &member, table);
+		if (!rest || is_left_out(rest, key))
+			continue;
+		json_out_value(&kept, key, json_get(at->value, key));
+		n_kept++;
 	}
-	return rc;
+	return rc == 0 && n_kept ? keep_rest(r, at, rest, &kept, object) : rc;
 }
 
 static int read_object(struct reading *r, const struct spot *at, const struct field_table *table,
@@ -367,7 +411,7 @@ static int read_object(struct reading *r, const struct spot *at, const struct fi
 		if (rc < 0)
 			return rc;
 	}
-	return check_unknown(r, at, table);
+	return r->is_strict || r->is_tolerant ? take_unknown(r, at, table, object) : 0;
 }
 
 static int parse(const struct field_table *table, const struct json *value, void *ret,
@@ -392,7 +436,7 @@ int fields_parse(const struct field_table *table, const struct json *value, void
 int fields_parse_tolerant(const struct field_table *table, const struct json *value, void *ret,
 			  struct strv *warnings, struct err *err)
 {
-	struct reading r = { .warnings = warnings, .err = err };
+	struct reading r = { .is_tolerant = true, .warnings = warnings, .err = err };
 
 	return parse(table, value, ret, &r);
 }

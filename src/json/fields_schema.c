@@ -144,7 +144,7 @@ void field_schema(const struct field *field, enum field_way way, struct json_out
 
 static bool is_shown(const struct field *field, enum field_way way)
 {
-	return way == FIELD_IN || !(field->flags & F_INPUT_ONLY);
+	return !(field->flags & F_REST) && (way == FIELD_IN || !(field->flags & F_INPUT_ONLY));
 }
 
 static bool is_always_there(const struct field *field, enum field_way way)
@@ -196,6 +196,14 @@ static bool has_required(const struct field_table *table, enum field_way way)
 	return table->also && has_required(table->also, way);
 }
 
+static bool has_rest(const struct field_table *table)
+{
+	for (size_t i = 0; table && i < table->n; i++)
+		if (table->fields[i].flags & F_REST)
+			return true;
+	return table && table->also && has_rest(table->also);
+}
+
 void fields_schema(const struct field_table *table, enum field_way way, struct json_out *out,
 		   const char *key)
 {
@@ -209,7 +217,7 @@ void fields_schema(const struct field_table *table, enum field_way way, struct j
 	json_out_object(out, "properties");
 	each_shown(table, way, out, put_property);
 	json_out_object_end(out);
-	if (table->is_open)
+	if (table->is_open || has_rest(table))
 		json_out_bool(out, "additionalProperties", true);
 	json_out_object_end(out);
 }

@@ -63,6 +63,8 @@ void json_out_int(struct json_out *out, const char *key, int64_t value);
 void json_out_double(struct json_out *out, const char *key, double value);
 void json_out_bool(struct json_out *out, const char *key, bool value);
 void json_out_raw(struct json_out *out, const char *key, const char *json_text);
+/* The members of an object's compact text, into an object that is open. NULL: none. */
+void json_out_members(struct json_out *out, const char *object_text);
 /* An array of strings. */
 void json_out_strv(struct json_out *out, const char *key, const struct strv *v);
 /* The finished text; the caller's. */
@@ -91,6 +93,9 @@ enum field_flags {
 	F_OMIT_EMPTY = 2, /* not emitted when zero, empty or NULL */
 	F_INPUT_ONLY = 4, /* never emitted */
 	F_GIVEN = 8, /* a bool at given_offset tells whether it is there; if not, not emitted */
+	/* An F_RAW that a tolerant reading fills with the members that no field names, as one object
+	 * of at most `max` bytes, without those that `names` lists; a field like others elsewhere. */
+	F_REST = 16,
 };
 
 struct field_table;
@@ -104,7 +109,7 @@ struct field {
 	size_t count_offset; /* F_ARRAY */
 	size_t given_offset; /* F_GIVEN */
 	uint32_t min, max;   /* when max > 0: value of F_U32, bytes of F_STR, elements of a list */
-	const char *const *names;        /* F_ENUM, ended by NULL */
+	const char *const *names;        /* F_ENUM, F_REST; ended by NULL */
 	const struct field_table *table; /* F_OBJECT, F_ARRAY */
 	const char *synonyms;            /* "vcpu,vcores": read if `name` is absent */
 	const char *help;                /* one line, for the reference page and messages */
@@ -163,7 +168,7 @@ enum field_unknown { FIELD_UNKNOWN_ERROR, FIELD_UNKNOWN_IGNORE };
  * the struct is released again. */
 int fields_parse(const struct field_table *table, const struct json *value, void *ret,
 		 enum field_unknown unknown, struct err *err);
-/* Unknown fields are warnings, at most 100. */
+/* Unknown fields are warnings, at most 100, and kept where a table has a field for the rest. */
 int fields_parse_tolerant(const struct field_table *table, const struct json *value, void *ret,
 			  struct strv *warnings, struct err *err);
 /* From text in one step, without trailing commas. */
@@ -174,7 +179,7 @@ void fields_fini(const struct field_table *table, void *object);
 /* Writes it as an object. */
 void fields_emit(const struct field_table *table, const void *object, struct json_out *out,
 		 const char *key);
-/* Its members alone, into an object that is open. */
+/* Its members alone, into an object that is open; what F_REST holds as members like others. */
 void fields_emit_members(const struct field_table *table, const void *object, struct json_out *out);
 /* As text; the caller's. */
 char *fields_format(const struct field_table *table, const void *object);

@@ -190,6 +190,16 @@ void json_out_raw(struct json_out *out, const char *key, const char *json_text)
 	add_text(out, json_text ? json_text : "null");
 }
 
+void json_out_members(struct json_out *out, const char *object_text)
+{
+	size_t len = object_text ? strlen(object_text) : 0;
+
+	if (len <= strlen("{}"))
+		return;
+	begin(out, NULL);
+	add(out, object_text + 1, len - strlen("{}"));
+}
+
 void json_out_strv(struct json_out *out, const char *key, const struct strv *v)
 {
 	json_out_array(out, key);

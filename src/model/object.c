@@ -13,6 +13,7 @@ static const struct field app_fields[] = {
 	S(owner, "owner", F_STR, .flags = F_OMIT_EMPTY),
 	S(organization, "organization", F_CHARS, .flags = F_OMIT_EMPTY),
 	S(label, "label", F_STR, .flags = F_OMIT_EMPTY),
+	S(unknown, "unknown_fields", F_RAW, .flags = F_REST | F_OMIT_EMPTY),
 	S(created_ms, "created_ms", F_U64),
 };
 #undef STRUCT

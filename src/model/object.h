@@ -32,7 +32,8 @@ struct app {
 	char *owner; /* user name */
 	/* Id of the owner's organization, "": root. Name and ns are unique among what is his there. */
 	char organization[ID_SIZE];
-	char *label; /* what stands for `name` in full names and in DNS, NULL: name itself */
+	char *label;   /* what stands for `name` in full names and in DNS, NULL: name itself */
+	char *unknown; /* fields of its descriptor that nobody knows, as an object */
 	uint64_t created_ms;
 };
 

@@ -1,7 +1,8 @@
 /* Deployment descriptors: Oakestra's SLA v2.0 with Holm's additional fields.
  *
  * The field tables in sla.c are the only description of the format: they read, write and
- * document it. Unknown fields are a warning (SLA v2.0 allows them). */
+ * document it. Unknown fields are a warning (SLA v2.0 allows them); those of applications and
+ * services are kept, as Oakestra does. */
 #ifndef HOLM_MODEL_SLA_H
 #define HOLM_MODEL_SLA_H
 
@@ -14,6 +15,7 @@
 #define SLA_APPS_MAX     100
 #define SLA_SERVICES_MAX 1000 /* in one application */
 #define SLA_REPLICAS_MAX 1000
+#define SLA_UNKNOWN_MAX  16384 /* bytes of unknown fields that an application or service keeps */
 #define NAME_PART_MAX    30
 #define APP_LABEL_MAX    (NAME_PART_MAX + 1 + ID_LEN) /* see struct app */
 
@@ -74,6 +76,7 @@ struct sla_value {
 /* One microservice: what is asked for. Also the stored spec of a service. */
 struct service_spec {
 	char *microservice_id; /* "" or absent in a descriptor */
+	char *unknown;         /* what no field names, as an object; for Oakestra's clients alone */
 	char *name;
 	char *ns;
 	char *virtualization; /* container, docker: containerd's default; else exactly as written */
@@ -129,6 +132,7 @@ struct sla_app {
 	char *name;
 	char *ns;
 	char *desc;
+	char *unknown; /* as a service's */
 	struct service_spec *services;
 	size_t n_services;
 };

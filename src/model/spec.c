@@ -138,14 +138,14 @@ const struct sla_probe *spec_probe(const struct service_spec *spec, enum sla_pro
 static bool is_kept_over_change(const char *name)
 {
 	static const char *const names[] = {
-		"microserviceID", "replicas",      "grace_s",
-		"constraints",    "connectivity",  "addresses",
-		"args",           "state",         "sla_violation_strategy",
-		"target_node",    "added_files",   "vm_images",
-		"bandwidth_in",   "bandwidth_out", "port",
-		"pull",           "restart",       "startup",
-		"readiness",      "liveness",      "storage",
-		"boot_timeout",
+		"microserviceID", "replicas",       "grace_s",
+		"constraints",    "connectivity",   "addresses",
+		"args",           "state",          "sla_violation_strategy",
+		"target_node",    "added_files",    "vm_images",
+		"bandwidth_in",   "bandwidth_out",  "port",
+		"pull",           "restart",        "startup",
+		"readiness",      "liveness",       "storage",
+		"boot_timeout",   "unknown_fields",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)

@@ -14,9 +14,9 @@ static const struct app *make_app(struct server *server, struct apply *apply,
 	const struct app_owner owner = { apply->user, "" };
 	const struct app *old = app_find(server, &owner, sla);
 
-	if (old && str_eq(old->desc, sla->desc))
+	if (old && str_eq(old->desc, sla->desc) && str_eq(old->unknown, sla->unknown))
 		return old;
-	const struct app *app = old ? app_describe(server, old, sla->desc)
+	const struct app *app = old ? app_describe(server, old, sla->desc, sla->unknown)
 				    : app_make(server, &owner, sla);
 	auto_free char *name = app_full_name(app);
 	plan_add(&apply->answer.plan, old ? "update" : "create", "app", name);

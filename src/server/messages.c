@@ -35,6 +35,7 @@ static bool fill_deploy(const struct server *server, const struct instance *inst
 		deploy->generation = inst->generation;
 		deploy->spec = service->before;
 	}
+	deploy->spec.unknown = NULL; /* of no use to a node */
 	STR_COPY(deploy->instance_id, inst->id);
 	STR_COPY(deploy->service_id, service->id);
 	return true;

@@ -35,6 +35,20 @@ static void check_spec(const struct service_spec *spec)
 	assert(!spec_needs_replacement(spec, spec));
 }
 
+/* What no field names is an object within bounds; its place in a descriptor is not where it is stored. */
+static void check_unknown(char **unknown)
+{
+	auto_free char *text = TAKE(*unknown);
+	auto_(json_free) struct json *rest = NULL;
+	struct err err;
+
+	if (!text)
+		return;
+	assert(strlen(text) <= SLA_UNKNOWN_MAX);
+	assert(json_parse(text, strlen(text), &rest, &err) == 0);
+	assert(json_is_object(rest) && json_count(rest) > 0);
+}
+
 static void take(const char *text, size_t len, struct sla *ret)
 {
 	auto_strv struct strv warnings = { 0 };
@@ -81,9 +95,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		assert(err.code == r && err.msg[0] && !sla.apps);
 		return 0;
 	}
-	for (size_t i = 0; i < sla.n_apps; i++)
-		for (size_t j = 0; j < sla.apps[i].n_services; j++)
-			check_spec(&sla.apps[i].services[j]);
+	for (size_t i = 0; i < sla.n_apps; i++) {
+		struct sla_app *app = &sla.apps[i];
+
+		check_unknown(&app->unknown);
+		for (size_t j = 0; j < app->n_services; j++) {
+			check_spec(&app->services[j]);
+			check_unknown(&app->services[j].unknown);
+		}
+	}
 	check_again(&sla);
 	sla_fini(&sla);
 	return 0;

@@ -95,6 +95,22 @@ static const struct field constraint_fields[] = {
 #undef STRUCT
 static FIELD_TABLE(constraint_table, struct sla_constraint, "constraint", constraint_fields);
 
+/* Keys that the server itself gives a service, or that stand for them in a client's eyes. */
+static const char *const service_reserved[] = {
+	"_id",           "applicationID", "application_name", "application_namespace",
+	"job_name",      "app_name",      "app_ns",           "service_name",
+	"service_ns",    "RR_ip",         "RR_ip_v6",         "next_instance_progressive_number",
+	"instance_list", "status",        "status_detail",    NULL,
+};
+
+/* `action` is what Oakestra drops, too. */
+static const char *const app_reserved[] = { "_id", "userId", "organization", "action", NULL };
+
+/* A name that only the stored form has: in a descriptor it is as unknown as any other. */
+#define REST(reserved)                                                        \
+	"unknown_fields", F_RAW, .max = SLA_UNKNOWN_MAX, .names = (reserved), \
+				 .flags = F_REST | F_OMIT_EMPTY
+
 #define STRUCT service_spec
 static const struct field service_spec_fields[] = {
 	S(microservice_id, "microserviceID", F_STR, TEXT,
@@ -264,6 +280,7 @@ static const struct field service_spec_fields[] = {
 	  .help = "Holm: unikernel: seconds in which it has to write to its console and, if this "
 		  "field and a startup or readiness probe are given, to pass that once; else it is "
 		  "stopped and started again; 0: 30, for the console alone"),
+	S(unknown, REST(service_reserved)),
 };
 #undef STRUCT
 FIELD_TABLE(service_spec_table, struct service_spec, "microservice", service_spec_fields);
@@ -278,6 +295,7 @@ static const struct field app_fields[] = {
 	S(desc, "application_desc", F_STR, TEXT, .help = "for people"),
 	FIELD_ARRAY(struct sla_app, services, n_services, "microservices", &service_spec_table,
 		    .max = SLA_SERVICES_MAX, .flags = F_REQUIRED, .help = "may be empty"),
+	S(unknown, REST(app_reserved)),
 };
 #undef STRUCT
 static FIELD_TABLE(app_table, struct sla_app, "application", app_fields);
@@ -304,8 +322,10 @@ char *sla_reference(void)
 	buf_add_str(
 		&out,
 		"# Deployment descriptor\n\nA JSON document: Oakestra's SLA v2.0, with fields of "
-		"Holm's own marked so. Unknown fields are kept out and reported as warnings; a "
-		"comma before a closing bracket is accepted with a warning.\n\n");
+		"Holm's own marked so. Unknown fields are reported as warnings and have no effect; "
+		"those of applications and microservices, up to 16 KiB of each, are kept for clients of "
+		"Oakestra's API, who read them back. A comma before a closing bracket is accepted with a "
+		"warning.\n\n");
 	fields_reference(&sla_table, &out);
 	return buf_take(&out);
 }

@@ -159,7 +159,7 @@ static int run_describe(struct server *server, struct wish *wish, struct err *er
 	STR_COPY(wish->result.id, app->id);
 	if (is_renamed)
 		app = app_rename(server, app, &named);
-	app_describe(server, app, desc);
+	app_describe(server, app, desc, app->unknown);
 	return 0;
 }
 

@@ -13,7 +13,13 @@ static const struct field app_fields[] = {
 	SHAPE("microservices", F_STRV, .help = "ids"),
 	SHAPE("userId", F_STR, .help = "name of its owner"),
 };
-SHAPE_TABLE(oakestra_app_table, "oakestra application", app_fields);
+/* And what its descriptor says that no field names. */
+const struct field_table oakestra_app_table = {
+	.name = "oakestra application",
+	.fields = app_fields,
+	.n = ARRAY_LEN(app_fields),
+	.is_open = true,
+};
 
 static const struct field point_fields[] = {
 	SHAPE("value", F_STR, .help = "a number"),

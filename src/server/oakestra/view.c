@@ -143,6 +143,7 @@ static void put_app(const struct app *app, const struct shelf *services, struct 
 		json_out_str(out, NULL, service->id);
 	json_out_array_end(out);
 	json_out_str(out, "userId", app->owner);
+	json_out_members(out, app->unknown);
 	json_out_object_end(out);
 }
 

@@ -73,6 +73,7 @@ const struct app *app_make(struct server *server, const struct app_owner *owner,
 	app->owner = xstrdup(owner->user);
 	STR_COPY(app->organization, owner->organization);
 	app->desc = xstrdup(sla->desc);
+	app->unknown = xstrdup(sla->unknown);
 	app->created_ms = loop_wall_ms(server->config.loop);
 	if (app_find(server, NULL, sla))
 		app->label = pick_label(server, app);
@@ -80,12 +81,15 @@ const struct app *app_make(struct server *server, const struct app_owner *owner,
 	return app;
 }
 
-const struct app *app_describe(struct server *server, const struct app *old, const char *desc)
+const struct app *app_describe(struct server *server, const struct app *old, const char *desc,
+			       const char *unknown)
 {
 	struct app *app = object_copy(KIND_APP, old);
 
 	free(app->desc);
+	free(app->unknown);
 	app->desc = xstrdup(desc);
+	app->unknown = xstrdup(unknown);
 	next_put(server, KIND_APP, app->id, app);
 	return app;
 }

@@ -19,7 +19,9 @@ const struct app *app_find(const struct server *server, const struct app_owner *
 			   const struct sla_app *named);
 const struct app *app_make(struct server *server, const struct app_owner *owner,
 			   const struct sla_app *sla);
-const struct app *app_describe(struct server *server, const struct app *app, const char *desc);
+/* With what its descriptor says beside the name. */
+const struct app *app_describe(struct server *server, const struct app *app, const char *desc,
+			       const char *unknown);
 const struct app *app_rename(struct server *server, const struct app *app,
 			     const struct sla_app *named);
 void app_delete(struct server *server, const struct app *app, struct plan_view *plan);

@@ -192,6 +192,78 @@ static void unknown_fields_by_mode(void **state)
 	fields_fini(&thing_table, &t);
 }
 
+struct loose {
+	char *name;
+	char *rest;
+};
+
+static const char *const reserved[] = { "id", NULL };
+
+static const struct field loose_fields[] = {
+	FIELD(struct loose, name, "name", F_STR, .synonyms = "title"),
+	FIELD(struct loose, rest, "rest", F_RAW, .names = reserved, .max = 40,
+	      .flags = F_REST | F_OMIT_EMPTY),
+};
+static FIELD_TABLE(loose_table, struct loose, "loose", loose_fields);
+
+static int read_loose(const char *text, struct loose *ret, struct err *err)
+{
+	auto_(json_free) struct json *root = NULL;
+
+	*ret = (struct loose){ 0 };
+	assert_int_equal(json_parse(text, strlen(text), &root, err), 0);
+	return fields_parse_tolerant(&loose_table, root, ret, NULL, err);
+}
+
+static char *members_of(const struct loose *loose)
+{
+	auto_json_out struct json_out out;
+	struct err err;
+	char *text = NULL;
+
+	json_out_init(&out, 1000);
+	json_out_object(&out, NULL);
+	fields_emit_members(&loose_table, loose, &out);
+	json_out_bool(&out, "end", true);
+	json_out_object_end(&out);
+	assert_int_equal(json_out_finish(&out, &text, &err), 0);
+	return text;
+}
+
+static void the_rest_is_kept(void **state)
+{
+	struct loose loose = { 0 };
+	struct loose again = { 0 };
+	struct err err;
+
+	assert_int_equal(read_loose("{\"a\":[1,{\"b\":null}],\"title\":\"n\",\"id\":7,"
+				    "\"rest\":\"x\"}",
+				    &loose, &err),
+			 0);
+	assert_string_equal(loose.name, "n");
+	assert_string_equal(loose.rest, "{\"a\":[1,{\"b\":null}],\"rest\":\"x\"}");
+	/* As members beside the others; a stored form has it as one. */
+	auto_free char *members = members_of(&loose);
+	assert_string_equal(members, "{\"name\":\"n\",\"a\":[1,{\"b\":null}],\"rest\":\"x\","
+				     "\"end\":true}");
+	auto_free char *text = fields_format(&loose_table, &loose);
+	assert_int_equal(fields_parse_text(&loose_table, text, &again, FIELD_UNKNOWN_ERROR, &err),
+			 0);
+	assert_true(fields_equal(&loose_table, &loose, &again));
+	fields_fini(&loose_table, &again);
+	fields_fini(&loose_table, &loose);
+
+	assert_int_equal(read_loose("{\"id\":7}", &loose, &err), 0);
+	assert_null(loose.rest);
+	auto_free char *none = members_of(&loose);
+	assert_string_equal(none, "{\"name\":null,\"end\":true}");
+	fields_fini(&loose_table, &loose);
+	assert_int_equal(read_loose("{\"a\":\"01234567890123456789012345678901234567890\"}", &loose,
+				    &err),
+			 -EINVAL);
+	assert_string_equal(err.msg, "at most 40 bytes of unknown fields are kept, got more");
+}
+
 static void copies_are_deep_and_equal(void **state)
 {
 	struct thing a = parse(FULL);
@@ -231,6 +303,7 @@ int main(void)
 		cmocka_unit_test(errors_name_path_value_and_expectation),
 		cmocka_unit_test(long_values_are_cut_in_messages),
 		cmocka_unit_test(unknown_fields_by_mode),
+		cmocka_unit_test(the_rest_is_kept),
 		cmocka_unit_test(copies_are_deep_and_equal),
 		cmocka_unit_test(describes_itself),
 	};

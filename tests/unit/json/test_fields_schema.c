@@ -123,6 +123,20 @@ static void each_type_has_a_schema(void **state)
 	assert_string_equal(written, written_schema);
 }
 
+static const struct field loose_fields[] = {
+	{ .name = "level", .type = F_I64 },
+	{ .name = "rest", .type = F_RAW, .flags = F_REST },
+};
+static const struct field_table loose_table = { .name = "loose", .fields = loose_fields, .n = 2 };
+
+static void the_rest_is_no_field(void **state)
+{
+	auto_free char *read = schema_text(&loose_table, FIELD_IN);
+
+	assert_string_equal(read, "{\"type\":\"object\",\"properties\":{\"level\":{\"type\":"
+				  "\"integer\"}},\"additionalProperties\":true}");
+}
+
 static void names_are_of_letters(void **state)
 {
 	auto_free char *written = fields_schema_name(&part_table, FIELD_OUT);
@@ -230,6 +244,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_type_has_a_schema),
+		cmocka_unit_test(the_rest_is_no_field),
 		cmocka_unit_test(names_are_of_letters),
 		cmocka_unit_test(members_of_another_table_are_in_it),
 		cmocka_unit_test(what_is_empty_requires_nothing),

@@ -474,7 +474,22 @@ static void warns_of_what_nobody_does(void **state)
 			    "applications[0].microservices[0].constraints[0].type: no effect: "
 			    "latency and geo are not scheduled by");
 	assert_string_equal(warnings.items[2], "applications[0].microservices[0].vtpus: no effect");
+	assert_string_equal(sla.apps[0].services[0].unknown, "{\"memori\":5}");
 	sla_fini(&sla);
+}
+
+static void unknown_fields_are_bounded(void **state)
+{
+	auto_free char *long_value = xcalloc(1, SLA_UNKNOWN_MAX + 1);
+	struct sla sla = { 0 };
+	struct err err = { 0 };
+
+	memset(long_value, 'x', SLA_UNKNOWN_MAX);
+	auto_free char *service = xasprintf("{" NAME CODE ",'more':'%s'}", long_value);
+	auto_free char *text = descriptor(service);
+	assert_int_equal(sla_parse(text, strlen(text), &sla, NULL, &err), -EINVAL);
+	assert_string_equal(err.msg, "applications[0].microservices[0]: at most 16384 bytes of "
+				     "unknown fields are kept, got more");
 }
 
 static void a_unikernel_takes_an_environment(void **state)
@@ -523,6 +538,7 @@ int main(void)
 		cmocka_unit_test(is_bounded),
 		cmocka_unit_test(long_values_are_cut),
 		cmocka_unit_test(warns_of_what_nobody_does),
+		cmocka_unit_test(unknown_fields_are_bounded),
 		cmocka_unit_test(a_unikernel_takes_an_environment),
 		cmocka_unit_test(reference_has_every_table),
 	};

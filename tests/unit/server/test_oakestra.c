@@ -608,6 +608,69 @@ static void owners_and_labels_survive_a_crash(void **state)
 	assert_value(kit, "services", "a.t.web.t", "replicas", "0");
 }
 
+static struct json *first_of(char *take_list)
+{
+	auto_(json_free) struct json *list = parsed(take_list);
+	auto_free char *text = json_format(json_at(list, 0));
+
+	return parsed(TAKE(text));
+}
+
+/* Its own keys are the server's to tell, unknown ones the descriptor's. */
+static void assert_unknown_are_kept(struct kit *kit)
+{
+	const struct oakestra_user ann = { "ann", false };
+	struct err err;
+	auto_(json_free) struct json *app = first_of(oakestra_list_apps(kit->server, &ann, true));
+	auto_(json_free) struct json *service =
+		first_of(oakestra_list_services(kit->server, &ann, NULL, &err));
+
+	assert_string_equal(json_get_str(json_get(app, "labels"), "tier"), "front");
+	assert_string_equal(json_get_str(app, "userId"), "ann");
+	assert_null(json_get(app, "action"));
+	assert_int_equal(json_count(json_get(service, "latencies")), 2);
+	assert_string_equal(json_get_str(service, "unknown_fields"), "u");
+	assert_null(json_get(service, "status"));
+	assert_true(json_is_array(json_get(service, "instance_list")));
+	assert_string_equal(json_get_str(service, "service_name"), "web");
+}
+
+#define STRANGE                                                         \
+	SERVICE("web", ",\"latencies\":[1,2],\"unknown_fields\":\"u\"," \
+		       "\"status\":\"RUNNING\",\"instance_list\":{},\"service_name\":\"x\"")
+
+static void unknown_fields_are_kept(void **state)
+{
+	struct kit *kit = *state;
+	struct answer answer =
+		create(kit, "ann",
+		       SLA("{\"labels\":{\"tier\":\"front\"},\"application_name\":\"a\","
+			   "\"application_namespace\":\"t\",\"userId\":\"bob\",\"action\":\"x\","
+			   "\"microservices\":[" STRANGE "]}"));
+
+	assert_int_equal(answer.err.code, 0);
+	assert_unknown_are_kept(kit);
+	kit_crash(kit);
+	kit_boot(kit);
+	assert_unknown_are_kept(kit);
+	const struct oakestra_change say = { .id = answer.id, .desc = "other" };
+	assert_int_equal(ask(kit, "ann", oakestra_describe_app_begin, say).err.code, 0);
+	assert_unknown_are_kept(kit);
+
+	/* They are nothing to a node, and no reason to replace an instance. */
+	auto_free char *id = service_id(kit, "ann", 0);
+	kit_register(kit, NODE_A, 1000);
+	deploy(kit, "ann", id);
+	const struct json *spec = json_get(kit_last(kit, NODE_A, "control/deploy"), "spec");
+	assert_non_null(spec);
+	assert_null(json_get(spec, "unknown_fields"));
+	assert_int_equal(
+		send(kit, "ann", oakestra_replace_service_begin, id, APP("a", WEB)).err.code, 0);
+	assert_int_equal(kit_number(kit, "services", "a.t.web.t", "generation"), 1);
+	auto_(json_free) struct json *list = services_of(kit, "ann");
+	assert_null(json_get(json_at(list, 0), "latencies"));
+}
+
 /* What reaches beyond an instance is an administrator's, at creation and later. */
 static void privileges_are_refused(void **state)
 {
@@ -643,6 +706,7 @@ int main(void)
 		KIT_TEST(an_applied_descriptor_is_for_all),
 		KIT_TEST(an_application_is_described_and_renamed),
 		KIT_TEST(owners_and_labels_survive_a_crash),
+		KIT_TEST(unknown_fields_are_kept),
 		KIT_TEST(privileges_are_refused),
 	};
 
