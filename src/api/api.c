@@ -21,12 +21,13 @@ static struct http_request *detach(struct api_request *request)
 }
 
 static void reply(struct api_request *request, unsigned status, const char *message,
-		  char *take_json)
+		  char *take_body)
 {
 	struct http_request *http = detach(request);
+	const char *type = request->type ? request->type : "application/json";
 
 	audit_note(request, status, message);
-	http_reply(http, status, take_json ? "application/json" : NULL, take_json);
+	http_reply(http, status, take_body ? type : NULL, take_body);
 	request_free(request);
 }
 
@@ -37,6 +38,12 @@ void api_reply_json(struct api_request *request, char *take_json)
 	snprintf(revision, sizeof(revision), "%lu", server_revision(request->api->config.server));
 	http_add_header(request->http, "Holm-Revision", revision);
 	reply(request, 200, NULL, take_json);
+}
+
+void api_reply_text(struct api_request *request, const char *type, char *take_text)
+{
+	request->type = type;
+	reply(request, 200, NULL, take_text);
 }
 
 void api_reply_message(struct api_request *request, const char *message)

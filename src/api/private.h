@@ -38,6 +38,7 @@ struct api_request {
 	bool is_compat;      /* of Oakestra's paths, see route_is_compat() */
 	bool is_begun;       /* a stream was */
 	bool is_noted;       /* in the audit log */
+	const char *type;    /* of the answer's body, NULL: JSON */
 	char *claimed;       /* who he said he is, for the audit log; NULL: `who` */
 	/* Lets go of what the answer is made from (a stream, a watch); NULL: nothing is held. */
 	void (*release)(void *arg);
@@ -60,6 +61,8 @@ void api_reply(struct api_request *request, unsigned status, char *take_json); /
 void api_reply_refusal(struct api_request *request, unsigned status, const char *message,
 		       char *take_json);
 void api_reply_json(struct api_request *request, char *take_json);
+/* Of another type than JSON. */
+void api_reply_text(struct api_request *request, const char *type, char *take_text);
 /* An object whose only member is the message. */
 void api_reply_message(struct api_request *request, const char *message);
 void api_reply_error(struct api_request *request, unsigned status, const char *message);

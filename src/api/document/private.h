@@ -31,6 +31,12 @@ const struct param *param_find(const char *path, const char *name);
 void params_put(const struct route *route, struct json_out *out);
 bool params_has(const struct route *route, const char *query);
 
+/* page.c: page.html, for browsers; the caller's. */
+char *document_page(void);
+/* The Content-Security-Policy with which it works and nothing else: only the style and the script that
+ * stand in it, and questions to this server. The caller's. */
+char *page_policy(const char *page);
+
 /* operation.c: as a member named by the method; adds the schemas that it refers to. */
 void operation_put(const struct route *route, struct schemas *schemas, struct json_out *out);
 /* "nodes" of "/api/v1/nodes/{name}", "oakestra: service" of "/api/services"; the caller's. */

@@ -8,6 +8,8 @@
 #define HEX_LEN 64
 #define PIECE   ((size_t)256 << 10)
 
+static_assert(DIGEST_BYTES == HEX_LEN / 2, "two digits a byte");
+
 struct digest {
 	EVP_MD_CTX *ctx;
 };
@@ -46,6 +48,14 @@ void digest_finish(struct digest *d, char out[DIGEST_TEXT_MAX])
 	memcpy(out, PREFIX, sizeof(PREFIX));
 	for (unsigned i = 0; i < n; i++)
 		snprintf(out + strlen(PREFIX) + (size_t)2 * i, 3, "%02x", raw[i]);
+}
+
+void digest_bytes_of(const void *data, size_t len, uint8_t out[DIGEST_BYTES])
+{
+	unsigned n = 0;
+
+	if (!EVP_Digest(data, len, out, &n, EVP_sha256(), NULL) || n != DIGEST_BYTES)
+		abort();
 }
 
 void digest_of(const void *data, size_t len, char out[DIGEST_TEXT_MAX])

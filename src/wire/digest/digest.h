@@ -10,6 +10,7 @@
 #include "base/err.h"
 
 #define DIGEST_TEXT_MAX 72
+#define DIGEST_BYTES    32 /* bytes of it as it is */
 
 struct digest; /* one being computed */
 struct digest *digest_new(void);
@@ -21,6 +22,8 @@ void digest_finish(struct digest *digest, char out[DIGEST_TEXT_MAX]);
 
 /* Of a whole piece of memory. */
 void digest_of(const void *data, size_t len, char out[DIGEST_TEXT_MAX]);
+/* The same without a form. */
+void digest_bytes_of(const void *data, size_t len, uint8_t out[DIGEST_BYTES]);
 /* Of a file, read from its beginning and not mapped: who else has it open may cut it meanwhile. */
 int digest_fd(int fd, char out[DIGEST_TEXT_MAX], uint64_t *ret_size, struct err *err);
 /* True for the one form above, lower case. */

@@ -237,6 +237,65 @@ static void it_is_there_for_everybody(void **state)
 			    "*");
 }
 
+/* "{a} {b}" of a path, as it declares them. */
+static void check_declared(const char *path, const struct json *operation)
+{
+	const struct json *params = json_get(operation, "parameters");
+	auto_strv struct strv declared = { 0 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_count(params); i++) {
+		const struct json *param = json_at(params, i);
+		const char *name = json_get_str(param, "name");
+
+		if (!str_eq(json_get_str(param, "in"), "path"))
+			continue;
+		auto_free char *part = xasprintf("{%s}", name);
+		if (!strstr(path, part) || strv_has(&declared, name))
+			fail_msg("%s: declares %s", path, part);
+		assert_true(json_bool(json_get(param, "required"), false));
+		strv_add(&declared, name);
+	}
+	for (const char *p = strchr(path, '{'); p; p = strchr(p + 1, '{'))
+		n++;
+	if (n != declared.n)
+		fail_msg("%s: %zu of %zu parameters are declared", path, declared.n, n);
+}
+
+static void parts_of_paths_are_declared(void **state)
+{
+	auto_(json_free) struct json *json = document();
+	const struct json *paths = json_get(json, "paths");
+
+	for (const char *p = json_key_next(paths, NULL); p; p = json_key_next(paths, p)) {
+		const struct json *item = json_get(paths, p);
+
+		for (const char *m = json_key_next(item, NULL); m; m = json_key_next(item, m))
+			check_declared(p, json_get(item, m));
+	}
+}
+
+static void the_page_runs_what_is_in_it_alone(void **state)
+{
+	/* printf %s a | openssl dgst -sha256 -binary | base64 */
+	static const char hash[] =
+		"style-src 'sha256-ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs='; "
+		"script-src 'sha256-PiPoFgA5WUoziU9lZOGxNIu9egCI1CxKy3PurtWcAJ0='";
+	auto_free char *policy =
+		page_policy("<style>a</style><script>b</script><script>c</script>");
+	auto_ask struct ask ask = { .path = "/api/docs", .is_tcp = true };
+
+	assert_non_null(strstr(policy, hash));
+	assert_non_null(strstr(policy, "default-src 'none'"));
+	world_ask(*state, &ask, 200);
+	auto_free char *own = page_policy(ask.response.body);
+	assert_string_equal(http_client_header(&ask.response, "Content-Security-Policy"), own);
+	assert_string_equal(http_client_header(&ask.response, "Content-Type"),
+			    "text/html; charset=utf-8");
+	assert_null(strstr(strstr(ask.response.body, "</script>") + 1, "<script"));
+	assert_null(strstr(ask.response.body, "https:"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,7 +307,9 @@ int main(void)
 		cmocka_unit_test(who_may_ask_is_told),
 		cmocka_unit_test(streams_are_told_apart),
 		cmocka_unit_test(tags_are_of_the_path),
+		cmocka_unit_test(parts_of_paths_are_declared),
 		WORLD_TEST(it_is_there_for_everybody),
+		WORLD_TEST(the_page_runs_what_is_in_it_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

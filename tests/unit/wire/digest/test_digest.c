@@ -24,6 +24,19 @@ static void computes_in_one_piece_and_in_several(void **state)
 	assert_string_equal(out, HELLO);
 }
 
+static void bytes_are_those_of_the_form(void **state)
+{
+	uint8_t bytes[DIGEST_BYTES];
+
+	digest_bytes_of("hello", 5, bytes);
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		char digits[3];
+
+		snprintf(digits, sizeof(digits), "%02x", bytes[i]);
+		assert_memory_equal(digits, HELLO + strlen("sha256:") + 2 * i, 2);
+	}
+}
+
 static void accepts_one_form(void **state)
 {
 	assert_true(digest_is_valid(HELLO));
@@ -41,6 +54,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(computes_in_one_piece_and_in_several),
+		cmocka_unit_test(bytes_are_those_of_the_form),
 		cmocka_unit_test(accepts_one_form),
 	};
 
