@@ -84,11 +84,14 @@ static bool check_origin(struct api_request *request)
 {
 	if (http_request_is_unix(request->http) ||
 	    auth_is_our_host(http_request_header(request->http, "Host"),
-			     request->api->config.address, request->api->port))
+			     request->api->config.address, request->api->port) ||
+	    auth_is_listed(http_request_header(request->http, "Host"), &request->api->names,
+			   request->api->port))
 		return true;
-	api_reply_error(request, 421,
-			"the Host header does not name this server: use its "
-			"address, 127.0.0.1 or localhost, with the port");
+	api_reply_error(
+		request, 421,
+		"the Host header does not name this server: use its "
+		"address, 127.0.0.1, localhost or a name of its certificate, with the port");
 	return false;
 }
 

@@ -1,6 +1,7 @@
 /* Listening, dispatch by the table of routes, and answers. */
 #include "api/private.h"
 #include "api/status.h"
+#include "wire/certificate/certificate.h"
 
 static void request_free(struct api_request *request)
 {
@@ -161,6 +162,21 @@ static char *explain(unsigned status)
 						   : "the request could not be read");
 }
 
+int api_set_identity(struct api *api, const struct secret *certificates, const struct secret *key,
+		     struct err *err)
+{
+	auto_certificate_facts struct certificate_facts facts = { 0 };
+	int r = certificate_read(certificates, &facts, err);
+
+	if (r == 0)
+		r = http_server_set_identity(api->http, certificates, key, err);
+	if (r < 0)
+		return r;
+	strv_fini(&api->names);
+	strv_copy(&api->names, &facts.names);
+	return 0;
+}
+
 static int begin_listening(struct api *api, struct err *err)
 {
 	const struct api_config *config = &api->config;
@@ -170,7 +186,11 @@ static int begin_listening(struct api *api, struct err *err)
 		r = http_server_listen_unix(api->http, config->socket, err);
 	if (r < 0 || !config->address)
 		return r;
-	r = http_server_listen_tcp(api->http, config->address, config->port, err);
+	if (config->certificates)
+		r = api_set_identity(api, config->certificates, config->key, err);
+	if (r == 0)
+		r = (config->certificates ? http_server_listen_tls : http_server_listen_tcp)(
+			api->http, config->address, config->port, err);
 	if (r < 0)
 		return r;
 	api->port = (uint16_t)r;
@@ -185,6 +205,7 @@ struct api *api_new(const struct api_config *config, struct err *err)
 						 .max_body = API_REQUEST_MAX,
 						 .ignores_body = ignores_body,
 						 .explain = explain,
+						 .allows_local_plain = true,
 						 .max_stream = API_STREAM_MAX };
 
 	list_init(&api->requests);
@@ -226,6 +247,7 @@ struct api *api_free(struct api *api)
 	}
 	http_server_free(api->http);
 	free(api->openapi);
+	strv_fini(&api->names);
 	config_fini(&api->config);
 	free(api);
 	return NULL;

@@ -7,6 +7,7 @@
 #define HOLM_API_API_H
 
 #include "base/base.h"
+#include "base/secret.h"
 #include "server/server.h"
 #include "wire/stream.h"
 
@@ -23,7 +24,11 @@ struct api_config {
 	const char *address; /* "127.0.0.1", NULL: no TCP */
 	uint16_t port;       /* 0: any free one, see api_port() */
 	const char *socket;  /* path of the unix socket, replaced if it is there; NULL: none */
-	const char *token;   /* NULL: TCP answers health alone */
+	/* PEM, NULL: TCP is without TLS. With them only this machine itself may do without, by a
+	 * loopback address. Not looked at any more when api_new() returns. */
+	const struct secret *certificates;
+	const struct secret *key;
+	const char *token; /* NULL: TCP answers health alone */
 	const char *version;
 	bool allow_default_password; /* from everywhere, not from this machine alone */
 	/* Stops all that runs here; done answers the request, once. Then api_is_flushed() tells
@@ -40,6 +45,11 @@ struct api_config {
 struct api *api_new(const struct api_config *config, struct err *err);
 /* Ends all requests; before the server and the loop are freed. NULL-safe, returns NULL. */
 struct api *api_free(struct api *api);
+
+/* Shows another certificate from now on; the names of that are ours, too. -EBADMSG: the two are none, or do
+ * not belong together; then the earlier one stays. */
+int api_set_identity(struct api *api, const struct secret *certificates, const struct secret *key,
+		     struct err *err);
 
 uint16_t api_port(const struct api *api); /* of TCP, 0: none */
 bool api_is_idle(const struct api *api);  /* no request is under way */

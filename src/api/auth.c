@@ -5,8 +5,9 @@
 #include "api/auth.h"
 #include "base/base.h"
 
-#define HOST_MAX  256
-#define HTTP_PORT 80
+#define HOST_MAX   256
+#define HTTP_PORT  80
+#define HTTPS_PORT 443
 
 const char *auth_bearer(const char *authorization)
 {
@@ -32,7 +33,7 @@ bool auth_is_token(const char *authorization, const char *token)
 	return difference == 0 && n_given == n;
 }
 
-/* Splits "name:port" and "[v6]:port"; the brackets go. */
+/* Splits "name:port" and "[v6]:port"; the brackets go. Without a port it is 0. */
 static int split_host(const char *text, char name[HOST_MAX], uint32_t *port)
 {
 	bool is_v6 = text[0] == '[';
@@ -43,7 +44,7 @@ static int split_host(const char *text, char name[HOST_MAX], uint32_t *port)
 	const char *start = is_v6 ? text + 1 : text;
 	const char *rest = is_v6 ? end + 1 : end;
 	str_copy(name, (size_t)(end - start) + 1, start);
-	*port = HTTP_PORT;
+	*port = 0;
 	if (!*rest)
 		return 0;
 	return *rest == ':' ? parse_u32(rest + 1, 1, UINT16_MAX, port) : -EINVAL;
@@ -76,13 +77,39 @@ bool auth_is_own_name(const char *host, const char *address)
 	return host && split_host(host, name, &port) == 0 && is_own_name(name, address);
 }
 
+static bool is_port(uint32_t given, uint16_t port)
+{
+	return given ? given == port : port == HTTP_PORT || port == HTTPS_PORT;
+}
+
 bool auth_is_our_host(const char *host, const char *address, uint16_t port)
 {
 	char name[HOST_MAX];
 	uint32_t given;
 
-	return host && split_host(host, name, &given) == 0 && given == port &&
+	return host && split_host(host, name, &given) == 0 && is_port(given, port) &&
 	       is_own_name(name, address);
+}
+
+static bool is_of_pattern(const char *name, const char *pattern)
+{
+	if (!str_starts(pattern, "*."))
+		return strcasecmp(name, pattern) == 0;
+	const char *dot = strchr(name, '.');
+	return dot && dot != name && strcasecmp(dot, pattern + 1) == 0;
+}
+
+bool auth_is_listed(const char *host, const struct strv *names, uint16_t port)
+{
+	char name[HOST_MAX];
+	uint32_t given;
+
+	if (!host || split_host(host, name, &given) < 0 || !is_port(given, port))
+		return false;
+	for (size_t i = 0; i < names->n; i++)
+		if (is_of_pattern(name, names->items[i]))
+			return true;
+	return false;
 }
 
 bool auth_is_type(const char *content_type, const char *type)

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/str.h"
+
 /* The token of "Bearer TOKEN", NULL if it is something else. */
 const char *auth_bearer(const char *authorization);
 
@@ -12,9 +14,13 @@ const char *auth_bearer(const char *authorization);
 bool auth_is_token(const char *authorization, const char *token);
 
 /* Whether Host names us: 127.0.0.1, localhost, [::1] or the listening address, each with the port
- * (RFC 9110, 7.2). A page whose name was rebound to our address has another one. Listening on the
+ * (RFC 9110, 7.2; 80 and 443 go without saying). A page whose name was rebound to our address has another one. Listening on the
  * wildcard address, any literal address is ours: those cannot be rebound. */
 bool auth_is_our_host(const char *host, const char *address, uint16_t port);
+
+/* Whether Host is one of the names of a certificate, "*." for any one label (RFC 6125, 6.4.3), with the
+ * port. */
+bool auth_is_listed(const char *host, const struct strv *names, uint16_t port);
 
 /* Whether the name before the port ("127.0.0.1:8080", "localhost") is one of those. */
 bool auth_is_own_name(const char *host, const char *address);

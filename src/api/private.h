@@ -21,6 +21,7 @@ struct api {
 	struct http_server *http;
 	uint16_t port;
 	char *openapi;        /* the document, once somebody has asked for it */
+	struct strv names;    /* of the certificate */
 	struct list requests; /* under way */
 	unsigned n_events;
 	unsigned n_logs;

@@ -3,6 +3,8 @@
 
 #include "api/api.h"
 #include "base/cgroup.h"
+#include "base/secret.h"
+#include "daemon/keeper.h"
 #include "daemon/roles.h"
 #include "loop/loop.h"
 #include "server/server.h"
@@ -41,6 +43,7 @@ struct roles {
 	struct server *server;
 	struct worker *worker;
 	struct api *api;
+	struct keeper *keeper; /* of its certificate; NULL: without TLS */
 	bool is_purge;
 	api_done_fn down_done;
 	void *down_arg;
@@ -252,8 +255,44 @@ static int start_worker(struct roles *roles, struct err *err)
 	return roles->worker ? 0 : err->code;
 }
 
+/* Anybody on the way can read what goes over the network, tokens too. */
+static void warn_of_readers(const struct roles_options *o)
+{
+	if (!o->tls_certificate && !str_starts(o->api_address, "127.") &&
+	    !str_eq(o->api_address, "::1"))
+		log_warning("the API on %s port %u is without TLS: tokens and passwords can be "
+			    "read on the way (--api https://ADDRESS:PORT)",
+			    o->api_address, o->api_port);
+}
+
+static int show_certificate(void *arg, const struct secret *certificates, const struct secret *key,
+			    struct err *err)
+{
+	return api_set_identity(((struct roles *)arg)->api, certificates, key, err);
+}
+
+static int load_certificate(struct roles *roles, struct secret *ret_certificates,
+			    struct secret *ret_key, struct err *err)
+{
+	const struct keeper_config config = {
+		.loop = roles->loop,
+		.certificate_file = roles->options->tls_certificate,
+		.key_file = roles->options->tls_key,
+		.show = show_certificate,
+		.arg = roles,
+	};
+
+	if (!config.certificate_file)
+		return 0;
+	roles->keeper = keeper_new(&config);
+	return keeper_load(roles->keeper, ret_certificates, ret_key, err);
+}
+
 static int start_api(struct roles *roles, struct err *err)
 {
+	auto_secret struct secret certificates = { 0 };
+	auto_secret struct secret key = { 0 };
+	int r = load_certificate(roles, &certificates, &key, err);
 	struct api_config config = {
 		.loop = roles->loop,
 		.server = roles->server,
@@ -261,6 +300,8 @@ static int start_api(struct roles *roles, struct err *err)
 		.address = roles->options->api_address,
 		.port = roles->options->api_port,
 		.socket = roles->socket,
+		.certificates = roles->keeper ? &certificates : NULL,
+		.key = roles->keeper ? &key : NULL,
 		.token = roles->token,
 		.version = HOLM_VERSION,
 		.allow_default_password = roles->options->allow_default_password,
@@ -268,8 +309,15 @@ static int start_api(struct roles *roles, struct err *err)
 		.arg = roles,
 	};
 
+	if (r < 0)
+		return r;
 	roles->api = api_new(&config, err);
-	return roles->api ? 0 : err->code;
+	if (!roles->api)
+		return err->code;
+	if (roles->keeper)
+		keeper_begin(roles->keeper);
+	warn_of_readers(roles->options);
+	return 0;
 }
 
 static int start(struct roles *roles, struct err *err)
@@ -298,6 +346,7 @@ static int start(struct roles *roles, struct err *err)
 
 static void stop(struct roles *roles)
 {
+	keeper_free(roles->keeper);
 	api_free(roles->api);
 	if (roles->bus)
 		bus_free(roles->bus);

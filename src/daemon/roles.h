@@ -11,6 +11,8 @@ struct roles_options {
 	const char *data_dir;
 	const char *api_address; /* NULL: no TCP */
 	uint16_t api_port;
+	const char *tls_certificate; /* PEM files; NULL: HTTP without TLS */
+	const char *tls_key;
 	bool allow_default_password;  /* of user Admin, from other machines too */
 	const char *image_root;       /* NULL: DATA_DIR/images */
 	const char *node_name;        /* NULL: the host's name */

@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "daemon/build.h"
 #include "daemon/copy.h"
+#include "daemon/listen.h"
 #include "daemon/roles.h"
 #include "daemon/up.h"
 #include "loop/child.h"
@@ -41,6 +42,10 @@ static const struct cli_option up_options[] = {
 	{ "allow-default-password", 0, NULL,
 	  "take the password of user Admin that everybody knows, which is Admin until it is changed, "
 	  "from other machines too (default: from this one alone)" },
+	{ "tls-certificate", 0, "FILE",
+	  "certificate of the API on https://ADDRESS:PORT, with those that lead to its issuer (PEM); "
+	  "read again when it changes" },
+	{ "tls-key", 0, "FILE", "its private key (PEM), for root alone to read" },
 	{ "warm-memory", 0, "MIB",
 	  "most memory of halted unikernels that wait for starts of `start: warm`, from what nobody is "
 	  "promised (default 256, 0: none)" },
@@ -81,21 +86,6 @@ static void on_ready(void *arg, const struct err *err)
 	notify->fd = -1;
 }
 
-static int parse_api(const struct cli_call *call, char **ret_address, uint16_t *ret_port)
-{
-	const char *text = call->api ? call->api : "127.0.0.1:10000";
-	uint32_t port;
-
-	if (str_starts(text, "http://"))
-		text += strlen("http://");
-	const char *colon = strrchr(text, ':');
-	if (!colon || parse_u32(colon + 1, 1, 65535, &port) < 0)
-		return cli_error(call, CLI_USAGE, "--api %s: expected ADDRESS:PORT", text);
-	*ret_address = xstrndup(text, (size_t)(colon - text));
-	*ret_port = (uint16_t)port;
-	return 0;
-}
-
 /* Reads one line of the child's start; returns the exit code. */
 static int wait_ready(const struct cli_call *call, int fd, const char *log_path)
 {
@@ -125,12 +115,15 @@ static void add_option(struct strv *argv, const struct cli_call *call, const cha
 
 static void build_argv(struct strv *argv, const struct cli_call *call, const char *data_dir)
 {
-	static const char *const passed[] = {
-		"image-root",      "insecure-registry", "node-name",    "namespace-pool",
-		"service-pool",    "log-level",         "volume-root",  "csi",
-		"image-gc-high",   "image-gc-low",      "overcommit",   "reserve",
-		"unikernel-users", "warm-memory",       "cluster-name", "cluster-location"
-	};
+	static const char *const passed[] = { "image-root",      "insecure-registry",
+					      "node-name",       "namespace-pool",
+					      "service-pool",    "log-level",
+					      "volume-root",     "csi",
+					      "image-gc-high",   "image-gc-low",
+					      "overcommit",      "reserve",
+					      "unikernel-users", "warm-memory",
+					      "cluster-name",    "cluster-location",
+					      "tls-certificate", "tls-key" };
 
 	/* So that its command line tells what it is. */
 	char *program = realpath("/proc/self/exe", NULL);
@@ -317,7 +310,7 @@ static int parse_options(const struct cli_call *call, struct roles_options *opti
 	if (code == CLI_OK)
 		code = parse_users(call, options);
 	if (code == CLI_OK)
-		code = parse_api(call, ret_address, &options->api_port);
+		code = listen_parse(call, options, ret_address);
 	return code == CLI_OK ? parse_resources(call, options) : code;
 }
 
@@ -412,7 +405,8 @@ static const struct cli_command commands[] = {
 		.args = "",
 		.summary = "run a server and a worker on this machine",
 		.details = "Keeps its state below --data-dir and answers on --api ADDRESS:PORT\n"
-			   "(default 127.0.0.1:10000). SIGTERM and Ctrl-C end holm itself:\n"
+			   "(default 127.0.0.1:10000), or with TLS on --api https://ADDRESS:PORT.\n"
+			   "SIGTERM and Ctrl-C end holm itself:\n"
 			   "instances go on and are adopted by the next `holm up`.\n",
 		.options = up_options,
 		.n_options = ARRAY_LEN(up_options),

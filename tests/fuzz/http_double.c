@@ -63,6 +63,18 @@ int http_server_listen_tcp(struct http_server *server, const char *address, uint
 	return PORT;
 }
 
+int http_server_listen_tls(struct http_server *server, const char *address, uint16_t port,
+			   struct err *err)
+{
+	return PORT;
+}
+
+int http_server_set_identity(struct http_server *server, const struct secret *certificates,
+			     const struct secret *key, struct err *err)
+{
+	return 0;
+}
+
 int http_server_listen_unix(struct http_server *server, const char *path, struct err *err)
 {
 	return 0;

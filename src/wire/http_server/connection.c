@@ -3,43 +3,63 @@
 #include <sys/socket.h>
 
 #include "wire/http_server/internal.h"
+#include "wire/http_server/tls.h"
 
-static void read_peer(struct connection *conn)
+static void read_peer(struct connection *conn, const struct sockaddr *peer)
 {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-		struct sockaddr_storage storage;
-	} a = { 0 };
-	socklen_t len = sizeof(a);
+	const void *v4 = &((const struct sockaddr_in *)(const void *)peer)->sin_addr;
+	const void *v6 = &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr;
 
-	if (getpeername(conn->fd, &a.any, &len) < 0)
-		return;
-	conn->is_unix = a.any.sa_family == AF_UNIX;
-	if (a.any.sa_family == AF_INET)
-		inet_ntop(AF_INET, &a.v4.sin_addr, conn->peer, sizeof(conn->peer));
-	else if (a.any.sa_family == AF_INET6)
-		inet_ntop(AF_INET6, &a.v6.sin6_addr, conn->peer, sizeof(conn->peer));
+	conn->is_unix = peer->sa_family == AF_UNIX;
+	if (peer->sa_family == AF_INET)
+		inet_ntop(AF_INET, v4, conn->peer, sizeof(conn->peer));
+	else if (peer->sa_family == AF_INET6)
+		inet_ntop(AF_INET6, v6, conn->peer, sizeof(conn->peer));
 }
 
-struct connection *connection_new(struct http_server *server, int fd)
+static struct connection *connection_new(struct http_server *server, int fd,
+					 const struct sockaddr *peer)
 {
 	struct connection *conn = NEW(struct connection);
 
 	conn->server = server;
 	conn->fd = fd;
-	read_peer(conn);
+	read_peer(conn, peer);
 	list_push(&server->connections, &conn->node);
 	server->n_connections++;
 	connection_set_deadline(conn, server->config.head_timeout_ms);
 	return conn;
 }
 
+static bool is_known(const struct http_server *server, const struct connection *conn)
+{
+	struct list *pos;
+	struct list *tmp;
+
+	list_for_each(pos, tmp, &server->connections)
+		if (pos == &conn->node)
+			return true;
+	return false;
+}
+
+struct connection *connection_add(struct http_server *server, int fd, const struct sockaddr *peer,
+				  socklen_t len)
+{
+	struct connection *conn = connection_new(server, fd, peer);
+
+	if (MHD_add_connection(server->mhd, fd, peer, len) == MHD_YES)
+		return conn;
+	if (is_known(server, conn))
+		connection_free(conn);
+	return NULL;
+}
+
 void connection_free(struct connection *conn)
 {
 	list_remove(&conn->node);
 	conn->server->n_connections--;
+	if (conn->link)
+		tls_link_detach(conn->link);
 	timer_cancel(conn->timer);
 	io_cancel(conn->hangup);
 	free(conn);

@@ -17,6 +17,7 @@
 struct loop;
 struct http_server;
 struct http_request;
+struct secret; /* base/secret.h */
 
 #define HTTP_IGNORED_MAX ((size_t)64 << 20)
 
@@ -29,10 +30,14 @@ struct http_server_config {
 	bool (*ignores_body)(void *arg, const char *method, const char *path);
 	/* JSON for answers of the server itself (400, 413, 501), the server's then; NULL: no body. */
 	char *(*explain)(unsigned status);
-	size_t max_stream;         /* unsent bytes of a stream, 0: 256 KiB */
-	unsigned max_connections;  /* of all listeners, 0: 256 */
-	unsigned n_reserved;       /* of these, for unix sockets alone; 0: 16 */
-	uint32_t head_timeout_ms;  /* request line and headers, from the connection; 0: 10 s */
+	size_t max_stream;        /* unsent bytes of a stream, 0: 256 KiB */
+	unsigned max_connections; /* of all listeners, 0: 256 */
+	unsigned n_reserved;      /* of these, for unix sockets alone; 0: 16 */
+	unsigned max_handshakes;  /* of TLS at once, 0: 64; one more ends the oldest */
+	bool allows_local_plain;  /* on a TLS port HTTP without TLS, from 127.0.0.0/8 and ::1 */
+	uint32_t handshake_timeout_ms; /* of TLS, from the connection; 0: 10 s */
+	/* Request line and headers, from the connection or handshake; 0: 10 s. */
+	uint32_t head_timeout_ms;
 	uint32_t body_timeout_ms;  /* from the headers; 0: 30 s */
 	uint32_t idle_timeout_ms;  /* to the next request's headers; 0: 60 s */
 	uint32_t stall_timeout_ms; /* for the client to take more of an answer; 0: 30 s */
@@ -49,6 +54,14 @@ bool http_server_is_flushed(const struct http_server *server);
 /* Listens on a numeric IPv4 or IPv6 address; port 0: any. Returns the port. */
 int http_server_listen_tcp(struct http_server *server, const char *address, uint16_t port,
 			   struct err *err);
+/* The same with TLS 1.2 or later, after http_server_set_identity(). HTTP without TLS is answered there
+ * with 400, or like any other (see allows_local_plain). */
+int http_server_listen_tls(struct http_server *server, const char *address, uint16_t port,
+			   struct err *err);
+/* What a TLS port shows from the next handshake on: a certificate with those that lead to its issuer,
+ * and its private key, both PEM. -EBADMSG: one of them is not, or they do not belong together. */
+int http_server_set_identity(struct http_server *server, const struct secret *certificates,
+			     const struct secret *key, struct err *err);
 /* A socket for this user alone (0600), removed with the server. One that nobody answers on is
  * replaced; -EADDRINUSE if somebody does, -ENAMETOOLONG from 108 bytes on. */
 int http_server_listen_unix(struct http_server *server, const char *path, struct err *err);

@@ -8,6 +8,7 @@
 #define HOLM_WIRE_HTTP_SERVER_INTERNAL_H
 
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <microhttpd.h>
 
@@ -19,7 +20,8 @@ struct listener {
 	struct list node;
 	struct http_server *server;
 	int fd;
-	char *unix_path;     /* NULL: TCP */
+	char *unix_path; /* NULL: TCP */
+	bool is_tls;
 	struct io *io;       /* NULL while paused */
 	struct timer *timer; /* ends a pause for want of descriptors */
 };
@@ -35,15 +37,21 @@ struct http_server {
 	unsigned n_connections;
 	struct list lingering;
 	unsigned n_lingering;
-	struct list due; /* requests with notices */
-	bool is_running; /* inside run_now() */
+	struct tls *tls; /* NULL: no certificate yet */
+	struct list handshakes;
+	unsigned n_handshakes;
+	struct list links;
+	unsigned n_loose; /* links without a connection: handshakes, and what is still being sent */
+	struct list due;  /* requests with notices */
+	bool is_running;  /* inside run_now() */
 };
 
 struct connection {
 	struct list node;
 	struct http_server *server;
 	struct MHD_Connection *mhd;
-	int fd; /* the library's; ours to shut down */
+	int fd;                /* the library's; ours to shut down */
+	struct tls_link *link; /* what stands between it and the client; NULL: nothing */
 	bool is_unix;
 	bool is_refused; /* with a body that was not read */
 	char peer[INET6_ADDRSTRLEN];
@@ -116,7 +124,10 @@ void resume(struct http_request *request);
 void watch_hangup(struct connection *conn);
 
 /* connection.c */
-struct connection *connection_new(struct http_server *server, int fd);
+/* Hands a socket to the library, which closes it, also if it refuses it: NULL then. Who the client is
+ * tells `peer` alone: the socket itself may be one between us and a link. */
+struct connection *connection_add(struct http_server *server, int fd, const struct sockaddr *peer,
+				  socklen_t len);
 void connection_free(struct connection *conn);
 /* The connection is cut off then; 0: not at all. */
 void connection_set_deadline(struct connection *conn, uint64_t delay_ms);

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 
 #include "wire/http_server/internal.h"
+#include "wire/http_server/tls.h"
 
 #define BACKLOG         128
 #define ACCEPTS_A_TURN  16
@@ -21,31 +22,12 @@ union address {
 
 static bool is_at_limit(const struct listener *l)
 {
-	const struct http_server_config *c = &l->server->config;
+	const struct http_server *server = l->server;
+	const struct http_server_config *c = &server->config;
 
-	return l->server->n_connections >=
-	       (l->unix_path ? c->max_connections : c->max_connections - c->n_reserved);
-}
-
-static bool is_known(const struct http_server *server, const struct connection *conn)
-{
-	struct list *pos;
-	struct list *tmp;
-
-	list_for_each(pos, tmp, &server->connections)
-		if (pos == &conn->node)
-			return true;
-	return false;
-}
-
-/* The library closes the socket, also if it refuses it. */
-static void add_connection(struct http_server *server, int fd, const union address *a,
-			   socklen_t len)
-{
-	struct connection *conn = connection_new(server, fd);
-
-	if (MHD_add_connection(server->mhd, fd, &a->any, len) != MHD_YES && is_known(server, conn))
-		connection_free(conn);
+	if (l->unix_path)
+		return server->n_connections >= c->max_connections;
+	return server->n_connections + server->n_loose >= c->max_connections - c->n_reserved;
 }
 
 static void watch(struct listener *l);
@@ -80,7 +62,10 @@ static void on_ready(void *arg, unsigned events)
 				pause_for_fds(l);
 			break;
 		}
-		add_connection(l->server, fd, &a, len);
+		if (l->is_tls)
+			tls_link_begin(l->server, fd, &a.any, len);
+		else
+			connection_add(l->server, fd, &a.any, len);
 	}
 	if (is_at_limit(l))
 		l->io = io_cancel(l->io);
@@ -105,7 +90,7 @@ void listeners_continue(struct http_server *server)
 	}
 }
 
-static void add_listener(struct http_server *server, int take_fd, const char *unix_path)
+static struct listener *add_listener(struct http_server *server, int take_fd, const char *unix_path)
 {
 	struct listener *l = NEW(struct listener);
 
@@ -114,6 +99,7 @@ static void add_listener(struct http_server *server, int take_fd, const char *un
 	l->unix_path = xstrdup(unix_path);
 	list_push(&server->listeners, &l->node);
 	watch(l);
+	return l;
 }
 
 void listener_free(struct listener *l)
@@ -160,8 +146,8 @@ static int open_tcp(const union address *a, socklen_t len)
 	return TAKE_FD(fd);
 }
 
-int http_server_listen_tcp(struct http_server *server, const char *address, uint16_t port,
-			   struct err *err)
+static int listen_tcp(struct http_server *server, const char *address, uint16_t port, bool is_tls,
+		      struct err *err)
 {
 	union address a;
 	socklen_t len = parse_address(address, port, &a);
@@ -177,8 +163,21 @@ int http_server_listen_tcp(struct http_server *server, const char *address, uint
 		close(fd);
 		return r;
 	}
-	add_listener(server, fd, NULL);
+	add_listener(server, fd, NULL)->is_tls = is_tls;
 	return ntohs(a.any.sa_family == AF_INET ? a.v4.sin_port : a.v6.sin6_port);
+}
+
+int http_server_listen_tcp(struct http_server *server, const char *address, uint16_t port,
+			   struct err *err)
+{
+	return listen_tcp(server, address, port, false, err);
+}
+
+int http_server_listen_tls(struct http_server *server, const char *address, uint16_t port,
+			   struct err *err)
+{
+	assert(server->tls);
+	return listen_tcp(server, address, port, true, err);
 }
 
 /* Removes a socket that nobody answers on. */

@@ -4,15 +4,18 @@
 #include <stdio.h>
 
 #include "wire/http_server/internal.h"
+#include "wire/http_server/tls.h"
 
 #define MAX_BODY         (1u << 20)
 #define MAX_STREAM       (256u << 10)
 #define MAX_CONNECTIONS  256
 #define N_RESERVED       16
+#define HANDSHAKE_MS     10000
 #define HEAD_TIMEOUT_MS  10000
 #define BODY_TIMEOUT_MS  30000
 #define IDLE_TIMEOUT_MS  60000
 #define STALL_TIMEOUT_MS 30000
+#define MAX_HANDSHAKES   64
 
 void notice(struct http_request *r, enum notice what)
 {
@@ -165,7 +168,7 @@ static void on_closed(struct connection *conn)
 {
 	if (!conn)
 		return;
-	if (conn->is_refused)
+	if (conn->is_refused && !conn->link)
 		linger_begin(conn->server, conn->fd);
 	connection_free(conn);
 }
@@ -283,10 +286,12 @@ static void set_defaults(struct http_server_config *c)
 	c->max_stream = c->max_stream ? c->max_stream : MAX_STREAM;
 	c->max_connections = c->max_connections ? c->max_connections : MAX_CONNECTIONS;
 	c->n_reserved = c->n_reserved ? c->n_reserved : N_RESERVED;
+	c->handshake_timeout_ms = c->handshake_timeout_ms ? c->handshake_timeout_ms : HANDSHAKE_MS;
 	c->head_timeout_ms = c->head_timeout_ms ? c->head_timeout_ms : HEAD_TIMEOUT_MS;
 	c->body_timeout_ms = c->body_timeout_ms ? c->body_timeout_ms : BODY_TIMEOUT_MS;
 	c->idle_timeout_ms = c->idle_timeout_ms ? c->idle_timeout_ms : IDLE_TIMEOUT_MS;
 	c->stall_timeout_ms = c->stall_timeout_ms ? c->stall_timeout_ms : STALL_TIMEOUT_MS;
+	c->max_handshakes = c->max_handshakes ? c->max_handshakes : MAX_HANDSHAKES;
 	assert(c->n_reserved < c->max_connections);
 }
 
@@ -300,6 +305,8 @@ struct http_server *http_server_new(struct loop *loop, const struct http_server_
 	list_init(&server->listeners);
 	list_init(&server->connections);
 	list_init(&server->lingering);
+	list_init(&server->handshakes);
+	list_init(&server->links);
 	list_init(&server->due);
 	server->mhd = MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
@@ -346,7 +353,7 @@ bool http_server_is_flushed(const struct http_server *server)
 		if (r && r->is_ended && !r->is_stream)
 			return false;
 	}
-	return true;
+	return tls_links_are_flushed(server);
 }
 
 struct http_server *http_server_free(struct http_server *server)
@@ -361,6 +368,8 @@ struct http_server *http_server_free(struct http_server *server)
 		listener_free(container_of(server->listeners.next, struct listener, node));
 	resume_all(server);
 	MHD_stop_daemon(server->mhd);
+	tls_links_end(server);
+	tls_free(server->tls);
 	linger_end_all(server);
 	/* What is still owned is orphaned: its answers go nowhere, and no callback comes. */
 	while ((node = list_pop(&server->due)))

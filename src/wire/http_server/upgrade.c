@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "wire/http_server/internal.h"
+#include "wire/http_server/tls.h"
 
 #define PIECE       ((size_t)64 << 10)
 #define SILENCE_S   60 /* before the system asks whether the client is still there */
@@ -149,8 +150,10 @@ static void keep_alive(const struct connection *conn)
 		{ IPPROTO_TCP, TCP_NODELAY, 1 },
 	};
 
+	int fd = conn->link ? tls_link_socket(conn->link) : conn->fd;
+
 	for (size_t i = 0; !conn->is_unix && i < ARRAY_LEN(options); i++)
-		setsockopt(conn->fd, options[i].level, options[i].name, &options[i].value,
+		setsockopt(fd, options[i].level, options[i].name, &options[i].value,
 			   sizeof(options[i].value));
 }
 
@@ -163,6 +166,8 @@ static void on_upgrade(void *arg, struct MHD_Connection *mhd, void *context, con
 	r->upgrade = upgrade;
 	connection_set_deadline(r->conn, 0);
 	keep_alive(r->conn);
+	if (r->conn->link)
+		tls_link_set_patient(r->conn->link);
 	buf_add(&r->early, extra, n_extra);
 	notice(r, NOTICE_EARLY);
 }

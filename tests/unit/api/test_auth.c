@@ -68,6 +68,34 @@ static void on_the_wildcard_any_literal_address_is_ours(void **state)
 	assert_false(auth_is_our_host("evil.example:10000", "0.0.0.0", 10000));
 }
 
+static void names_of_the_certificate_are_ours(void **state)
+{
+	static const char *const good[] = { "holm.example:10000", "HOLM.example:10000",
+					    "a.edge.example:10000", "[fd00::7]:10000" };
+	static const char *const bad[] = { "holm.example:1",
+					   "holm.example",
+					   "a.b.edge.example:10000",
+					   ".edge.example:10000",
+					   "edge.example:10000",
+					   "xholm.example:10000",
+					   "" };
+	struct strv names = { 0 };
+
+	strv_add(&names, "holm.example");
+	strv_add(&names, "*.edge.example");
+	strv_add(&names, "fd00::7");
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		if (!auth_is_listed(good[i], &names, 10000))
+			fail_msg("%s was not taken for us", good[i]);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		if (auth_is_listed(bad[i], &names, 10000))
+			fail_msg("%s was taken for us", bad[i]);
+	assert_true(auth_is_listed("holm.example", &names, 443));
+	assert_false(auth_is_listed(NULL, &names, 443));
+	strv_fini(&names);
+	assert_false(auth_is_listed("holm.example:443", &names, 443));
+}
+
 static void types_with_parameters_or_without(void **state)
 {
 	assert_true(auth_is_type("application/json", AUTH_JSON));
@@ -88,6 +116,7 @@ int main(void)
 		cmocka_unit_test(hosts_that_name_us),
 		cmocka_unit_test(hosts_that_do_not),
 		cmocka_unit_test(on_the_wildcard_any_literal_address_is_ours),
+		cmocka_unit_test(names_of_the_certificate_are_ours),
 		cmocka_unit_test(types_with_parameters_or_without),
 	};
 

@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 #include "loop/loop.h"
+#include "secure.h"
 #include "wire/http_client/http_client.h"
 #include "wire/http_server/http_server.h"
 
@@ -20,6 +21,10 @@ struct fixture {
 	struct http_server *server;
 	struct http_server_config config;
 	int port;
+	int plain_port;     /* the same without TLS */
+	const char *scheme; /* "http", with HOLM_TEST_TLS in the environment "https" */
+	struct identity *identity;
+	char *ca_file;
 	char dir[32];
 	char unix_path[64];
 	int n_clients;                /* that are not done */
@@ -30,6 +35,7 @@ struct fixture {
 	size_t n_written;
 	size_t n_limit; /* of bytes to write */
 	struct timer *timer;
+	int idle[2];
 };
 
 /* A request with the client library. */
@@ -48,7 +54,8 @@ struct raw {
 	const char *sent;
 	char *got;
 	int fd;
-	bool is_open; /* stays connected after sending and reads nothing */
+	struct secure *secure; /* NULL: without TLS */
+	bool is_open;          /* stays connected after sending and reads nothing */
 };
 
 int fixture_setup(void **state);
@@ -62,8 +69,10 @@ void call_begin(struct call *call, struct fixture *f, const char *path);
 void call_fini(struct call *call);
 void raw_begin(struct raw *raw, struct fixture *f, const char *sent);
 void raw_fini(struct raw *raw);
-/* A blocking connection to the server's TCP or unix socket. */
+/* A blocking connection to the server's plain TCP or unix socket. */
 int fixture_connect(const struct fixture *f, bool is_unix);
+/* To a port, 0: the unix socket. */
+int fixture_connect_to(const struct fixture *f, int port);
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 

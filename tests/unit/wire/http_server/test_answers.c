@@ -219,13 +219,13 @@ static void many_at_once_are_answered_in_any_order(void **state)
 	auto_free char *url = NULL;
 
 	fixture_start(f, reply_later);
-	url = xasprintf("http://127.0.0.1:%d/", f->port);
+	url = xasprintf("%s://127.0.0.1:%d/", f->scheme, f->port);
 	pthread_barrier_init(&barrier, NULL, ARRAY_LEN(parties));
 	f->n_clients = ARRAY_LEN(parties);
 	for (size_t i = 0; i < ARRAY_LEN(parties); i++) {
 		struct party *p = &parties[i];
 
-		p->call = (struct call){ .f = f, .request = { .url = url } };
+		p->call = (struct call){ .f = f, .request = { .url = url, .ca_file = f->ca_file } };
 		p->barrier = &barrier;
 		pthread_create(&p->thread, NULL, join_party, p);
 	}

@@ -94,8 +94,9 @@ static void client_done(void *arg)
 static void client_begin(struct client *c, struct fixture *f)
 {
 	c->f = f;
-	c->url = xasprintf("http://127.0.0.1:%d/x?a=1", f->port);
+	c->url = xasprintf("%s://127.0.0.1:%d/x?a=1", f->scheme, f->port);
 	c->request.url = c->url;
+	c->request.ca_file = f->ca_file;
 	c->request.method = "POST";
 	c->request.body = "hello";
 	c->request.body_len = 5;
