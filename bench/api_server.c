@@ -14,6 +14,7 @@
 #include "model/message.h"
 
 #define NODE         "0123456789abcdef01234567"
+#define END_TOPIC    "bench/end"
 #define AN_APP       100
 #define BEAT_MS      5000
 #define TEXT_MAX     ((size_t)64 << 20)
@@ -141,8 +142,13 @@ static void serve(struct bench *b)
 	for (uint32_t i = 0; i <= b->n_points && b->n_points; i++)
 		for (size_t k = 0; k < ids.n; k += AN_APP)
 			measure(b, &ids, k, k + AN_APP < ids.n ? k + AN_APP : ids.n, i);
-	/* Messages arrive in later turns, in their order. */
-	loop_post(b->loop, (void (*)(void *))loop_stop, b->loop);
+	bus_publish(b->bus, END_TOPIC, "", 0);
+}
+
+/* Messages arrive in their order: all others have. */
+static void on_end(void *arg, const char *topic, const char *payload, size_t len)
+{
+	loop_stop(arg);
 }
 
 static void on_told(void *arg, const char *topic, const char *payload, size_t len)
@@ -183,6 +189,7 @@ static void begin_node(struct bench *b)
 	server_watch_end(b->server, watch);
 	on_beat(b);
 	bus_subscribe(b->bus, "nodes/+/control/deploy", on_told, b);
+	bus_subscribe(b->bus, END_TOPIC, on_end, b->loop);
 }
 
 static void run(struct bench *b)

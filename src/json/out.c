@@ -70,12 +70,20 @@ static void add_control(struct json_out *out, char c)
 	add_text(out, text);
 }
 
+/* Of ASCII, which most texts are made of. */
+static bool is_plain(unsigned char c)
+{
+	return c >= ' ' && c < 0x80 && c != '"' && c != '\\';
+}
+
 /* Bytes from `s` on that are written as they are. */
 static size_t plain_len(const char *s)
 {
 	size_t n = 0;
 
 	for (;;) {
+		while (is_plain((unsigned char)s[n]))
+			n++;
 		unsigned char c = (unsigned char)s[n];
 		size_t len = utf8_len((const unsigned char *)s + n);
 
@@ -85,8 +93,44 @@ static size_t plain_len(const char *s)
 	}
 }
 
+/* In quotes, with what stands before and behind them. */
+static void add_quoted(struct json_out *out, const char *before, const char *s, size_t len,
+		       const char *behind)
+{
+	struct buf *b = &out->text;
+	size_t n_before = strlen(before);
+	size_t n_behind = strlen(behind);
+	size_t n = n_before + len + 2 + n_behind;
+
+	if (out->is_over || b->room - b->len <= n || b->max - b->len < n) {
+		add_text(out, before);
+		add_text(out, "\"");
+		add(out, s, len);
+		add_text(out, "\"");
+		add_text(out, behind);
+		return;
+	}
+	/* Mostly there is room, and it goes in one step. */
+	char *at = b->data + b->len;
+	memcpy(at, before, n_before);
+	at += n_before;
+	*at++ = '"';
+	memcpy(at, s, len);
+	at += len;
+	*at++ = '"';
+	memcpy(at, behind, n_behind);
+	at[n_behind] = '\0';
+	b->len += n;
+}
+
 static void add_string(struct json_out *out, const char *s)
 {
+	size_t len = plain_len(s);
+
+	if (!s[len]) {
+		add_quoted(out, "", s, len, "");
+		return;
+	}
 	add_text(out, "\"");
 	while (*s) {
 		size_t n = plain_len(s);
@@ -111,13 +155,19 @@ static void add_string(struct json_out *out, const char *s)
 /* What stands in front of a value. */
 static void begin(struct json_out *out, const char *key)
 {
-	if (out->needs_comma)
-		add_text(out, ",");
+	const char *comma = out->needs_comma ? "," : "";
+	size_t len = key ? plain_len(key) : 0;
+
+	out->needs_comma = true;
+	if (key && !key[len]) {
+		add_quoted(out, comma, key, len, ":");
+		return;
+	}
+	add_text(out, comma);
 	if (key) {
 		add_string(out, key);
 		add_text(out, ":");
 	}
-	out->needs_comma = true;
 }
 
 static void open_bracket(struct json_out *out, const char *key, const char *bracket)
@@ -164,10 +214,18 @@ void json_out_str(struct json_out *out, const char *key, const char *value)
 
 void json_out_int(struct json_out *out, const char *key, int64_t value)
 {
+	uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
 	char text[24];
+	char *at = text + sizeof(text) - 1;
 
-	snprintf(text, sizeof(text), "%lld", (long long)value);
-	json_out_raw(out, key, text);
+	*at = '\0';
+	do {
+		*--at = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest);
+	if (value < 0)
+		*--at = '-';
+	json_out_raw(out, key, at);
 }
 
 void json_out_double(struct json_out *out, const char *key, double value)

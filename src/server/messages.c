@@ -3,6 +3,7 @@
 
 #define LIVENESS_EVERY_MS 5000
 #define SILENT_AFTER_MS   20000
+#define TABLE_EVERY_MS    100
 
 void messages_send(struct server *server, const char *node_id, const char *what, char *take_payload)
 {
@@ -142,16 +143,22 @@ static void send_table(void *arg)
 	struct server *server = arg;
 
 	server->is_table_due = false;
+	server->table_ms = loop_now_ms(server->config.loop);
 	messages_table(server);
 }
 
-/* Once for all that is reported in one turn. */
+/* At once, and then once for all that is reported in a while: a table is about all services. */
 static void table_soon(struct server *server)
 {
+	uint64_t since_ms = loop_now_ms(server->config.loop) - server->table_ms;
+
 	if (server->is_table_due)
 		return;
 	server->is_table_due = true;
-	loop_post(server->config.loop, send_table, server);
+	if (since_ms >= TABLE_EVERY_MS)
+		loop_post(server->config.loop, send_table, server);
+	else
+		timer_start(server->config.loop, TABLE_EVERY_MS - since_ms, send_table, server);
 }
 
 /* A node came, or came back: its document, then its whole wish. */

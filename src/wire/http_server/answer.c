@@ -2,7 +2,9 @@
  * client makes progress. */
 #include "wire/http_server/internal.h"
 
-#define BLOCK_SIZE (16u << 10)
+/* What the library asks for at a time, and keeps a copy of while it is sent. */
+#define BLOCK_SIZE ((size_t)16 << 10)  /* of a stream */
+#define BLOCK_MAX  ((size_t)256 << 10) /* of a whole answer */
 
 static ssize_t read_reply(struct http_request *r, uint64_t pos, char *out, size_t max)
 {
@@ -63,11 +65,18 @@ int answer_now(struct http_request *r, unsigned status)
 	return result;
 }
 
+static size_t block_size(const struct http_request *r)
+{
+	if (r->is_stream || r->reply_len < BLOCK_SIZE)
+		return BLOCK_SIZE;
+	return r->reply_len < BLOCK_MAX ? r->reply_len : BLOCK_MAX;
+}
+
 static void begin(struct http_request *r, unsigned status, const char *content_type)
 {
 	uint64_t size = r->is_stream ? MHD_SIZE_UNKNOWN : r->reply_len;
-	struct MHD_Response *response = MHD_create_response_from_callback(size, BLOCK_SIZE, on_read,
-									  r, NULL);
+	struct MHD_Response *response = MHD_create_response_from_callback(size, block_size(r),
+									  on_read, r, NULL);
 
 	if (!response)
 		abort();

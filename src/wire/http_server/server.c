@@ -16,6 +16,7 @@
 #define IDLE_TIMEOUT_MS  60000
 #define STALL_TIMEOUT_MS 30000
 #define MAX_HANDSHAKES   64
+#define RUNS_A_TURN      8
 
 void notice(struct http_request *r, enum notice what)
 {
@@ -75,13 +76,25 @@ static void arm(struct http_server *server)
 		server->run_timer = timer_start(server->loop, delay_ms, run_now, server);
 }
 
+/* Whether it has more to do at once. */
+static bool is_busy(const struct http_server *server)
+{
+	MHD_UNSIGNED_LONG_LONG delay_ms;
+
+	return MHD_get_timeout(server->mhd, &delay_ms) == MHD_YES && !delay_ms;
+}
+
+/* The library writes one block of each answer at a time. */
 static void run_now(void *arg)
 {
 	struct http_server *server = arg;
+	int left = RUNS_A_TURN;
 
 	server->run_timer = NULL;
 	server->is_running = true;
-	MHD_run(server->mhd);
+	do
+		MHD_run(server->mhd);
+	while (--left && list_is_empty(&server->due) && is_busy(server));
 	server->is_running = false;
 	listeners_continue(server);
 	act_on_notices(server);

@@ -166,6 +166,34 @@ static void the_table_follows_the_facts(void **state)
 	assert_int_equal(json_count(json_get(kit_last(kit, NODE_B, "net/table"), "services")), 0);
 }
 
+/* However many report at a time: what is told is about all services. */
+static void many_reports_make_few_tables(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_register(kit, NODE_A, 1000);
+	kit_must_apply(kit, APP("a", SERVICE("web", ",\"replicas\":20")));
+	kit_run(kit, 1000);
+	kit_forget(kit);
+	auto_(json_free) struct json *list = kit_list(kit, "instances");
+	assert_int_equal(json_count(list), 20);
+	for (size_t i = 0; i < json_count(list); i++) {
+		struct instance_status status = { .state = STATE_RUNNING, .is_ready = true };
+
+		STR_COPY(status.instance_id, json_get_str(json_at(list, i), "id"));
+		STR_COPY(status.namespace_ip, "10.18.0.2");
+		auto_free char *report = fields_format(&instance_status_table, &status);
+		kit_say(kit, NODE_A, "job", report);
+	}
+	kit_run(kit, 1000);
+	assert_int_equal(kit_count(kit, NODE_A, "net/table"), 2);
+	const struct json *services = json_get(kit_last(kit, NODE_A, "net/table"), "services");
+	const struct json *backends = json_get(json_at(services, 0), "instance_list");
+	assert_int_equal(json_count(backends), 20);
+	for (size_t i = 0; i < json_count(backends); i++)
+		assert_string_not_equal(json_get_str(json_at(backends, i), "namespace_ip"), "");
+}
+
 static void a_silent_node_is_dead_until_it_speaks(void **state)
 {
 	struct kit *kit = *state;
@@ -314,6 +342,7 @@ int main(void)
 		KIT_TEST(nonsense_is_ignored),
 		KIT_TEST(only_its_node_speaks_for_an_instance),
 		KIT_TEST(the_table_follows_the_facts),
+		KIT_TEST(many_reports_make_few_tables),
 		KIT_TEST(a_silent_node_is_dead_until_it_speaks),
 		KIT_TEST(messages_carry_the_revision_of_the_wish),
 		KIT_TEST(a_node_that_forgot_a_removal_is_asked_again),
