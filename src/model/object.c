@@ -19,6 +19,15 @@ static const struct field app_fields[] = {
 #undef STRUCT
 FIELD_TABLE(app_table, struct app, "app", app_fields);
 
+#define STRUCT service_version
+static const struct field service_version_fields[] = {
+	S(generation, "generation", F_U32),
+	S(spec, "spec", F_OBJECT, .table = &service_spec_table, .flags = F_REQUIRED),
+};
+#undef STRUCT
+FIELD_TABLE(service_version_table, struct service_version, "service version",
+	    service_version_fields);
+
 #define STRUCT service
 static const struct field service_fields[] = {
 	S(id, "id", F_CHARS, .flags = F_REQUIRED),
@@ -27,8 +36,8 @@ static const struct field service_fields[] = {
 	S(spec, "spec", F_OBJECT, .table = &service_spec_table, .flags = F_REQUIRED),
 	S(generation, "generation", F_U32),
 	S(next_number, "next_number", F_U32),
-	S(before_generation, "before_generation", F_U32, .flags = F_OMIT_EMPTY),
-	S(before, "before", F_OBJECT, .table = &service_spec_table, .flags = F_OMIT_EMPTY),
+	FIELD_ARRAY(struct service, versions, n_versions, "versions", &service_version_table,
+		    .flags = F_OMIT_EMPTY),
 	S(rr_ip, "rr_ip", F_STR, .flags = F_OMIT_EMPTY),
 	S(created_ms, "created_ms", F_U64),
 };

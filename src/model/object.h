@@ -37,6 +37,14 @@ struct app {
 	uint64_t created_ms;
 };
 
+/* What was asked for before, as long as an instance has it. */
+struct service_version {
+	uint32_t generation;
+	struct service_spec spec;
+};
+
+#define SERVICE_VERSIONS_MAX 16
+
 struct service {
 	char id[ID_SIZE];
 	char app_id[ID_SIZE];
@@ -44,9 +52,9 @@ struct service {
 	struct service_spec spec;
 	uint32_t generation;  /* counts changes that replace instances, from 1 */
 	uint32_t next_number; /* of the next instance */
-	/* Instances are being replaced one after the other; those that wait have what was before. */
-	uint32_t before_generation; /* 0: none waits */
-	struct service_spec before;
+	/* Instances are being replaced one after the other: what those have that wait. None: none waits. */
+	struct service_version *versions;
+	size_t n_versions;
 	char *rr_ip; /* round-robin service address */
 	uint64_t created_ms;
 };
@@ -131,6 +139,7 @@ struct node {
 };
 
 extern const struct field_table app_table, service_table, instance_table, node_table, value_table;
+extern const struct field_table service_version_table;
 extern const struct field_table instance_status_table, instance_stats_table;
 
 #endif

@@ -22,6 +22,7 @@ static bool fill_deploy(const struct server *server, const struct instance *inst
 
 	if (!service)
 		return false;
+	const struct service_version *version = rollout_version(service, inst);
 	*deploy = (struct msg_deploy){
 		.sname = service->name,
 		.instance_number = inst->number,
@@ -32,9 +33,9 @@ static bool fill_deploy(const struct server *server, const struct instance *inst
 		.instance_ip = inst->instance_ip,
 		.spec = service->spec,
 	};
-	if (inst->generation && service->before_generation) {
-		deploy->generation = inst->generation;
-		deploy->spec = service->before;
+	if (version) {
+		deploy->generation = version->generation;
+		deploy->spec = version->spec;
 	}
 	deploy->spec.unknown = NULL; /* of no use to a node */
 	STR_COPY(deploy->instance_id, inst->id);

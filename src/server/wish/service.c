@@ -142,6 +142,8 @@ int service_change(struct server *server, const struct service *old,
 	if (is_replaced)
 		service->generation++;
 	int r = check_service(server, service, want > 0, err);
+	if (r == 0 && wish->is_one_by_one && is_replaced)
+		r = rollout_begin(server, old, service, err);
 	if (r < 0) {
 		object_free(KIND_SERVICE, service);
 		return r;
@@ -153,8 +155,6 @@ int service_change(struct server *server, const struct service *old,
 		plan_detail(plan, "%s", diff);
 	if (!wish->is_one_by_one)
 		rollout_end(server, service);
-	else if (is_replaced)
-		rollout_begin(server, old, service);
 	next_put(server, KIND_SERVICE, service->id, service);
 	r = place_resize(server, service, err);
 	if (r < 0)

@@ -42,11 +42,16 @@ int service_create(struct server *server, struct service_wish *wish, struct plan
 int service_change(struct server *server, const struct service *old,
 		   const struct service_wish *wish, struct plan_view *plan, struct err *err);
 
-/* rollout.c; inside a request, but for the last */
-/* `service` is about to replace `old`, whose instances but the first wait. */
-void rollout_begin(struct server *server, const struct service *old, struct service *service);
+/* rollout.c; inside a request, but for the last and those that take no server */
+/* `service` is about to replace `old`, whose instances wait, but for the first, or, where a replacement goes
+ * on, for those that do not run. -EBUSY: they would have too many versions. */
+int rollout_begin(struct server *server, const struct service *old, struct service *service,
+		  struct err *err);
 /* None waits any more. */
 void rollout_end(struct server *server, struct service *service);
+/* What an instance that waits has; NULL: it does not. */
+const struct service_version *rollout_version(const struct service *service,
+					      const struct instance *inst);
 /* Whose turn it is. */
 void rollout_steps(struct server *server);
 /* Whether it matters to others of its service how the instance stands. */

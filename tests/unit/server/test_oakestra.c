@@ -535,6 +535,132 @@ static void what_does_not_run_holds_the_others(void **state)
 	assert_told(kit, "3 3 3");
 }
 
+static void replace(struct kit *kit, const char *id, const char *descriptor, int code)
+{
+	assert_int_equal(send(kit, "ann", oakestra_replace_service_begin, id, descriptor).err.code,
+			 code);
+}
+
+/* "50 0 60": the memory of each instance in the last sync. */
+static char *synced_memory(struct kit *kit, uint32_t n)
+{
+	const struct json *list = json_get(kit_last(kit, NODE_A, "control/sync"), "instance_list");
+	auto_buf struct buf out;
+
+	buf_init(&out, 1000);
+	for (uint32_t number = 0; number < n; number++)
+		for (size_t i = 0; i < json_count(list); i++)
+			if (json_get_int(json_at(list, i), "instance_number", -1) == number)
+				buf_addf(&out, "%s%ld", number ? " " : "",
+					 json_get_int(json_get(json_at(list, i), "spec"), "memory",
+						      -1));
+	return buf_take(&out);
+}
+
+/* What runs stays at what it has, be it of the first version or of the one that came in between. */
+static void a_second_replacement_supersedes_the_first(void **state)
+{
+	struct kit *kit = *state;
+	auto_free char *id = NULL;
+
+	begin_replacement(kit, &id);
+	report_generation(kit, 0, 2, STATE_RUNNING);
+	assert_told(kit, "2 2 1");
+	replace(kit, id, APP("a", SERVICE("web", ",\"memory\":60")), 0);
+	assert_told(kit, "2 3 1");
+	kit_forget(kit);
+	kit_crash(kit);
+	kit_boot(kit);
+	kit_register(kit, NODE_A, 1000);
+	auto_free char *memory = synced_memory(kit, 3);
+	assert_string_equal(memory, "50 60 0");
+	report_generation(kit, 0, 2, STATE_RUNNING);
+	report_generation(kit, 2, 1, STATE_RUNNING);
+	assert_told(kit, "0 0 0");
+	report_generation(kit, 1, 3, STATE_RUNNING);
+	assert_told(kit, "3 0 0");
+	report_generation(kit, 0, 3, STATE_RUNNING);
+	assert_told(kit, "3 0 3");
+	report_generation(kit, 2, 3, STATE_RUNNING);
+	auto_free char *same = numbers(kit, "ann");
+	assert_string_equal(same, "0 1 2");
+	/* It is over: the next one begins as the first did. */
+	kit_forget(kit);
+	replace(kit, id, APP("a", SERVICE("web", ",\"memory\":70")), 0);
+	assert_told(kit, "4 3 3");
+}
+
+/* A new version that never runs takes the place of what did not run, and of nothing else. */
+static void a_failing_one_in_between_costs_no_instance(void **state)
+{
+	struct kit *kit = *state;
+	auto_free char *id = NULL;
+
+	begin_replacement(kit, &id);
+	report_generation(kit, 0, 2, STATE_RUNNING);
+	report_generation(kit, 1, 2, STATE_FAILED);
+	for (uint32_t generation = 3; generation < 6; generation++) {
+		auto_free char *again = xasprintf(APP("a", SERVICE("web", ",\"memory\":%u")),
+						  57 + generation);
+
+		replace(kit, id, again, 0);
+		report_generation(kit, 1, generation, STATE_FAILED);
+		report_generation(kit, 0, 2, STATE_RUNNING);
+		report_generation(kit, 2, 1, STATE_RUNNING);
+	}
+	assert_told(kit, "2 5 1");
+	/* Without it the next one's turn has come. */
+	undeploy(kit, "ann", id, 1);
+	report_generation(kit, 0, 2, STATE_RUNNING);
+	assert_told(kit, "5 5 1");
+	auto_free char *left = numbers(kit, "ann");
+	assert_string_equal(left, "0 2");
+}
+
+/* Nobody has said yet how the instances are: all but one may run, and wait. */
+static void a_replacement_before_the_node_has_told(void **state)
+{
+	struct kit *kit = *state;
+	auto_free char *id = NULL;
+
+	begin_replacement(kit, &id);
+	report_generation(kit, 0, 2, STATE_RUNNING);
+	kit_crash(kit);
+	kit_boot(kit);
+	replace(kit, id, APP("a", SERVICE("web", ",\"memory\":60")), 0);
+	kit_register(kit, NODE_A, 1000);
+	auto_free char *memory = synced_memory(kit, 3);
+	assert_string_equal(memory, "60 50 0");
+}
+
+/* The first one never runs, and each change finds one more that runs at what it follows. */
+static void versions_are_bounded(void **state)
+{
+	struct kit *kit = *state;
+	struct answer answer = { 0 };
+	uint32_t n = 0;
+
+	kit_register(kit, NODE_A, 100000);
+	create(kit, "ann", APP("a", WEB));
+	auto_free char *id = service_id(kit, "ann", 0);
+	deploy(kit, "ann", id);
+	while (!answer.err.code && n < 30) {
+		auto_free char *next = xasprintf(APP("a", SERVICE("web", ",\"memory\":%u")),
+						 50 + n);
+
+		deploy(kit, "ann", id);
+		report_generation(kit, 0, n, STATE_FAILED);
+		report_generation(kit, n + 1, n + 1, STATE_RUNNING);
+		answer = send(kit, "ann", oakestra_replace_service_begin, id, next);
+		n += answer.err.code == 0;
+	}
+	assert_int_equal(answer.err.code, -EBUSY);
+	assert_non_null(strstr(answer.err.msg, "16 versions"));
+	assert_int_equal(n, SERVICE_VERSIONS_MAX);
+	assert_int_equal(kit_number(kit, "services", "a.t.web.t", "generation"), n + 1);
+	assert_int_equal(kit_n(kit, "instances"), n + 2);
+}
+
 static void an_applied_descriptor_is_for_all(void **state)
 {
 	struct kit *kit = *state;
@@ -703,6 +829,10 @@ int main(void)
 		KIT_TEST(a_service_is_replaced),
 		KIT_TEST(instances_are_replaced_one_by_one),
 		KIT_TEST(what_does_not_run_holds_the_others),
+		KIT_TEST(a_second_replacement_supersedes_the_first),
+		KIT_TEST(a_failing_one_in_between_costs_no_instance),
+		KIT_TEST(a_replacement_before_the_node_has_told),
+		KIT_TEST(versions_are_bounded),
 		KIT_TEST(an_applied_descriptor_is_for_all),
 		KIT_TEST(an_application_is_described_and_renamed),
 		KIT_TEST(owners_and_labels_survive_a_crash),
