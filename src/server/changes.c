@@ -108,6 +108,7 @@ static void changed(struct server *server, struct doc *doc, const void *old)
 	case KIND_TOKEN:
 	case KIND_CUSTOM_TYPE:
 	case KIND_CUSTOM:
+	case KIND_HOOK:
 	case KIND_N:
 		break;
 	}

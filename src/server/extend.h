@@ -1,4 +1,4 @@
-/* What extends a server at run time: custom resources. Shapes are those of Oakestra's resource abstractor
+/* What extends a server at run time: custom resources and hooks. Shapes are those of Oakestra's resource abstractor
  * (docs/hooks.md). */
 #ifndef HOLM_SERVER_EXTEND_H
 #define HOLM_SERVER_EXTEND_H
@@ -34,5 +34,22 @@ char *server_custom_show(struct server *server, const char *type, const char *id
 /* Those of a type in which every pair of `filter` (path, text, path, text) is so. */
 char *server_custom_list(struct server *server, const char *type, const struct strv *filter,
 			 struct err *err);
+
+/* Hooks. -EINVAL: no hook can be like this; -EEXIST: its name, or its URL for this entity, is there;
+ * -ENOSPC; and what keeps its secret from being sealed. */
+struct hook_body;
+struct server_hook {
+	const char *id;               /* NULL to make one */
+	const struct hook_body *body; /* copied; NULL to delete one */
+	server_extend_fn done;
+	void *arg;
+};
+/* Its secret is part of the result. */
+void server_hook_create_begin(struct server *server, const struct server_hook *hook);
+/* The same if it was changed. */
+void server_hook_update_begin(struct server *server, const struct server_hook *hook);
+void server_hook_delete_begin(struct server *server, const struct server_hook *hook);
+char *server_hook_list(struct server *server);
+char *server_hook_show(struct server *server, const char *id, struct err *err);
 
 #endif

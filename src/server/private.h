@@ -19,6 +19,7 @@ enum kind {
 	KIND_TOKEN,
 	KIND_CUSTOM_TYPE,
 	KIND_CUSTOM,
+	KIND_HOOK,
 	KIND_N
 };
 
@@ -215,6 +216,12 @@ const struct value *values_find(const struct server *server, enum value_kind kin
 /* Plain bytes of one. */
 int values_open(const struct server *server, enum value_kind kind, const struct value *value,
 		struct secret *ret, struct err *err);
+
+/* Seals what else is secret, under a label that says what it is (wire/secretbox/secretbox.h). */
+int values_seal(struct server *server, const char *label, const struct secret *plain, char **ret,
+		struct err *err);
+int values_unseal(const struct server *server, const char *label, const char *sealed,
+		  struct secret *ret, struct err *err);
 
 /* value/messages.c: to nodes. `seen` (may be NULL) holds what was sent already, and gets the rest. */
 void messages_values(struct server *server, const char *node_id, const struct service_spec *spec,

@@ -5,6 +5,7 @@
  * becomes cur; when it failed, next is dropped and nothing has happened. */
 #include "model/account.h"
 #include "model/custom.h"
+#include "model/hook.h"
 #include "server/private.h"
 
 const struct field_table *const kind_tables[KIND_N] = {
@@ -19,6 +20,7 @@ const struct field_table *const kind_tables[KIND_N] = {
 	[KIND_TOKEN] = &machine_token_table,
 	[KIND_CUSTOM_TYPE] = &custom_type_table,
 	[KIND_CUSTOM] = &custom_table,
+	[KIND_HOOK] = &hook_table,
 };
 
 static const char *const kind_names[] = {
@@ -27,7 +29,7 @@ static const char *const kind_names[] = {
 	[KIND_SECRET] = "secret",     [KIND_CONFIG] = "config",
 	[KIND_USER] = "user",         [KIND_ORGANIZATION] = "organization",
 	[KIND_TOKEN] = "token",       [KIND_CUSTOM_TYPE] = "custom-type",
-	[KIND_CUSTOM] = "custom",
+	[KIND_CUSTOM] = "custom",     [KIND_HOOK] = "hook",
 };
 static_assert(ARRAY_LEN(kind_names) == KIND_N, "a name per kind");
 

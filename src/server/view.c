@@ -230,6 +230,7 @@ static void fill(struct server *server, enum kind kind, const void *object, void
 	case KIND_USER:
 	case KIND_ORGANIZATION:
 	case KIND_TOKEN:
+	case KIND_HOOK:
 	case KIND_N:
 		break;
 	}

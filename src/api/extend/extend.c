@@ -1,8 +1,10 @@
 /* The routes, and what their handlers share. */
 #include "api/extend/private.h"
 #include "model/custom.h"
+#include "model/hook.h"
 
 #define CUSTOM "/api/v1/custom-resources"
+#define HOOKS  "/api/v1/hooks"
 
 static const struct route routes[] = {
 	{ "GET", CUSTOM, extend_get_types, .id = "listCustomTypes",
@@ -26,6 +28,17 @@ static const struct route routes[] = {
 	  .summary = "replaces members of an object, which has to fit as a whole afterwards" },
 	{ "DELETE", CUSTOM "/{type}/{id}", extend_delete_custom, .id = "deleteCustomObject",
 	  .answer = &extend_object_table, .status = 204, .summary = "removes an object" },
+	{ "GET", HOOKS, extend_get_hooks, .id = "listHooks", .answer = &hook_view_table,
+	  .form = ROUTE_LIST, .summary = "all hooks" },
+	{ "POST", HOOKS, extend_post_hook, .id = "createHook", .body = &hook_body_table,
+	  .answer = &hook_view_table, .status = 201,
+	  .summary = "makes a hook; the answer alone has its secret" },
+	{ "GET", HOOKS "/{id}", extend_get_hook, .id = "getHook", .answer = &hook_view_table,
+	  .summary = "a hook, and what became of its deliveries" },
+	{ "PATCH", HOOKS "/{id}", extend_patch_hook, .id = "changeHook", .body = &hook_patch_table,
+	  .answer = &hook_view_table, .summary = "replaces what is sent of a hook" },
+	{ "DELETE", HOOKS "/{id}", extend_delete_hook, .id = "deleteHook",
+	  .answer = &hook_view_table, .status = 204, .summary = "removes a hook" },
 };
 const struct route_group extend_routes = { routes, ARRAY_LEN(routes) };
 

@@ -1,5 +1,5 @@
-/* Routes of what extends a server at run time: custom resources, as Oakestra's resource abstractor has
- * them. */
+/* Routes of what extends a server at run time: custom resources and hooks, as Oakestra's resource abstractor
+ * has them. */
 #ifndef HOLM_API_EXTEND_H
 #define HOLM_API_EXTEND_H
 

@@ -23,4 +23,11 @@ void extend_get_custom(struct api_request *request);
 void extend_patch_custom(struct api_request *request);
 void extend_delete_custom(struct api_request *request);
 
+/* hook.c */
+void extend_get_hooks(struct api_request *request);
+void extend_post_hook(struct api_request *request);
+void extend_get_hook(struct api_request *request);
+void extend_patch_hook(struct api_request *request);
+void extend_delete_hook(struct api_request *request);
+
 #endif

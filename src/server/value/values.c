@@ -1,6 +1,7 @@
 /* Secrets and configuration objects: set, removed, looked at. A secret is sealed before it becomes part
  * of the state, under its name and revision; only the key file opens it again. */
 #include "base/base64.h"
+#include "model/hook.h"
 #include "server/private.h"
 #include "wire/secretbox/secretbox.h"
 
@@ -46,22 +47,28 @@ static char *label_of(const struct value *value)
 	return xasprintf("secret %s %s revision %lu", value->name, value->id, value->revision);
 }
 
+int values_unseal(const struct server *server, const char *label, const char *sealed,
+		  struct secret *ret, struct err *err)
+{
+	auto_(secretbox_close) struct secretbox *box = NULL;
+
+	if (!server->config.key_path)
+		return err_set(err, -ENOTSUP, NO_KEY_FILE);
+	if (secretbox_open(server->config.key_path, &box, err) < 0)
+		return err_wrap(err, "unseal %s", label);
+	return secretbox_unseal(box, label, sealed, ret, err);
+}
+
 int values_open(const struct server *server, enum value_kind kind, const struct value *value,
 		struct secret *ret, struct err *err)
 {
-	auto_(secretbox_close) struct secretbox *box = NULL;
-	auto_free char *label = label_of(value);
-
 	if (kind == VALUE_CONFIG) {
 		if (base64_parse(value->body, ret) == 0)
 			return 0;
 		return err_set(err, -EBADMSG, "config %s: it is damaged", value->name);
 	}
-	if (!server->config.key_path)
-		return err_set(err, -ENOTSUP, NO_KEY_FILE);
-	if (secretbox_open(server->config.key_path, &box, err) < 0)
-		return err_wrap(err, "secret %s", value->name);
-	return secretbox_unseal(box, label, value->body, ret, err);
+	auto_free char *label = label_of(value);
+	return values_unseal(server, label, value->body, ret, err);
 }
 
 static size_t count(const struct server *server, enum value_kind kind)
@@ -79,33 +86,41 @@ static int open_to_seal(struct server *server, struct secretbox **ret, struct er
 	const char *path = server->config.key_path;
 	size_t n_sealed = count(server, VALUE_SECRET);
 
+	next_for_each(server, KIND_HOOK, struct hook, hook) n_sealed += hook->secret != NULL;
 	if (!path)
 		return err_set(err, -ENOTSUP, NO_KEY_FILE);
 	if (!path_exists(path) && n_sealed)
 		return err_set(
 			err, -ENOENT,
 			"key file %s is missing, and %zu secret%s sealed by it: put it back, "
-			"or remove them (holm secret rm --force) and set them anew",
+			"or remove them (holm secret rm --force; hooks) and set them anew",
 			path, n_sealed, n_sealed == 1 ? " is" : "s are");
 	int r = path_exists(path) ? 0 : secretbox_make_key(path, err);
 	return r < 0 ? r : secretbox_open(path, ret, err);
+}
+
+int values_seal(struct server *server, const char *label, const struct secret *plain, char **ret,
+		struct err *err)
+{
+	auto_(secretbox_close) struct secretbox *box = NULL;
+	int r = open_to_seal(server, &box, err);
+
+	if (r == 0)
+		*ret = secretbox_seal(box, label, plain);
+	return r;
 }
 
 /* `value` has everything but its body. */
 static int seal(struct server *server, const struct setting *setting, struct value *value,
 		struct err *err)
 {
-	auto_(secretbox_close) struct secretbox *box = NULL;
 	auto_free char *label = label_of(value);
 
 	if (setting->kind == VALUE_CONFIG) {
 		value->body = base64_format(setting->bytes.bytes, setting->bytes.len);
 		return 0;
 	}
-	int r = open_to_seal(server, &box, err);
-	if (r == 0)
-		value->body = secretbox_seal(box, label, &setting->bytes);
-	return r;
+	return values_seal(server, label, &setting->bytes, &value->body, err);
 }
 
 static int check_room(const struct server *server, const struct setting *setting, bool is_new,

@@ -1,4 +1,4 @@
-/* Routes of custom resources. */
+/* Routes of custom resources and hooks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +12,7 @@
 #include "json/json.h"
 
 #define CUSTOM "/api/v1/custom-resources"
+#define HOOKS  "/api/v1/hooks"
 #define JSON   "Content-Type: application/json"
 
 /* A member of the answer, the caller's. */
@@ -114,6 +115,54 @@ static void they_are_an_administrators(void **state)
 	assert_non_null(strstr(audit.response.body, "\"path\":\"" CUSTOM "\",\"status\":201"));
 }
 
+#define HOOK                                                                  \
+	"{\"hook_name\":\"told\",\"webhook_url\":\"http://hooks.example/a\"," \
+	"\"entity\":\"applications\",\"events\":[\"post_create\"]}"
+
+static void hooks_come_and_go(void **state)
+{
+	struct world *w = *state;
+	auto_ask struct ask list = { .path = HOOKS "/" };
+
+	auto_free char *id = ask(w, "POST", HOOKS "/", HOOK, 201, "_id");
+	assert_true(id_is_valid(id));
+	auto_free char *path = xasprintf(HOOKS "/%s", id);
+	auto_free char *name = ask(w, "GET", path, NULL, 200, "hook_name");
+	assert_string_equal(name, "told");
+	free(ask(w, "POST", HOOKS, HOOK, 409, "message"));
+	auto_free char *url = ask(w, "PATCH", path, "{\"webhook_url\":\"http://b\"}", 200,
+				  "webhook_url");
+	assert_string_equal(url, "http://b");
+	world_ask(w, &list, 200);
+	assert_non_null(strstr(list.response.body, "\"webhook_url\":\"http://b\""));
+	assert_null(strstr(list.response.body, "secret"));
+	ask(w, "DELETE", path, NULL, 204, NULL);
+	free(ask(w, "GET", path, NULL, 404, "message"));
+	free(ask(w, "PATCH", path, "{}", 404, "message"));
+	free(ask(w, "DELETE", path, NULL, 404, "message"));
+}
+
+static void what_is_no_hook_is_told_from_what_is_no_json(void **state)
+{
+	struct world *w = *state;
+	auto_ask struct ask anybody = { .path = HOOKS, .is_tcp = true };
+	auto_ask struct ask audit = { .path = "/api/v1/audit" };
+
+	free(ask(w, "POST", HOOKS, "{", 400, "message"));
+	free(ask(w, "POST", HOOKS, "{}", 422, "message"));
+	free(ask(w, "POST", HOOKS,
+		 "{\"hook_name\":\"a\",\"webhook_url\":\"http://a\",\"entity\":\"jobs\","
+		 "\"events\":[\"never\"]}",
+		 422, "message"));
+	/* What was meant as a secret is nowhere to be read. */
+	auto_free char *why = ask(w, "POST", HOOKS, "{\"secret\":98765432109}", 422, "message");
+	assert_null(strstr(why, "98765432109"));
+	world_ask(w, &audit, 200);
+	assert_non_null(strstr(audit.response.body, "\"path\":\"" HOOKS "\",\"status\":422"));
+	assert_null(strstr(audit.response.body, "98765432109"));
+	world_ask(w, &anybody, 401);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +170,8 @@ int main(void)
 		WORLD_TEST(objects_come_and_go),
 		WORLD_TEST(the_query_is_a_filter),
 		WORLD_TEST(they_are_an_administrators),
+		WORLD_TEST(hooks_come_and_go),
+		WORLD_TEST(what_is_no_hook_is_told_from_what_is_no_json),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);
