@@ -4,6 +4,7 @@
 #include "api/api.h"
 #include "base/cgroup.h"
 #include "base/secret.h"
+#include "daemon/hook.h"
 #include "daemon/keeper.h"
 #include "daemon/roles.h"
 #include "loop/loop.h"
@@ -189,6 +190,7 @@ static int start_server(struct roles *roles, struct err *err)
 		.cluster_location = roles->options->cluster_location,
 		.key_path = roles->server_key,
 		.keys_dir = roles->server_keys,
+		.call_hook = hook_post,
 	};
 
 	roles->server = server_new(&config, err);
@@ -352,6 +354,7 @@ static void stop(struct roles *roles)
 		bus_free(roles->bus);
 	if (roles->worker)
 		worker_leave(roles->worker);
+	server_leave(roles->server);
 	if (roles->loop)
 		loop_free(roles->loop);
 	worker_free(roles->worker);

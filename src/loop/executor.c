@@ -22,6 +22,7 @@ static const struct {
 	[EXECUTOR_VOLUME] = { 19, 4 },   /* storage drivers that hang hold theirs for a minute */
 	[EXECUTOR_PROBE] = { 23, 4 },    /* so may commands of probes */
 	[EXECUTOR_ACCOUNT] = { 27, 1 },
+	[EXECUTOR_HOOK] = { 28, 4 },
 };
 static_assert(ARRAY_LEN(kinds) == EXECUTOR_N, "an entry per executor");
 

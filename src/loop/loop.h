@@ -75,6 +75,7 @@ enum executor {
 	EXECUTOR_VOLUME,
 	EXECUTOR_PROBE,
 	EXECUTOR_ACCOUNT, /* one thread: hashes of passwords take much memory */
+	EXECUTOR_HOOK,
 	EXECUTOR_N
 };
 
@@ -95,7 +96,7 @@ void work_begin(struct loop *loop, enum executor executor, loop_fn run, loop_fn 
 
 /* Index of the calling thread: 0 on the loop, 1..EXECUTOR_THREADS_MAX-1 on the threads of all
  * executors together, so that a driver can keep one connection per thread. */
-#define EXECUTOR_THREADS_MAX 28
+#define EXECUTOR_THREADS_MAX 32
 unsigned executor_thread_index(void);
 
 /* How many turns there were, from being woken to waiting again, by how long they took: each is counted

@@ -13,6 +13,9 @@
 #define HOOK_SECRET_MIN    16   /* the same */
 #define HOOK_SECRET_MAX    256  /* the same */
 #define HOOK_SECRET_RANDOM 32   /* of one that we make, as hex digits twice that */
+#define HOOK_WAITING_MAX   1000 /* deliveries of a hook */
+#define HOOK_TRIES_MAX     10
+#define HOOK_RESULTS_MAX   20 /* that are kept of a hook */
 
 enum hook_event {
 	HOOK_PRE_CREATE,
@@ -44,6 +47,49 @@ struct hook {
 	uint64_t changed_ms;
 };
 
+/* Of a change, to be told to a hook. */
+struct hook_delivery {
+	char id[ID_SIZE]; /* grows from one to the next */
+	char hook_id[ID_SIZE];
+	enum hook_event event;
+	char *entity;
+	char object_id[ID_SIZE];
+	uint64_t at_ms; /* of the change */
+	uint32_t tries; /* that failed */
+};
+
+/* What is sent of it. */
+struct hook_message {
+	char id[ID_SIZE];
+	enum hook_event event;
+	char *entity;
+	char object_id[ID_SIZE];
+	char at[RFC3339_MAX];
+};
+
+/* Of one time that a hook was called. */
+enum hook_outcome { HOOK_DELIVERED, HOOK_FAILED, HOOK_GIVEN_UP, HOOK_DROPPED, HOOK_OUTCOME_N };
+struct hook_result {
+	char at[RFC3339_MAX];
+	enum hook_outcome outcome;
+	char delivery[ID_SIZE]; /* "" of those that were dropped */
+	char *event;            /* of a delivery, NULL of those */
+	char *object_id;        /* the same */
+	uint32_t number;        /* of the try, or of those that were dropped */
+	uint32_t status;        /* of the answer, 0: there was none */
+	char *message;          /* what went wrong, NULL: nothing */
+};
+
+/* What became of a hook's deliveries. */
+struct hook_log {
+	char id[ID_SIZE]; /* the hook's */
+	uint64_t n_delivered;
+	uint64_t n_given_up;
+	uint64_t n_dropped;
+	struct hook_result *results; /* the last ones */
+	size_t n_results;
+};
+
 /* What a client sends, to make one or to change some of it. */
 struct hook_body {
 	char *name;
@@ -67,15 +113,21 @@ struct hook_view {
 	struct strv events;
 	enum hook_failure on_failure;
 	char created_at[RFC3339_MAX];
+	uint32_t n_waiting;
+	struct hook_log log;
 	char *secret; /* once, in the answer to who made or changed it */
 };
 void hook_view_fini(struct hook_view *view);
 
-extern const struct field_table hook_table, hook_body_table, hook_patch_table, hook_view_table;
+extern const struct field_table hook_table, hook_delivery_table, hook_message_table, hook_log_table;
+extern const struct field_table hook_body_table, hook_patch_table, hook_view_table;
 
 const char *hook_event_name(enum hook_event event);
 bool hook_event_is_pre(enum hook_event event);
 bool hook_has_event(const struct hook *hook, enum hook_event event);
+
+/* Adds one, whose texts it takes, in place of the oldest if there are enough. */
+void hook_log_add(struct hook_log *log, const struct hook_result *take_result);
 
 /* Whether what is given of it can be; all of it has to be given if `is_whole`. -EINVAL names the member. */
 int hook_body_check(const struct hook_body *body, bool is_whole, struct err *err);

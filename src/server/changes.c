@@ -102,13 +102,17 @@ static void changed(struct server *server, struct doc *doc, const void *old)
 	case KIND_CONFIG:
 		messages_value_changed(server, doc->kind, old, doc->cur);
 		break;
+	case KIND_HOOK:
+	case KIND_DELIVERY:
+		hooks_changed(server, doc, old);
+		break;
 	case KIND_APP:
 	case KIND_USER:
 	case KIND_ORGANIZATION:
 	case KIND_TOKEN:
 	case KIND_CUSTOM_TYPE:
 	case KIND_CUSTOM:
-	case KIND_HOOK:
+	case KIND_HOOK_LOG:
 	case KIND_N:
 		break;
 	}

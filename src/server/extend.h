@@ -49,6 +49,24 @@ void server_hook_create_begin(struct server *server, const struct server_hook *h
 /* The same if it was changed. */
 void server_hook_update_begin(struct server *server, const struct server_hook *hook);
 void server_hook_delete_begin(struct server *server, const struct server_hook *hook);
+
+/* One call: a POST of JSON, by the configuration's call_hook(). Everything is borrowed for it. */
+#define SERVER_HOOK_TIMEOUT_MS 10000
+#define SERVER_HOOK_ANSWER_MAX (1u << 20) /* bytes */
+struct server_hook_call {
+	const char *url;
+	const struct strv *headers; /* "Name: value" */
+	const char *body;
+	size_t len;
+	const struct cancel *cancel;
+};
+/* Whatever its status, an answer is a success; redirects are not followed. The body is the caller's. */
+struct server_hook_answer {
+	unsigned status;
+	char *body;
+	size_t len;
+};
+
 char *server_hook_list(struct server *server);
 char *server_hook_show(struct server *server, const char *id, struct err *err);
 

@@ -20,6 +20,8 @@ enum kind {
 	KIND_CUSTOM_TYPE,
 	KIND_CUSTOM,
 	KIND_HOOK,
+	KIND_DELIVERY,
+	KIND_HOOK_LOG,
 	KIND_N
 };
 
@@ -73,6 +75,7 @@ struct fact {
 struct request;
 struct undo;
 struct accounts;
+struct hooks;
 
 struct server {
 	struct server_config config;
@@ -102,6 +105,7 @@ struct server {
 	struct timer *liveness;
 	struct bus_subscription *messages;
 	struct accounts *accounts;
+	struct hooks *hooks;
 	struct list watches;
 	struct event **events; /* ring of the last ones */
 	size_t n_events;
@@ -205,30 +209,6 @@ void messages_begin_server(struct server *server);
 void messages_deploy(struct server *server, const struct instance *inst);
 void messages_delete(struct server *server, const struct instance *inst);
 void messages_table(struct server *server);
-
-/* value/values.c: secrets and configuration objects */
-/* Inside a request: -ENOENT, or what is wrong with one that the spec asks for. */
-int values_check(struct server *server, const struct service_spec *spec, struct err *err);
-/* What of it may be seen, into a struct value_view. */
-void values_view(const struct server *server, enum kind kind, const struct value *value, void *out);
-const struct value *values_find(const struct server *server, enum value_kind kind, const char *name,
-				bool is_next);
-/* Plain bytes of one. */
-int values_open(const struct server *server, enum value_kind kind, const struct value *value,
-		struct secret *ret, struct err *err);
-
-/* Seals what else is secret, under a label that says what it is (wire/secretbox/secretbox.h). */
-int values_seal(struct server *server, const char *label, const struct secret *plain, char **ret,
-		struct err *err);
-int values_unseal(const struct server *server, const char *label, const char *sealed,
-		  struct secret *ret, struct err *err);
-
-/* value/messages.c: to nodes. `seen` (may be NULL) holds what was sent already, and gets the rest. */
-void messages_values(struct server *server, const char *node_id, const struct service_spec *spec,
-		     struct map *seen);
-/* After a commit: to the nodes that want it; `now` is NULL if it was removed. */
-void messages_value_changed(struct server *server, enum kind kind, const struct value *old,
-			    const struct value *now);
 void messages_send(struct server *server, const char *node_id, const char *what,
 		   char *take_payload);
 
@@ -299,6 +279,9 @@ void history_add(struct history *history, const struct usage *usage);
 const struct usage *history_get(const struct history *history, uint32_t index);
 void history_fini(struct history *history);
 
-#include "server/wish/wish.h" /* what the rest uses of it */
+/* What the rest uses of these folders. */
+#include "server/hook/hook.h"
+#include "server/value/value.h"
+#include "server/wish/wish.h"
 
 #endif

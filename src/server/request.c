@@ -85,6 +85,7 @@ static void commit(struct server *server)
 {
 	struct store_batch batch = { 0 };
 
+	hooks_note(server);
 	server->revision++;
 	for (size_t i = 0; i < server->n_touched; i++) {
 		const struct doc *doc = server->touched[i];

@@ -14,11 +14,13 @@ struct server *server_new(const struct server_config *config, struct err *err)
 	server->event_seq = loop_wall_ms(config->loop);
 	server->store = store_open(config->loop, config->store, config->store_where, err);
 	accounts_new(server);
+	hooks_new(server);
 	if (!server->store || state_load(server, err) < 0 || accounts_begin(server, err) < 0) {
 		server_free(server);
 		return NULL;
 	}
 	messages_begin_server(server);
+	hooks_begin(server);
 	settle_begin(server);
 	return server;
 }
@@ -31,6 +33,7 @@ struct server *server_free(struct server *server)
 	request_free_all(server);
 	watch_free_all(server);
 	accounts_free(server);
+	hooks_free(server);
 	state_fini(server);
 	free(server);
 	return NULL;

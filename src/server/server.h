@@ -16,6 +16,8 @@
 
 struct loop;
 struct server;
+struct server_hook_call;
+struct server_hook_answer;
 
 #define SERVER_DEFAULT_OWNER "Admin"
 #define SERVER_CLUSTER_NAME  "holm"
@@ -35,9 +37,15 @@ struct server_config {
 	const char *cluster_location; /* "LAT,LON,RADIUS_KM", NULL: not told */
 	const char *key_path; /* file that seals secrets, made at first use; NULL: none are kept */
 	const char *keys_dir; /* of the keys that sign tokens; NULL: nobody can log in */
+	/* Calls a hook, see server/extend.h; on a thread. NULL: none can be. */
+	int (*call_hook)(void *arg, const struct server_hook_call *call,
+			 struct server_hook_answer *ret, struct err *err);
+	void *hook_arg;
 };
 
 struct server *server_new(const struct server_config *config, struct err *err);
+/* Before the loop is freed: breaks off what others are asked for. */
+void server_leave(struct server *server);
 /* Memory only, after the loop has been freed. */
 struct server *server_free(struct server *server);
 

@@ -21,6 +21,8 @@ const struct field_table *const kind_tables[KIND_N] = {
 	[KIND_CUSTOM_TYPE] = &custom_type_table,
 	[KIND_CUSTOM] = &custom_table,
 	[KIND_HOOK] = &hook_table,
+	[KIND_DELIVERY] = &hook_delivery_table,
+	[KIND_HOOK_LOG] = &hook_log_table,
 };
 
 static const char *const kind_names[] = {
@@ -30,6 +32,7 @@ static const char *const kind_names[] = {
 	[KIND_USER] = "user",         [KIND_ORGANIZATION] = "organization",
 	[KIND_TOKEN] = "token",       [KIND_CUSTOM_TYPE] = "custom-type",
 	[KIND_CUSTOM] = "custom",     [KIND_HOOK] = "hook",
+	[KIND_DELIVERY] = "delivery", [KIND_HOOK_LOG] = "hook-log",
 };
 static_assert(ARRAY_LEN(kind_names) == KIND_N, "a name per kind");
 

@@ -231,6 +231,8 @@ static void fill(struct server *server, enum kind kind, const void *object, void
 	case KIND_ORGANIZATION:
 	case KIND_TOKEN:
 	case KIND_HOOK:
+	case KIND_DELIVERY:
+	case KIND_HOOK_LOG:
 	case KIND_N:
 		break;
 	}

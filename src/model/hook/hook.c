@@ -10,11 +10,24 @@ static const char *const failure_names[] = { "open", "closed", NULL };
 static_assert(ARRAY_LEN(failure_names) == HOOK_FAILURE_N + 1, "a name per setting");
 
 static const char *const event_names[] = {
-	[HOOK_PRE_CREATE] = "pre_create",   [HOOK_PRE_UPDATE] = "pre_update",
-	[HOOK_PRE_DELETE] = "pre_delete",   [HOOK_POST_CREATE] = "post_create",
-	[HOOK_POST_UPDATE] = "post_update", [HOOK_POST_DELETE] = "post_delete",
+	[HOOK_PRE_CREATE] = "pre_create",
+	[HOOK_PRE_UPDATE] = "pre_update",
+	[HOOK_PRE_DELETE] = "pre_delete",
+	[HOOK_POST_CREATE] = "post_create",
+	[HOOK_POST_UPDATE] = "post_update",
+	[HOOK_POST_DELETE] = "post_delete",
+	NULL,
 };
-static_assert(ARRAY_LEN(event_names) == HOOK_EVENT_N, "a name per event");
+static_assert(ARRAY_LEN(event_names) == HOOK_EVENT_N + 1, "a name per event");
+
+static const char *const outcome_names[] = {
+	[HOOK_DELIVERED] = "delivered",
+	[HOOK_FAILED] = "failed",
+	[HOOK_GIVEN_UP] = "given up",
+	[HOOK_DROPPED] = "dropped",
+	NULL,
+};
+static_assert(ARRAY_LEN(outcome_names) == HOOK_OUTCOME_N + 1, "a name per outcome");
 
 #define S(member, ...) FIELD(struct STRUCT, member, __VA_ARGS__)
 
@@ -32,6 +45,56 @@ static const struct field hook_fields[] = {
 };
 #undef STRUCT
 FIELD_TABLE(hook_table, struct hook, "hook", hook_fields);
+
+#define STRUCT hook_delivery
+static const struct field delivery_fields[] = {
+	S(id, "id", F_CHARS, .flags = F_REQUIRED),
+	S(hook_id, "hook_id", F_CHARS, .flags = F_REQUIRED),
+	S(event, "event", F_ENUM, .names = event_names, .flags = F_REQUIRED),
+	S(entity, "entity", F_STR, .flags = F_REQUIRED),
+	S(object_id, "object_id", F_CHARS, .flags = F_REQUIRED),
+	S(at_ms, "at_ms", F_U64),
+	S(tries, "tries", F_U32),
+};
+#undef STRUCT
+FIELD_TABLE(hook_delivery_table, struct hook_delivery, "delivery", delivery_fields);
+
+#define STRUCT hook_message
+static const struct field message_fields[] = {
+	S(id, "id", F_CHARS),       S(event, "event", F_ENUM, .names = event_names),
+	S(entity, "entity", F_STR), S(object_id, "entity_id", F_CHARS),
+	S(at, "time", F_CHARS),
+};
+#undef STRUCT
+FIELD_TABLE(hook_message_table, struct hook_message, "message to a hook", message_fields);
+
+#define STRUCT hook_result
+static const struct field result_fields[] = {
+	S(at, "at", F_CHARS),
+	S(outcome, "outcome", F_ENUM, .names = outcome_names),
+	S(delivery, "delivery", F_CHARS, .flags = F_OMIT_EMPTY),
+	S(event, "event", F_STR, .flags = F_OMIT_EMPTY),
+	S(object_id, "entity_id", F_STR, .flags = F_OMIT_EMPTY),
+	S(number, "number", F_U32, .help = "of the try, or how many were dropped"),
+	S(status, "status", F_U32, .flags = F_OMIT_EMPTY),
+	S(message, "message", F_STR, .flags = F_OMIT_EMPTY),
+};
+#undef STRUCT
+static FIELD_TABLE(result_table, struct hook_result, "result", result_fields);
+
+#define STRUCT hook_log
+#define LOG_FIELDS                                                            \
+	S(n_delivered, "delivered", F_U64), S(n_given_up, "given_up", F_U64), \
+		S(n_dropped, "dropped", F_U64),                               \
+		FIELD_ARRAY(struct hook_log, results, n_results, "results", &result_table)
+static const struct field log_fields[] = {
+	S(id, "id", F_CHARS, .flags = F_REQUIRED),
+	LOG_FIELDS,
+};
+static const struct field deliveries_fields[] = { LOG_FIELDS };
+#undef STRUCT
+FIELD_TABLE(hook_log_table, struct hook_log, "log of a hook", log_fields);
+static FIELD_TABLE(deliveries_table, struct hook_log, "deliveries", deliveries_fields);
 
 #define STRUCT hook_body
 #define BODY(required)                                                                           \
@@ -67,6 +130,8 @@ static const struct field view_fields[] = {
 	S(events, "events", F_STRV),
 	S(on_failure, "on_failure", F_ENUM, .names = failure_names),
 	S(created_at, "created_at", F_CHARS),
+	S(n_waiting, "waiting", F_U32, .help = "deliveries"),
+	S(log, "deliveries", F_OBJECT, .table = &deliveries_table),
 	S(secret, "secret", F_STR, .flags = F_OMIT_EMPTY,
 	  .help = "only in the answer to who made it, or gave it this one"),
 };
@@ -98,6 +163,23 @@ bool hook_event_is_pre(enum hook_event event)
 bool hook_has_event(const struct hook *hook, enum hook_event event)
 {
 	return strv_has(&hook->events, event_names[event]);
+}
+
+void hook_log_add(struct hook_log *log, const struct hook_result *take_result)
+{
+	size_t n_old = log->n_results < HOOK_RESULTS_MAX ? 0 : 1;
+	size_t n_kept = log->n_results - n_old;
+	/* A copied list has room for itself alone. */
+	struct hook_result *results = xcalloc(n_kept + 1, sizeof(*results));
+
+	if (n_old)
+		fields_fini(&result_table, &log->results[0]);
+	if (n_kept)
+		memcpy(results, log->results + n_old, n_kept * sizeof(*results));
+	results[n_kept] = *take_result;
+	free(log->results);
+	log->results = results;
+	log->n_results = n_kept + 1;
 }
 
 static bool is_visible(const char *text)

@@ -184,6 +184,13 @@ static int run_delete(struct server *server, struct hook_change *change, struct 
 {
 	if (!find(server, change->id, err))
 		return err->code;
+	next_for_each(server, KIND_DELIVERY, struct hook_delivery, delivery)
+	{
+		if (str_eq(delivery->hook_id, change->id))
+			next_put(server, KIND_DELIVERY, delivery->id, NULL);
+	}
+	if (next_get(server, KIND_HOOK_LOG, change->id))
+		next_put(server, KIND_HOOK_LOG, change->id, NULL);
 	next_put(server, KIND_HOOK, change->id, NULL);
 	return 0;
 }

@@ -13,6 +13,10 @@ char *hook_show(const struct server *server, const struct hook *hook, const stru
 	view.entity = xstrdup(hook->entity);
 	strv_copy(&view.events, &hook->events);
 	format_rfc3339(hook->created_ms, view.created_at);
+	view.n_waiting = (uint32_t)hook_count_waiting(server, hook->id);
+	const struct hook_log *log = state_get(server, KIND_HOOK_LOG, hook->id);
+	if (log)
+		fields_copy(&hook_log_table, log, &view.log);
 	if (secret && secret->len)
 		view.secret = xstrndup((const char *)secret->bytes, secret->len);
 	char *text = fields_format(&hook_view_table, &view);

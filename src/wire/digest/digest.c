@@ -1,5 +1,6 @@
 /* SHA-256 by libcrypto. */
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "base/base.h"
 #include "wire/digest/digest.h"
@@ -13,6 +14,12 @@ static_assert(DIGEST_BYTES == HEX_LEN / 2, "two digits a byte");
 struct digest {
 	EVP_MD_CTX *ctx;
 };
+
+static void format_hex(const unsigned char *raw, size_t n, char *out)
+{
+	for (size_t i = 0; i < n; i++)
+		snprintf(out + 2 * i, 3, "%02x", raw[i]);
+}
 
 struct digest *digest_new(void)
 {
@@ -46,8 +53,7 @@ void digest_finish(struct digest *d, char out[DIGEST_TEXT_MAX])
 	if (!EVP_DigestFinal_ex(d->ctx, raw, &n) || n != HEX_LEN / 2)
 		abort();
 	memcpy(out, PREFIX, sizeof(PREFIX));
-	for (unsigned i = 0; i < n; i++)
-		snprintf(out + strlen(PREFIX) + (size_t)2 * i, 3, "%02x", raw[i]);
+	format_hex(raw, n, out + strlen(PREFIX));
 }
 
 void digest_bytes_of(const void *data, size_t len, uint8_t out[DIGEST_BYTES])
@@ -82,6 +88,18 @@ int digest_fd(int fd, char out[DIGEST_TEXT_MAX], uint64_t *ret_size, struct err 
 	digest_finish(d, out);
 	*ret_size = size;
 	return 0;
+}
+
+void digest_hmac(const struct secret *key, const char *text, char out[DIGEST_HMAC_SIZE])
+{
+	unsigned char raw[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+
+	if (!HMAC(EVP_sha256(), key->bytes, (int)key->len, (const unsigned char *)text,
+		  strlen(text), raw, &n) ||
+	    n != HEX_LEN / 2)
+		abort();
+	format_hex(raw, n, out);
 }
 
 bool digest_is_valid(const char *text)

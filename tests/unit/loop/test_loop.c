@@ -252,7 +252,7 @@ static void count_done(void *arg)
 
 static void every_executor_has_threads_of_its_own(void **state)
 {
-	static const unsigned width[EXECUTOR_N] = { 1, 1, 8, 8, 4, 4, 1 };
+	static const unsigned width[EXECUTOR_N] = { 1, 1, 8, 8, 4, 4, 1, 4 };
 	struct fixture *f = *state;
 
 	pthread_barrier_init(&f->barrier, NULL, EXECUTOR_THREADS_MAX - 1);

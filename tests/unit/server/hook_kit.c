@@ -1,6 +1,62 @@
 /* Making and changing hooks. */
 #include "hook_kit.h"
 
+static char *header_of(const struct server_hook_call *call, const char *start)
+{
+	for (size_t i = 0; i < call->headers->n; i++)
+		if (str_starts(call->headers->items[i], start))
+			return xstrdup(call->headers->items[i] + strlen(start));
+	return NULL;
+}
+
+static int on_call(void *arg, const struct server_hook_call *call, struct server_hook_answer *ret,
+		   struct err *err)
+{
+	struct hook_test *t = arg;
+
+	assert_int_equal(strlen(call->body), call->len);
+	*ARRAY_ADD(t->sent, t->n_sent) = (struct hook_sent){
+		.url = xstrdup(call->url),
+		.body = xstrdup(call->body),
+		.signature = header_of(call, "Holm-Signature: "),
+		.delivery = header_of(call, "Holm-Delivery: "),
+		.at_ms = loop_now_ms(t->kit->loop),
+	};
+	if (!t->status)
+		return err_set(err, -ECONNREFUSED, "POST %s: connection refused", call->url);
+	ret->status = t->status;
+	ret->body = xstrdup(t->answer ? t->answer : "");
+	ret->len = strlen(ret->body);
+	return 0;
+}
+
+void hook_forget(struct hook_test *t)
+{
+	for (size_t i = 0; i < t->n_sent; i++) {
+		free(t->sent[i].url);
+		free(t->sent[i].body);
+		free(t->sent[i].signature);
+		free(t->sent[i].delivery);
+	}
+	free(TAKE(t->sent));
+	t->n_sent = 0;
+}
+
+char *hook_sent(const struct hook_test *t, const char *member)
+{
+	auto_strv struct strv all = { 0 };
+
+	for (size_t i = 0; i < t->n_sent; i++) {
+		auto_(json_free) struct json *json = NULL;
+		struct err err;
+
+		if (json_parse(t->sent[i].body, strlen(t->sent[i].body), &json, &err) < 0)
+			fail_msg("%s: %s", t->sent[i].body, err.msg);
+		strv_add(&all, json_get_str(json, member) ? json_get_str(json, member) : "none");
+	}
+	return strv_join(&all, ", ");
+}
+
 int hook_set_up(void **state)
 {
 	struct hook_test *t = NEW(struct hook_test);
@@ -11,6 +67,9 @@ int hook_set_up(void **state)
 	t->key = path_join(t->dir, "secrets.key");
 	kit_crash(t->kit);
 	t->kit->config.key_path = t->key;
+	t->kit->config.call_hook = on_call;
+	t->kit->config.hook_arg = t;
+	t->status = 200;
 	kit_boot(t->kit);
 	*state = t;
 	return 0;
@@ -25,6 +84,7 @@ int hook_tear_down(void **state)
 	path_remove(t->dir, &err);
 	free(t->key);
 	free(t->json);
+	hook_forget(t);
 	free(t);
 	return 0;
 }

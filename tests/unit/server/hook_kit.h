@@ -1,4 +1,4 @@
-/* A server with a key file, and hooks of it. */
+/* A server with a key file, hooks of it, and somebody who is called by them. */
 #ifndef HOLM_TESTS_SERVER_HOOK_KIT_H
 #define HOLM_TESTS_SERVER_HOOK_KIT_H
 
@@ -13,6 +13,15 @@
 	"\",\"entity\":\"" entity "\",\"events\":[" events "],\"secret\":\"" HOOK_SECRET "\"" more \
 	"}"
 
+/* A call of a hook. */
+struct hook_sent {
+	char *url;
+	char *body;
+	char *signature; /* of the header, NULL: there was none */
+	char *delivery;  /* the same */
+	uint64_t at_ms;  /* of the loop's clock */
+};
+
 struct hook_test {
 	struct kit *kit;
 	char dir[64];
@@ -20,6 +29,11 @@ struct hook_test {
 	/* Of the last change. */
 	bool is_answered;
 	char *json;
+	/* Who is called: what he got, and says. */
+	struct hook_sent *sent;
+	size_t n_sent;
+	unsigned status;    /* 0: cannot be reached */
+	const char *answer; /* body, NULL: none */
 };
 
 int hook_set_up(void **state);
@@ -32,6 +46,10 @@ typedef void (*hook_begin_fn)(struct server *server, const struct server_hook *h
 int hook_ask(struct hook_test *t, hook_begin_fn begin, const char *id, const char *text);
 /* A member of t->json, the caller's; NULL if it is not there. */
 char *hook_member(const struct hook_test *t, const char *member);
+/* "pre_create, post_create": events of the calls since hook_forget(), or whatever member of their bodies;
+ * the caller's. */
+char *hook_sent(const struct hook_test *t, const char *member);
+void hook_forget(struct hook_test *t);
 /* Makes one, and gives its id. */
 void hook_make(struct hook_test *t, const char *text, char ret_id[ID_SIZE]);
 

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/base.h"
+#include "base/secret.h"
 #include "wire/digest/digest.h"
 
 #define HELLO "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
@@ -51,12 +52,25 @@ static void accepts_one_form(void **state)
 		"sha256:../../../../../../../../../../../../../../../../../../../../../../"));
 }
 
+/* RFC 4231, test case 2. */
+static void signs_with_a_key(void **state)
+{
+	auto_secret struct secret key = { 0 };
+	char out[DIGEST_HMAC_SIZE];
+
+	secret_set(&key, "Jefe", 4);
+	digest_hmac(&key, "what do ya want for nothing?", out);
+	assert_string_equal(out,
+			    "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(computes_in_one_piece_and_in_several),
 		cmocka_unit_test(bytes_are_those_of_the_form),
 		cmocka_unit_test(accepts_one_form),
+		cmocka_unit_test(signs_with_a_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
