@@ -68,7 +68,16 @@ struct hook_message {
 };
 
 /* Of one time that a hook was called. */
-enum hook_outcome { HOOK_DELIVERED, HOOK_FAILED, HOOK_GIVEN_UP, HOOK_DROPPED, HOOK_OUTCOME_N };
+enum hook_outcome {
+	HOOK_DELIVERED,
+	HOOK_FAILED,
+	HOOK_GIVEN_UP,
+	HOOK_DROPPED,
+	HOOK_AGREED,
+	HOOK_CHANGED,
+	HOOK_REFUSED,
+	HOOK_OUTCOME_N,
+};
 struct hook_result {
 	char at[RFC3339_MAX];
 	enum hook_outcome outcome;
@@ -79,6 +88,8 @@ struct hook_result {
 	uint32_t status;        /* of the answer, 0: there was none */
 	char *message;          /* what went wrong, NULL: nothing */
 };
+
+void hook_result_fini(struct hook_result *result);
 
 /* What became of a hook's deliveries. */
 struct hook_log {

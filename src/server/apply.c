@@ -98,6 +98,63 @@ static void apply_done(struct server *server, void *arg, const struct err *err)
 	free(apply);
 }
 
+static bool has_service(const struct sla_app *sla, const struct service *service)
+{
+	for (size_t i = 0; i < sla->n_services; i++)
+		if (str_eq(sla->services[i].name, service->spec.name) &&
+		    str_eq(sla->services[i].ns, service->spec.ns))
+			return true;
+	return false;
+}
+
+static void ask_about_service(struct server *server, struct hook_inquiry *inquiry,
+			      const struct hook_about *app, struct service_spec *spec)
+{
+	auto_free char *name = app->app ? service_full_name(app->app, spec) : NULL;
+	const struct service *old = name ? service_find(server, name) : NULL;
+	struct hook_about about = *app;
+
+	about.event = old ? HOOK_PRE_UPDATE : HOOK_PRE_CREATE;
+	if (!old || !fields_equal(&service_spec_table, &old->spec, spec))
+		hook_ask_service(inquiry, &about, old ? old->id : NULL, spec, spec);
+}
+
+/* What would be made, changed and deleted as things stand now. */
+static void ask_about_app(struct server *server, struct hook_inquiry *inquiry, const char *user,
+			  struct sla_app *sla)
+{
+	const struct app_owner owner = { user, "" };
+	const struct app *old = app_find(server, &owner, sla);
+	const struct hook_about about = {
+		.event = old ? HOOK_PRE_UPDATE : HOOK_PRE_CREATE,
+		.app = old,
+		.name = sla->name,
+		.ns = sla->ns,
+		.owner = user,
+	};
+
+	if (!old || !str_eq(old->desc, sla->desc))
+		hook_ask_app(inquiry, &about, sla->desc, &sla->desc);
+	for (size_t i = 0; i < sla->n_services; i++)
+		ask_about_service(server, inquiry, &about, &sla->services[i]);
+	if (!old)
+		return;
+	next_for_each(server, KIND_SERVICE, struct service, service)
+	{
+		if (str_eq(service->app_id, old->id) && !has_service(sla, service))
+			hook_ask_delete(inquiry, server, old, service);
+	}
+}
+
+static void ask_hooks(struct server *server, struct apply *apply)
+{
+	struct hook_inquiry *inquiry = hook_inquiry_new(server);
+
+	for (size_t i = 0; i < apply->sla.n_apps; i++)
+		ask_about_app(server, inquiry, apply->user, &apply->sla.apps[i]);
+	hook_inquiry_then(inquiry, run_apply, apply_done, apply);
+}
+
 void server_apply_begin(struct server *server, const struct server_apply *request,
 			server_done_fn done, void *arg)
 {
@@ -111,5 +168,8 @@ void server_apply_begin(struct server *server, const struct server_apply *reques
 		strv_copy(&apply->answer.plan.warnings, request->warnings);
 	apply->answer.done = done;
 	apply->answer.arg = arg;
-	request_begin(server, run_apply, apply_done, apply);
+	if (request->is_dry_run || !hooks_ask(server))
+		request_begin(server, run_apply, apply_done, apply);
+	else
+		ask_hooks(server, apply);
 }

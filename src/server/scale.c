@@ -112,7 +112,13 @@ static int run_delete(struct server *server, void *arg, struct err *err)
 void server_delete_app_begin(struct server *server, const char *name, server_done_fn done,
 			     void *arg)
 {
-	request_begin(server, run_delete, change_done, change_new(name, done, arg));
+	struct hook_inquiry *inquiry = hook_inquiry_new(server);
+	struct err ignored;
+	const struct app *app = hooks_ask(server) ? find_app(server, name, true, &ignored) : NULL;
+
+	if (app)
+		hook_ask_delete(inquiry, server, app, NULL);
+	hook_inquiry_then(inquiry, run_delete, change_done, change_new(name, done, arg));
 }
 
 static int run_scale(struct server *server, void *arg, struct err *err)

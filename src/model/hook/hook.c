@@ -21,11 +21,10 @@ static const char *const event_names[] = {
 static_assert(ARRAY_LEN(event_names) == HOOK_EVENT_N + 1, "a name per event");
 
 static const char *const outcome_names[] = {
-	[HOOK_DELIVERED] = "delivered",
-	[HOOK_FAILED] = "failed",
-	[HOOK_GIVEN_UP] = "given up",
-	[HOOK_DROPPED] = "dropped",
-	NULL,
+	[HOOK_DELIVERED] = "delivered", [HOOK_FAILED] = "failed",
+	[HOOK_GIVEN_UP] = "given up",   [HOOK_DROPPED] = "dropped",
+	[HOOK_AGREED] = "agreed",       [HOOK_CHANGED] = "changed",
+	[HOOK_REFUSED] = "refused",     NULL,
 };
 static_assert(ARRAY_LEN(outcome_names) == HOOK_OUTCOME_N + 1, "a name per outcome");
 
@@ -106,7 +105,8 @@ static FIELD_TABLE(deliveries_table, struct hook_log, "deliveries", deliveries_f
 			  .help = "applications, jobs, instances, resources, or a custom type"), \
 			S(events, "events", F_STRV, .flags = (required) | F_GIVEN,               \
 			  .given_offset = offsetof(struct hook_body, has_events),                \
-			  .max = HOOK_EVENT_N, .help = "post_create, post_update, post_delete"), \
+			  .max = HOOK_EVENT_N,                                                   \
+			  .help = "pre_ or post_ with create, update, delete"),                  \
 			S(on_failure, "on_failure", F_ENUM, .names = failure_names,              \
 			  .flags = F_GIVEN,                                                      \
 			  .given_offset = offsetof(struct hook_body, has_on_failure),            \
@@ -163,6 +163,11 @@ bool hook_event_is_pre(enum hook_event event)
 bool hook_has_event(const struct hook *hook, enum hook_event event)
 {
 	return strv_has(&hook->events, event_names[event]);
+}
+
+void hook_result_fini(struct hook_result *result)
+{
+	fields_fini(&result_table, result);
 }
 
 void hook_log_add(struct hook_log *log, const struct hook_result *take_result)

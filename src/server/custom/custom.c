@@ -11,6 +11,7 @@ struct custom_change {
 	char *type;
 	char id[ID_SIZE];
 	char *body;
+	bool is_whole;      /* the body is all of the object, not what replaces members of it */
 	struct err refusal; /* what is wrong with the text */
 	char *result;       /* JSON */
 	server_extend_fn done;
@@ -133,6 +134,15 @@ static const struct custom *find_object(struct server *server, const struct cust
 	return type ? custom_find(server, type, change->id, true, err) : NULL;
 }
 
+static int merge(const struct custom *old, const struct custom_change *change, char **ret,
+		 struct err *err)
+{
+	if (!change->is_whole)
+		return custom_body_merge(old->body, change->body, ret, err);
+	*ret = xstrdup(change->body);
+	return 0;
+}
+
 static int run_update(struct server *server, struct custom_change *change, struct err *err)
 {
 	const struct custom *old = find_object(server, change, err);
@@ -140,7 +150,7 @@ static int run_update(struct server *server, struct custom_change *change, struc
 
 	if (!old)
 		return err->code;
-	int r = custom_body_merge(old->body, change->body, &body, err);
+	int r = merge(old, change, &body, err);
 	if (r == 0)
 		r = check_room(server, strlen(body), strlen(old->body), err);
 	if (r == 0)
@@ -193,9 +203,66 @@ static int refuse(struct server *server, struct custom_change *change, struct er
 	return err_copy(err, &change->refusal);
 }
 
+static int take_body(void *target, const char *text, struct err *err)
+{
+	struct custom_change *change = target;
+	char *body = NULL;
+	int r = custom_body_parse(text, strlen(text), &body, err);
+
+	if (r < 0)
+		return r;
+	free(change->body);
+	change->body = body;
+	change->is_whole = true;
+	return 0;
+}
+
+/* As it would be, or is before it goes; NULL: there is none. */
+static char *object_of(struct server *server, const struct custom_change *change)
+{
+	struct err ignored;
+	auto_free char *body = NULL;
+
+	if (change->run == run_create)
+		return xstrdup(change->body);
+	const struct custom *old = find_object(server, change, &ignored);
+	if (!old || change->run == run_delete)
+		return old ? custom_body_show(old->body, old->id) : NULL;
+	return merge(old, change, &body, &ignored) == 0 ? custom_body_show(body, old->id) : NULL;
+}
+
+static void ask_hooks(struct server *server, struct custom_change *change,
+		      struct hook_inquiry *inquiry)
+{
+	const struct {
+		change_fn run;
+		enum hook_event event;
+	} events[] = {
+		{ run_create, HOOK_PRE_CREATE },
+		{ run_update, HOOK_PRE_UPDATE },
+		{ run_delete, HOOK_PRE_DELETE },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(events); i++) {
+		char *object = events[i].run == change->run ? object_of(server, change) : NULL;
+
+		if (object)
+			hook_inquiry_add(inquiry,
+					 &(struct hook_question){
+						 .event = events[i].event,
+						 .entity = change->type,
+						 .take_object = object,
+						 .take = events[i].run == run_delete ? NULL
+										     : take_body,
+						 .target = change,
+					 });
+	}
+}
+
 static void begin(struct server *server, const struct server_custom *custom, change_fn fn)
 {
 	struct custom_change *change = NEW(struct custom_change);
+	struct hook_inquiry *inquiry = hook_inquiry_new(server);
 
 	change->run = fn;
 	change->type = xstrdup(custom->type);
@@ -208,7 +275,9 @@ static void begin(struct server *server, const struct server_custom *custom, cha
 	else if (custom->text &&
 		 custom_body_parse(custom->text, custom->len, &change->body, &change->refusal) < 0)
 		change->run = refuse;
-	request_begin(server, run, on_run, change);
+	if (hooks_ask(server))
+		ask_hooks(server, change, inquiry);
+	hook_inquiry_then(inquiry, run, on_run, change);
 }
 
 void server_custom_define_begin(struct server *server, const struct server_custom *custom)

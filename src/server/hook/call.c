@@ -22,12 +22,14 @@ static void run(void *arg)
 		.headers = &call->headers,
 		.body = call->body,
 		.len = strlen(call->body),
-		.cancel = &call->server->hooks->cancel,
+		.cancel = &call->cancel,
 	};
 
 	if (call->is_over)
 		return;
-	if (!config->call_hook)
+	if (cancel_is_set(&call->cancel))
+		call->result = err_set(&call->err, -ECANCELED, "canceled");
+	else if (!config->call_hook)
 		call->result = err_set(&call->err, -ENOTSUP, "this server calls no hooks");
 	else
 		call->result = config->call_hook(config->hook_arg, &asked, &call->answer,
@@ -41,7 +43,7 @@ static void done(void *arg)
 	call->done(call);
 }
 
-void hook_call_begin(struct server *server, const struct hook_call_begin *begin)
+struct hook_call *hook_call_begin(struct server *server, const struct hook_call_begin *begin)
 {
 	struct hook_call *call = NEW(struct hook_call);
 	const struct hook *hook = begin->hook;
@@ -49,6 +51,9 @@ void hook_call_begin(struct server *server, const struct hook_call_begin *begin)
 	auto_secret struct secret secret = { 0 };
 
 	call->server = server;
+	call->cancel.parent = &server->hooks->cancel;
+	call->release = begin->release;
+	STR_COPY(call->id, begin->id);
 	STR_COPY(call->hook_id, hook->id);
 	call->url = xstrdup(hook->url);
 	call->body = begin->take_body;
@@ -56,12 +61,21 @@ void hook_call_begin(struct server *server, const struct hook_call_begin *begin)
 	call->arg = begin->arg;
 	strv_add(&call->headers, "Content-Type: application/json");
 	strv_addf(&call->headers, "Holm-Delivery: %s", begin->id);
+	strv_addf(&call->headers, "Holm-Event: %s", hook_event_name(begin->event));
+	strv_addf(&call->headers, "Holm-Entity: %s", hook->entity);
 	call->result = values_unseal(server, label, hook->secret, &secret, &call->err);
 	call->is_over = call->result < 0;
 	if (!call->is_over)
 		sign(call, &secret);
 	list_push(&server->hooks->calls, &call->node);
 	work_begin(server->config.loop, EXECUTOR_HOOK, run, done, call);
+	return call;
+}
+
+void hook_call_abandon(struct hook_call *call)
+{
+	call->arg = NULL;
+	cancel_set(&call->cancel);
 }
 
 int hook_call_judge(const struct hook_call *call, struct err *err)

@@ -49,14 +49,19 @@ static int check_entity(const struct server *server, const struct hook *hook, st
 		       hook->entity);
 }
 
+/* Nobody wishes for what these do; it happens. */
 static int check_events(const struct hook *hook, struct err *err)
 {
+	bool is_wished = !str_eq(hook->entity, HOOK_INSTANCES) &&
+			 !str_eq(hook->entity, HOOK_RESOURCES);
+
 	for (enum hook_event event = 0; event < HOOK_EVENT_N; event++)
-		if (hook_event_is_pre(event) && hook_has_event(hook, event))
-			return err_set(err, -EINVAL,
-				       "events: %s is not possible: hooks are told of changes, not "
-				       "asked before them",
-				       hook_event_name(event));
+		if (!is_wished && hook_event_is_pre(event) && hook_has_event(hook, event))
+			return err_set(
+				err, -EINVAL,
+				"events: %s is not possible for %s: hooks are told of them, not "
+				"asked",
+				hook_event_name(event), hook->entity);
 	return 0;
 }
 

@@ -103,7 +103,7 @@ static void retry_later(struct hook_queue *queue, uint32_t n_tries)
 			queue);
 }
 
-static struct hook_log *log_copy(const struct server *server, const char *hook_id)
+struct hook_log *hook_log_copy(const struct server *server, const char *hook_id)
 {
 	const struct hook_log *old = next_get(server, KIND_HOOK_LOG, hook_id);
 	struct hook_log *log = old ? object_copy(KIND_HOOK_LOG, old) : NEW(struct hook_log);
@@ -138,7 +138,7 @@ static int run_attempt(struct server *server, void *arg, struct err *err)
 
 	if (!old) /* nor its hook, or it was dropped */
 		return 0;
-	struct hook_log *log = log_copy(server, attempt->hook_id);
+	struct hook_log *log = hook_log_copy(server, attempt->hook_id);
 	attempt->n_tries = old->tries + 1;
 	attempt->is_given_up = attempt->err.code && attempt->n_tries >= HOOK_TRIES_MAX;
 	log->n_delivered += !attempt->err.code;
@@ -214,9 +214,11 @@ static void call_begin(struct server *server, struct hook_queue *queue)
 	server->hooks->n_posting++;
 	hook_call_begin(server, &(struct hook_call_begin){
 					.hook = hook,
+					.event = delivery->event,
 					.id = delivery->id,
 					.take_body = message_of(delivery),
 					.done = on_called,
+					.release = free,
 					.arg = attempt,
 				});
 }
@@ -266,7 +268,7 @@ static int run_trim(struct server *server, void *arg, struct err *err)
 
 		if (queue->n <= HOOK_WAITING_MAX || !next_get(server, KIND_HOOK, queue->hook_id))
 			continue;
-		struct hook_log *log = log_copy(server, queue->hook_id);
+		struct hook_log *log = hook_log_copy(server, queue->hook_id);
 		result.number = (uint32_t)drop_oldest(server, queue);
 		log->n_dropped += result.number;
 		result.message = xasprintf("more than %d wait", HOOK_WAITING_MAX);
@@ -427,6 +429,7 @@ void hooks_new(struct server *server)
 
 	list_init(&hooks->ready);
 	list_init(&hooks->calls);
+	list_init(&hooks->inquiries);
 	hooks->next = loop_wall_ms(server->config.loop);
 	server->hooks = hooks;
 }
@@ -453,9 +456,11 @@ void hooks_free(struct server *server)
 	for (struct list *l; (l = list_pop(&hooks->calls));) {
 		struct hook_call *call = container_of(l, struct hook_call, node);
 
-		free(call->arg);
+		if (call->release)
+			call->release(call->arg);
 		hook_call_free(call);
 	}
+	hook_inquiries_free(server);
 	map_for_each(&hooks->queues, i, e)
 		queue_free(e->value);
 	map_fini(&hooks->queues);

@@ -5,6 +5,8 @@
 struct wish;
 
 typedef int (*wish_fn)(struct server *server, struct wish *wish, struct err *err);
+/* Hooks, about what it would change as things stand. */
+typedef void (*ask_fn)(struct server *server, struct wish *wish, struct hook_inquiry *inquiry);
 
 struct wish {
 	wish_fn run;
@@ -236,6 +238,84 @@ static int run_undeploy(struct server *server, struct wish *wish, struct err *er
 	return err_set(err, -ENOENT, "the service has no instance %lld", (long long)wish->number);
 }
 
+static void ask_create(struct server *server, struct wish *wish, struct hook_inquiry *inquiry)
+{
+	for (size_t i = 0; i < wish->sla.n_apps; i++) {
+		struct sla_app *app = &wish->sla.apps[i];
+		const struct hook_about about = {
+			.event = HOOK_PRE_CREATE,
+			.name = app->name,
+			.ns = app->ns,
+			.owner = wish->user.name,
+		};
+
+		hook_ask_app(inquiry, &about, app->desc, &app->desc);
+		for (size_t k = 0; k < app->n_services; k++)
+			hook_ask_service(inquiry, &about, NULL, &app->services[k],
+					 &app->services[k]);
+	}
+}
+
+static void ask_delete_app(struct server *server, struct wish *wish, struct hook_inquiry *inquiry)
+{
+	struct err ignored;
+	const struct app *app = find_own_app(server, wish, wish->id, &ignored);
+
+	if (app)
+		hook_ask_delete(inquiry, server, app, NULL);
+}
+
+static void ask_describe(struct server *server, struct wish *wish, struct hook_inquiry *inquiry)
+{
+	struct err ignored;
+	const struct app *app = find_own_app(server, wish, wish->id, &ignored);
+
+	if (!app)
+		return;
+	struct hook_about about = hook_about_app(app, HOOK_PRE_UPDATE);
+	if (wish->name)
+		about.name = wish->name;
+	if (wish->ns)
+		about.ns = wish->ns;
+	hook_ask_app(inquiry, &about, wish->desc ? wish->desc : app->desc, &wish->desc);
+}
+
+static void ask_add(struct server *server, struct wish *wish, struct hook_inquiry *inquiry)
+{
+	struct err ignored;
+	const struct app *app = find_own_app(server, wish, wish->id, &ignored);
+	struct service_spec *spec = &wish->sla.apps[0].services[0];
+
+	if (!app)
+		return;
+	const struct hook_about about = hook_about_app(app, HOOK_PRE_CREATE);
+	hook_ask_service(inquiry, &about, NULL, spec, spec);
+}
+
+static void ask_replace(struct server *server, struct wish *wish, struct hook_inquiry *inquiry)
+{
+	struct err ignored;
+	const struct service *service = find_own_service(server, wish, &ignored);
+
+	if (!service || wish->sla.n_apps != 1 || wish->sla.apps[0].n_services != 1)
+		return;
+	const struct hook_about about = hook_about_app(next_get(server, KIND_APP, service->app_id),
+						       HOOK_PRE_UPDATE);
+	struct service_spec *spec = &wish->sla.apps[0].services[0];
+	hook_ask_service(inquiry, &about, service->id, spec, spec);
+}
+
+static void ask_delete_service(struct server *server, struct wish *wish,
+			       struct hook_inquiry *inquiry)
+{
+	struct err ignored;
+	const struct service *service = find_own_service(server, wish, &ignored);
+
+	if (service)
+		hook_ask_delete(inquiry, server, next_get(server, KIND_APP, service->app_id),
+				service);
+}
+
 static int run_wish(struct server *server, void *arg, struct err *err)
 {
 	struct wish *wish = arg;
@@ -287,50 +367,59 @@ static struct wish *wish_new(const struct oakestra_change *change, wish_fn run)
 	return wish;
 }
 
-static void begin(struct server *server, const struct oakestra_change *change, wish_fn run)
+static void begin(struct server *server, const struct oakestra_change *change, wish_fn run,
+		  ask_fn ask)
 {
-	request_begin(server, run_wish, wish_done, wish_new(change, run));
+	struct hook_inquiry *inquiry = hook_inquiry_new(server);
+	struct wish *wish = wish_new(change, run);
+
+	if (ask && hooks_ask(server))
+		ask(server, wish, inquiry);
+	hook_inquiry_then(inquiry, run_wish, wish_done, wish);
 }
 
 void oakestra_create_apps_begin(struct server *server, const struct oakestra_change *change)
 {
-	begin(server, change, run_create);
+	begin(server, change, run_create, ask_create);
 }
 
 void oakestra_delete_app_begin(struct server *server, const struct oakestra_change *change)
 {
-	begin(server, change, run_delete_app);
+	begin(server, change, run_delete_app, ask_delete_app);
 }
 
 void oakestra_describe_app_begin(struct server *server, const struct oakestra_change *change)
 {
-	begin(server, change, run_describe);
+	begin(server, change, run_describe, ask_describe);
 }
 
 void oakestra_replace_service_begin(struct server *server, const struct oakestra_change *change)
 {
-	begin(server, change, run_replace);
+	begin(server, change, run_replace, ask_replace);
 }
 
 void oakestra_delete_service_begin(struct server *server, const struct oakestra_change *change)
 {
-	begin(server, change, run_delete_service);
+	begin(server, change, run_delete_service, ask_delete_service);
 }
 
 void oakestra_deploy_begin(struct server *server, const struct oakestra_change *change)
 {
-	begin(server, change, run_deploy);
+	begin(server, change, run_deploy, NULL);
 }
 
 void oakestra_undeploy_begin(struct server *server, const struct oakestra_change *change)
 {
-	begin(server, change, run_undeploy);
+	begin(server, change, run_undeploy, NULL);
 }
 
 void oakestra_add_service_begin(struct server *server, const struct oakestra_change *change)
 {
+	struct hook_inquiry *inquiry = hook_inquiry_new(server);
 	struct wish *wish = wish_new(change, run_add);
 
 	wish->is_part = true;
-	request_begin(server, run_wish, wish_done, wish);
+	if (hooks_ask(server))
+		ask_add(server, wish, inquiry);
+	hook_inquiry_then(inquiry, run_wish, wish_done, wish);
 }

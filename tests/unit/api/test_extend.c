@@ -163,6 +163,26 @@ static void what_is_no_hook_is_told_from_what_is_no_json(void **state)
 	world_ask(w, &anybody, 401);
 }
 
+#define GATE                                                                     \
+	"{\"hook_name\":\"gate\",\"webhook_url\":\"http://hooks.example/gate\"," \
+	"\"entity\":\"applications\",\"events\":[\"pre_create\"],\"on_failure\":\"closed\"}"
+
+/* This server can call nobody. */
+static void a_hook_that_cannot_be_asked_is_told(void **state)
+{
+	struct world *w = *state;
+
+	auto_free char *id = ask(w, "POST", HOOKS, GATE, 201, "_id");
+	auto_free char *why = ask(w, "POST", "/api/v1/apply", world_descriptor, 503, "message");
+	assert_string_equal(why, "hook gate could not be asked");
+	free(ask(w, "POST", "/api/application", world_descriptor, 503, "message"));
+	auto_free char *path = xasprintf(HOOKS "/%s", id);
+	free(ask(w, "PATCH", path, "{\"on_failure\":\"open\"}", 200, "_id"));
+	free(ask(w, "POST", "/api/v1/apply", world_descriptor, 200, "items"));
+	auto_free char *results = ask(w, "GET", path, NULL, 200, "deliveries");
+	assert_non_null(strstr(results, "\"message\":\"this server calls no hooks\""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +192,7 @@ int main(void)
 		WORLD_TEST(they_are_an_administrators),
 		WORLD_TEST(hooks_come_and_go),
 		WORLD_TEST(what_is_no_hook_is_told_from_what_is_no_json),
+		WORLD_TEST(a_hook_that_cannot_be_asked_is_told),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

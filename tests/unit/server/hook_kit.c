@@ -13,6 +13,8 @@ static int on_call(void *arg, const struct server_hook_call *call, struct server
 		   struct err *err)
 {
 	struct hook_test *t = arg;
+	auto_free char *event = header_of(call, "Holm-Event: ");
+	auto_free char *entity = header_of(call, "Holm-Entity: ");
 
 	assert_int_equal(strlen(call->body), call->len);
 	*ARRAY_ADD(t->sent, t->n_sent) = (struct hook_sent){
@@ -20,6 +22,7 @@ static int on_call(void *arg, const struct server_hook_call *call, struct server
 		.body = xstrdup(call->body),
 		.signature = header_of(call, "Holm-Signature: "),
 		.delivery = header_of(call, "Holm-Delivery: "),
+		.what = xasprintf("%s %s", event, entity),
 		.at_ms = loop_now_ms(t->kit->loop),
 	};
 	if (!t->status)
@@ -37,6 +40,7 @@ void hook_forget(struct hook_test *t)
 		free(t->sent[i].body);
 		free(t->sent[i].signature);
 		free(t->sent[i].delivery);
+		free(t->sent[i].what);
 	}
 	free(TAKE(t->sent));
 	t->n_sent = 0;
@@ -122,6 +126,10 @@ int hook_ask(struct hook_test *t, hook_begin_fn begin, const char *id, const cha
 		continue;
 	assert_true(t->is_answered);
 	return t->kit->err.code;
+}
+
+void hook_on_plan(void *arg, const struct plan_view *plan, const struct err *err)
+{
 }
 
 char *hook_member(const struct hook_test *t, const char *member)

@@ -19,6 +19,7 @@ struct hook_sent {
 	char *body;
 	char *signature; /* of the header, NULL: there was none */
 	char *delivery;  /* the same */
+	char *what;      /* "pre_create jobs", by headers */
 	uint64_t at_ms;  /* of the loop's clock */
 };
 
@@ -44,6 +45,8 @@ typedef void (*hook_begin_fn)(struct server *server, const struct server_hook *h
 /* Asks, and leaves what came of it in t->json and the kit's err; its code. A text that is no hook at all
  * fails the test. */
 int hook_ask(struct hook_test *t, hook_begin_fn begin, const char *id, const char *text);
+/* Does nothing. */
+void hook_on_plan(void *arg, const struct plan_view *plan, const struct err *err);
 /* A member of t->json, the caller's; NULL if it is not there. */
 char *hook_member(const struct hook_test *t, const char *member);
 /* "pre_create, post_create": events of the calls since hook_forget(), or whatever member of their bodies;

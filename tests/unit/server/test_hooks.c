@@ -97,7 +97,6 @@ static void what_can_be_no_hook(void **state)
 	refused(t, HOOK("a", "jobs", "\"post_create\",\"post_create\"", ""), -EINVAL,
 		"post_create is there twice");
 	refused(t, HOOK("a", "job", "\"post_create\"", ""), -EINVAL, "there is no type job");
-	refused(t, HOOK("a", "jobs", "\"pre_create\"", ""), -EINVAL, "pre_create is not possible");
 	refused(t,
 		"{\"hook_name\":\"a\",\"webhook_url\":\"http://h\",\"entity\":\"jobs\","
 		"\"events\":[\"post_create\"],\"secret\":\"short\"}",
