@@ -120,7 +120,8 @@ bool access_check(struct api_request *request, const struct route *route)
 		api_reply(request, 204, NULL);
 		return false;
 	}
-	enum route_access access = route ? route->access : ROUTE_USER;
+	/* Which paths there are is told to everybody. */
+	enum route_access access = route ? route->access : ROUTE_PUBLIC;
 	return identify(request, access) && check_user(request, access) &&
 	       check_type(request, route);
 }

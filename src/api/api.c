@@ -147,7 +147,7 @@ static void on_request(void *arg, struct http_request *http)
 		api_reply_error(request, 405, message);
 		return;
 	}
-	auto_free char *message = xasprintf("there is no %s; GET /api/v1 lists what there is",
+	auto_free char *message = xasprintf("there is no %s; GET /api/docs shows what there is",
 					    path);
 	api_reply_error(request, 404, message);
 }

@@ -47,9 +47,12 @@ static void tcp_wants_the_token(void **state)
 	ask.has_token = true;
 	world_ask(*state, &ask, 200);
 	assert_string_equal(ask.response.body, "{\"version\":\"1.2.3\"}");
-	/* What is not there is not told to strangers either. */
+	/* Which paths there are is no secret. */
 	ask = (struct ask){ .path = "/nothing", .is_tcp = true, .response = ask.response };
-	world_ask(*state, &ask, 401);
+	world_ask(*state, &ask, 404);
+	ask.method = "PATCH";
+	ask.path = V1 "/version";
+	world_ask(*state, &ask, 405);
 }
 
 static void health_is_public_and_the_socket_open(void **state)
