@@ -1,5 +1,5 @@
 """The API's document is OpenAPI for those who did not write it: a validator takes it, and a client that a
-generator made from it works. Both are programs of npm, whose versions openapi/package-lock.json fixes."""
+generator made from it works. Its page does what a browser has it do. All three are programs of npm, whose versions openapi/package-lock.json fixes."""
 import json
 import shutil
 import subprocess
@@ -50,6 +50,13 @@ def test_it_is_valid(place, document):
     (place / "broken.json").write_text(json.dumps(broken))
     with pytest.raises(AssertionError, match="responses"):
         run("node", "validate.js", "broken.json")
+
+
+def test_the_page_shows_and_asks(place, document, host):
+    output = run(*host.ns.command("node", "page.js", f"http://127.0.0.1:{API_PORT}"))
+    operations = sum(map(len, json.loads(document.read_text())["paths"].values()))
+    assert output.splitlines() == [f"operations: {operations}", "found: listApplications",
+                                   "answer: 200 OK []"]
 
 
 def test_a_generated_client_works(place, document, host, images):
