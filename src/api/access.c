@@ -79,20 +79,14 @@ static bool check_user(struct api_request *request, enum route_access access)
 	return true;
 }
 
-/* What a page of another site could send without being one of ours. */
-static bool check_origin(struct api_request *request)
+bool api_is_own_host(const struct api_request *request)
 {
-	if (http_request_is_unix(request->http) ||
-	    auth_is_our_host(http_request_header(request->http, "Host"),
-			     request->api->config.address, request->api->port) ||
-	    auth_is_listed(http_request_header(request->http, "Host"), &request->api->names,
-			   request->api->port))
-		return true;
-	api_reply_error(
-		request, 421,
-		"the Host header does not name this server: use its "
-		"address, 127.0.0.1, localhost or a name of its certificate, with the port");
-	return false;
+	const char *host = http_request_header(request->http, "Host");
+	const struct api *api = request->api;
+
+	return http_request_is_unix(request->http) ||
+	       auth_is_our_host(host, api->config.address, api->port) ||
+	       auth_is_listed(host, &api->names, api->port);
 }
 
 static bool check_type(struct api_request *request, const struct route *route)
@@ -114,8 +108,6 @@ bool access_check(struct api_request *request, const struct route *route)
 {
 	if (request->is_compat)
 		allow_origins(request);
-	if (!check_origin(request))
-		return false;
 	if (request->is_compat && str_eq(http_request_method(request->http), "OPTIONS")) {
 		api_reply(request, 204, NULL);
 		return false;

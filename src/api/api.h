@@ -1,8 +1,8 @@
 /* HTTP over the server role: /api/v1, for people's tools and `holm` itself.
  *
  * One table of routes dispatches, authorises and documents. Whoever can open the unix socket (0600)
- * is the machine's administrator; TCP wants the bearer token, a Host header that names us
- * (DNS rebinding) and application/json for bodies (forms of other sites). */
+ * is the machine's administrator; TCP wants a bearer token, and application/json for bodies (forms of other
+ * sites). Where a TCP request comes from grants nothing but the default password, see account/login.c. */
 #ifndef HOLM_API_API_H
 #define HOLM_API_API_H
 

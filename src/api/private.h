@@ -56,6 +56,10 @@ extern const struct field_table api_status_table, api_version_table, api_config_
 /* access.c: whether it may go on; if not, it has been answered. `route` is NULL if there is none. */
 bool access_check(struct api_request *request, const struct route *route);
 
+/* Whether the Host header names this server. If not, a browser may have it from a page whose name was
+ * rebound to our address: nothing may be granted to where a request comes from then. */
+bool api_is_own_host(const struct api_request *request);
+
 /* Each answers and frees the request. */
 void api_reply(struct api_request *request, unsigned status, char *take_json); /* NULL: no body */
 /* With a body of its own for what the audit log has as `message`. */

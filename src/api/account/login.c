@@ -102,8 +102,8 @@ void account_post_login(struct api_request *request)
 		.organization = body.organization,
 		.address = peer,
 		.may_use_default = config->allow_default_password ||
-				   (is_loopback(peer) && !is_page_elsewhere(request) &&
-				    !is_forwarded(request)),
+				   (is_loopback(peer) && api_is_own_host(request) &&
+				    !is_page_elsewhere(request) && !is_forwarded(request)),
 	};
 	server_login_begin(config->server, &login, on_login, request);
 	account_fini(&account_login_table, &body, &body.password, 1);

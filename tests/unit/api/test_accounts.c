@@ -134,6 +134,9 @@ static void the_default_password_is_for_this_machine(void **state)
 
 	world_ask(*state, &ask, 403);
 	assert_non_null(strstr(ask.response.body, "never been changed"));
+	/* Of a name that was rebound to us, without an Origin even. */
+	ask.header = "Host: evil.example";
+	world_ask(*state, &ask, 403);
 	ask.header = "Origin: null";
 	world_ask(*state, &ask, 403);
 	/* Nor by a proxy on it. */
