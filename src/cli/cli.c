@@ -8,7 +8,10 @@ const struct cli_option global_options[GLOBAL_N] = {
 			      "where holm keeps its data (HOLM_DATA_DIR, default " CLI_DATA_DIR
 			      ")" },
 	[GLOBAL_API] = { "api", 0, "ADDR:PORT",
-			 "a holm elsewhere (HOLM_API); its token in HOLM_TOKEN" },
+			 "a holm elsewhere (HOLM_API), with TLS: https://ADDR:PORT; its token in "
+			 "HOLM_TOKEN" },
+	[GLOBAL_CA] = { "ca", 0, "FILE", "trust what this authority certified, PEM (HOLM_CA)" },
+	[GLOBAL_PIN] = { "pin", 0, "sha256//HASH", "trust this key of the server (HOLM_PIN)" },
 	[GLOBAL_COLOR] = { "color", 0, "WHEN", "auto (default), always or never (NO_COLOR)" },
 	[GLOBAL_HELP] = { "help", 'h', NULL, "this text" },
 	[GLOBAL_VERSION] = { "version", 0, NULL, "print the version of this program" },
@@ -130,6 +133,8 @@ int cli_run(int argc, char **argv, struct cli_call *call)
 	call->data_dir = first(args.globals[GLOBAL_DATA_DIR], from_env("HOLM_DATA_DIR"),
 			       CLI_DATA_DIR);
 	call->api = first(args.globals[GLOBAL_API], from_env("HOLM_API"), NULL);
+	call->ca = first(args.globals[GLOBAL_CA], from_env("HOLM_CA"), NULL);
+	call->pin = first(args.globals[GLOBAL_PIN], from_env("HOLM_PIN"), NULL);
 	if (call->extension && call->extension->become && (code < 0 || is_for_whole(&args, call))) {
 		args_fini(&args);
 		return call->extension->become(argc, argv);

@@ -10,6 +10,7 @@
 
 #define CLI_DATA_DIR "/var/lib/holm" /* HOLM_DATA_DIR and --data-dir replace it */
 #define CLI_SOCKET   "holm.sock"     /* below it: the local API */
+#define CLI_CA       "tls/ca.pem"    /* below it: the server's own authority, if it is one */
 #define CLI_TOKEN    "token"         /* below it: what TCP wants as bearer token */
 
 /* Exit codes, the same for every command. */
@@ -56,6 +57,8 @@ struct cli_call {
 	size_t n_args;
 	const char *data_dir;
 	const char *api; /* URL or ADDR:PORT, NULL: the socket in data_dir */
+	const char *ca;  /* file, NULL: see remote_open() */
+	const char *pin; /* of the API's key, NULL: none */
 	bool is_colored; /* what goes to `out` */
 	bool is_tty;     /* `out` is a terminal: lines may be redrawn */
 	FILE *out;

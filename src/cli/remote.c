@@ -11,6 +11,7 @@
 #define TOKEN_MAX  4096
 #define SOCKET_MAX 107 /* bytes of sun_path (unix(7)) */
 #define CONNECT_MS 5000
+#define PIN_PREFIX "sha256//" /* of libcurl, which takes anything else for a file */
 
 uint64_t now_ms(void)
 {
@@ -86,13 +87,29 @@ static char *find_token(const struct cli_call *call)
 	return token;
 }
 
+static int find_trust(const struct cli_call *call, struct remote *ret)
+{
+	auto_free char *own = path_join(call->data_dir, CLI_CA);
+
+	if (call->pin && !str_starts(call->pin, PIN_PREFIX))
+		return cli_error(call, CLI_USAGE, "--pin %s: expected " PIN_PREFIX "HASH",
+				 call->pin);
+	if (call->ca && access(call->ca, R_OK) < 0)
+		return cli_error(call, CLI_USAGE, "--ca %s: %s", call->ca, strerror(errno));
+	if (call->ca)
+		ret->ca = xstrdup(call->ca);
+	else if (!call->pin && access(own, R_OK) == 0)
+		ret->ca = TAKE(own);
+	return CLI_OK;
+}
+
 int remote_open(const struct cli_call *call, struct remote *ret)
 {
 	*ret = (struct remote){ .call = call };
 	if (call->api) {
 		ret->url = build_url(call->api);
 		ret->token = find_token(call);
-		return CLI_OK;
+		return find_trust(call, ret);
 	}
 	ret->url = xstrdup("http://localhost");
 	ret->socket = path_join(call->data_dir, CLI_SOCKET);
@@ -107,6 +124,7 @@ void remote_close(struct remote *remote)
 	free(remote->url);
 	free(remote->socket);
 	free(remote->token);
+	free(remote->ca);
 	*remote = (struct remote){ 0 };
 }
 
@@ -115,6 +133,11 @@ static int tell_unreachable(const struct remote *remote, const struct err *err)
 	const struct cli_call *call = remote->call;
 	bool is_default = str_eq(call->data_dir, CLI_DATA_DIR);
 
+	if (!remote->socket && err->code == -EPROTO && str_starts(remote->url, "https:"))
+		return cli_error(call, CLI_UNREACHABLE,
+				 "cannot trust the server: %s (its authority is in its data "
+				 "directory, " CLI_CA ": --ca FILE)",
+				 err->msg);
 	if (!remote->socket)
 		return cli_error(call, CLI_UNREACHABLE, "cannot reach holm: %s", err->msg);
 	if (access(remote->socket, W_OK) < 0 && errno == EACCES)
@@ -176,6 +199,8 @@ int remote_ask(const struct remote *remote, const struct question *q, struct rep
 		.url = url,
 		.unix_path = remote->socket,
 		.bearer = remote->token,
+		.ca_file = remote->ca,
+		.pin = remote->call->pin,
 		.headers = &headers,
 		.body = q->body,
 		.body_len = q->body ? strlen(q->body) : 0,
@@ -215,6 +240,8 @@ int remote_upgrade(const struct remote *remote, const struct question *q,
 		.url = url,
 		.unix_path = remote->socket,
 		.bearer = remote->token,
+		.ca_file = remote->ca,
+		.pin = remote->call->pin,
 		.headers = &headers,
 		.body = q->body,
 		.body_len = q->body ? strlen(q->body) : 0,
@@ -278,6 +305,8 @@ int remote_listen(const struct remote *remote, const struct listening *l)
 		.body_len = l->body ? strlen(l->body) : 0,
 		.unix_path = remote->socket,
 		.bearer = remote->token,
+		.ca_file = remote->ca,
+		.pin = remote->call->pin,
 		.sink = on_piece,
 		.sink_arg = &sink,
 		.connect_timeout_ms = CONNECT_MS,

@@ -13,8 +13,10 @@ struct remote {
 	char *url;    /* "http://127.0.0.1:10000" */
 	char *socket; /* NULL: TCP */
 	char *token;  /* NULL: none */
+	char *ca;     /* NULL: the system's */
 };
 
+/* Without --ca and --pin the authority in the data directory is trusted beside the system's. */
 int remote_open(const struct cli_call *call, struct remote *ret);
 void remote_close(struct remote *remote);
 

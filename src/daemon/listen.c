@@ -1,9 +1,13 @@
 /* Options of `holm up` that say where the API is, and with which certificate. */
 #include "daemon/listen.h"
+#include "wire/certificate/certificate.h"
 
 /* Certificate and key of the user's come together, and for TLS. */
 static int check_tls(const struct cli_call *call, bool is_tls, struct roles_options *options)
 {
+	const char *names = cli_value(call, "tls-name");
+	auto_strv struct strv given = { 0 };
+
 	options->tls_certificate = cli_value(call, "tls-certificate");
 	options->tls_key = cli_value(call, "tls-key");
 	if (!options->tls_certificate != !options->tls_key)
@@ -14,9 +18,19 @@ static int check_tls(const struct cli_call *call, bool is_tls, struct roles_opti
 		return cli_error(call, CLI_USAGE,
 				 "--tls-certificate: the API is without TLS: give it as --api "
 				 "https://ADDRESS:PORT");
-	if (is_tls && !options->tls_key)
-		return cli_error(call, CLI_USAGE,
-				 "--api https://…: needs --tls-certificate and --tls-key");
+	if (names && (!is_tls || options->tls_key))
+		return cli_error(
+			call, CLI_USAGE,
+			"--tls-name: it is for a certificate of the server's own authority: "
+			"--api https://ADDRESS:PORT without --tls-certificate");
+	strv_split(&given, names ? names : "", ",");
+	for (size_t i = 0; i < given.n; i++)
+		if (!certificate_is_name(given.items[i]))
+			return cli_error(
+				call, CLI_USAGE,
+				"--tls-name %s: it is neither a host's name nor an address",
+				given.items[i]);
+	options->is_tls = is_tls;
 	return CLI_OK;
 }
 

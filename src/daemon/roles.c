@@ -4,11 +4,13 @@
 #include "api/api.h"
 #include "base/cgroup.h"
 #include "base/secret.h"
+#include "daemon/authority.h"
 #include "daemon/hook.h"
 #include "daemon/keeper.h"
 #include "daemon/roles.h"
 #include "loop/loop.h"
 #include "server/server.h"
+#include "wire/certificate/certificate.h"
 #include "wire/stream.h"
 #include "worker/worker.h"
 
@@ -29,6 +31,8 @@ struct roles {
 	char *server_key;
 	char *server_keys;
 	char *worker_key;
+	char *tls_dir;
+	char *ca_file;
 	char secrets_root[48];
 	char *worker_dir;
 	char *worker_db;
@@ -137,6 +141,8 @@ static int make_paths(struct roles *roles, struct err *err)
 	roles->server_db = path_join(dir, "server.db");
 	roles->server_key = path_join(dir, "secrets.key");
 	roles->server_keys = path_join(dir, "token-keys");
+	roles->tls_dir = path_join(dir, "tls");
+	roles->ca_file = path_join(roles->tls_dir, AUTHORITY_CA);
 	roles->worker_dir = path_join(dir, "worker");
 	roles->worker_db = path_join(roles->worker_dir, "worker.db");
 	roles->worker_key = path_join(roles->worker_dir, "secrets.key");
@@ -260,8 +266,7 @@ static int start_worker(struct roles *roles, struct err *err)
 /* Anybody on the way can read what goes over the network, tokens too. */
 static void warn_of_readers(const struct roles_options *o)
 {
-	if (!o->tls_certificate && !str_starts(o->api_address, "127.") &&
-	    !str_eq(o->api_address, "::1"))
+	if (!o->is_tls && !str_starts(o->api_address, "127.") && !str_eq(o->api_address, "::1"))
 		log_warning("the API on %s port %u is without TLS: tokens and passwords can be "
 			    "read on the way (--api https://ADDRESS:PORT)",
 			    o->api_address, o->api_port);
@@ -273,21 +278,42 @@ static int show_certificate(void *arg, const struct secret *certificates, const 
 	return api_set_identity(((struct roles *)arg)->api, certificates, key, err);
 }
 
+static void tell_certificate(const struct roles *roles, const struct secret *certificates)
+{
+	const struct roles_options *o = roles->options;
+	auto_certificate_facts struct certificate_facts facts = { 0 };
+	struct err err;
+
+	if (certificate_read(certificates, &facts, &err) == 0)
+		log_info("certificate of the API: %s%s, key %s",
+			 o->tls_certificate ? "" : "issued by ",
+			 o->tls_certificate ? o->tls_certificate : roles->ca_file, facts.pin);
+}
+
 static int load_certificate(struct roles *roles, struct secret *ret_certificates,
 			    struct secret *ret_key, struct err *err)
 {
+	const struct roles_options *o = roles->options;
 	const struct keeper_config config = {
 		.loop = roles->loop,
-		.certificate_file = roles->options->tls_certificate,
-		.key_file = roles->options->tls_key,
+		.certificate_file = o->tls_certificate,
+		.key_file = o->tls_key,
+		.authority_dir = o->tls_certificate ? NULL : roles->tls_dir,
+		.authority_id = roles->node_id,
+		.hostname = roles->host.hostname,
+		.address = o->api_address,
+		.more_names = &o->tls_names,
 		.show = show_certificate,
 		.arg = roles,
 	};
 
-	if (!config.certificate_file)
+	if (!o->is_tls)
 		return 0;
 	roles->keeper = keeper_new(&config);
-	return keeper_load(roles->keeper, ret_certificates, ret_key, err);
+	int r = keeper_load(roles->keeper, ret_certificates, ret_key, err);
+	if (r == 0)
+		tell_certificate(roles, ret_certificates);
+	return r;
 }
 
 static int start_api(struct roles *roles, struct err *err)
@@ -371,6 +397,8 @@ static void stop(struct roles *roles)
 	free(roles->server_key);
 	free(roles->server_keys);
 	free(roles->worker_key);
+	free(roles->tls_dir);
+	free(roles->ca_file);
 }
 
 int roles_run(const struct roles_options *options, struct err *err)

@@ -11,8 +11,10 @@ struct roles_options {
 	const char *data_dir;
 	const char *api_address; /* NULL: no TCP */
 	uint16_t api_port;
-	const char *tls_certificate; /* PEM files; NULL: HTTP without TLS */
+	bool is_tls;
+	const char *tls_certificate; /* PEM files; NULL: of the server's own authority */
 	const char *tls_key;
+	struct strv tls_names;        /* further ones for that */
 	bool allow_default_password;  /* of user Admin, from other machines too */
 	const char *image_root;       /* NULL: DATA_DIR/images */
 	const char *node_name;        /* NULL: the host's name */

@@ -44,8 +44,10 @@ static const struct cli_option up_options[] = {
 	  "from other machines too (default: from this one alone)" },
 	{ "tls-certificate", 0, "FILE",
 	  "certificate of the API on https://ADDRESS:PORT, with those that lead to its issuer (PEM); "
-	  "read again when it changes" },
+	  "read again when it changes (default: the server is its own authority, DATA_DIR/tls)" },
 	{ "tls-key", 0, "FILE", "its private key (PEM), for root alone to read" },
+	{ "tls-name", 0, "NAME,…",
+	  "further names and addresses that the server is called by, for its own authority" },
 	{ "warm-memory", 0, "MIB",
 	  "most memory of halted unikernels that wait for starts of `start: warm`, from what nobody is "
 	  "promised (default 256, 0: none)" },
@@ -115,15 +117,13 @@ static void add_option(struct strv *argv, const struct cli_call *call, const cha
 
 static void build_argv(struct strv *argv, const struct cli_call *call, const char *data_dir)
 {
-	static const char *const passed[] = { "image-root",      "insecure-registry",
-					      "node-name",       "namespace-pool",
-					      "service-pool",    "log-level",
-					      "volume-root",     "csi",
-					      "image-gc-high",   "image-gc-low",
-					      "overcommit",      "reserve",
-					      "unikernel-users", "warm-memory",
-					      "cluster-name",    "cluster-location",
-					      "tls-certificate", "tls-key" };
+	static const char *const passed[] = {
+		"image-root",      "insecure-registry", "node-name",    "namespace-pool",
+		"service-pool",    "log-level",         "volume-root",  "csi",
+		"image-gc-high",   "image-gc-low",      "overcommit",   "reserve",
+		"unikernel-users", "warm-memory",       "cluster-name", "cluster-location",
+		"tls-certificate", "tls-key",           "tls-name"
+	};
 
 	/* So that its command line tells what it is. */
 	char *program = realpath("/proc/self/exe", NULL);
@@ -338,6 +338,7 @@ static int run(const struct cli_call *call, int notify_fd)
 	if (code)
 		return code;
 	options.api_address = address;
+	strv_split(&options.tls_names, value_or(call, "tls-name", ""), ",");
 	strv_split(&options.insecure, value_or(call, "insecure-registry", ""), ",");
 	strv_split(&options.csi, value_or(call, "csi", ""), ",");
 	/* Absolute, since children and kernel records refer to it from elsewhere. */
@@ -347,6 +348,7 @@ static int run(const struct cli_call *call, int notify_fd)
 	options.data_dir = data_dir;
 	if (r == 0)
 		r = roles_run(&options, &err);
+	strv_fini(&options.tls_names);
 	strv_fini(&options.insecure);
 	strv_fini(&options.csi);
 	if (r == 0)

@@ -6,6 +6,7 @@
 
 #include "loop/loop.h"
 #include "wire/http_client/internal.h"
+#include "wire/http_client/trust.h"
 
 #define SINK_BLOCK (256l << 10) /* of a large body, at once */
 
@@ -228,12 +229,7 @@ static void set_target(struct transfer *t)
 		curl_easy_setopt(t->curl, CURLOPT_PROXY, "");
 		curl_easy_setopt(t->curl, CURLOPT_FOLLOWLOCATION, 0L);
 	}
-	if (r->ca_file)
-		curl_easy_setopt(t->curl, CURLOPT_CAINFO, r->ca_file);
-	if (r->cert_file)
-		curl_easy_setopt(t->curl, CURLOPT_SSLCERT, r->cert_file);
-	if (r->key_file)
-		curl_easy_setopt(t->curl, CURLOPT_SSLKEY, r->key_file);
+	trust_set(t->curl, r);
 }
 
 static void transfer_init(struct transfer *t, const struct http_client_request *request)
@@ -289,6 +285,7 @@ static int code_of(CURLcode curl_code, int os_code)
 		{ CURLE_SSL_CACERT_BADFILE, -EPROTO },
 		{ CURLE_SSL_CERTPROBLEM, -EPROTO },
 		{ CURLE_PEER_FAILED_VERIFICATION, -EPROTO },
+		{ CURLE_SSL_PINNEDPUBKEYNOTMATCH, -EPROTO },
 	};
 
 	if (curl_code == CURLE_COULDNT_CONNECT) {

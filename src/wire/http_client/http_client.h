@@ -38,7 +38,10 @@ struct http_client_request {
 
 	unsigned max_redirects; /* 0: a redirect is an answer; never from https to http */
 	const char *ca_file;    /* PEM, trusted beside the system's; may be NULL */
-	const char *cert_file;  /* PEM, of this client */
+	/* Of the server's public key ("sha256//" and base64), which has to be this one; without
+	 * ca_file it may be certified by whomever. NULL: any that is certified. */
+	const char *pin;
+	const char *cert_file; /* PEM, of this client */
 	const char *key_file;
 
 	uint32_t connect_timeout_ms; /* 0: 10 s */

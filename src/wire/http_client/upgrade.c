@@ -2,6 +2,7 @@
 #include <curl/curl.h>
 
 #include "wire/http_client/internal.h"
+#include "wire/http_client/trust.h"
 
 struct connection {
 	CURL *curl;
@@ -57,12 +58,7 @@ static void set_target(struct connection *s, const struct http_client_request *r
 		curl_easy_setopt(s->curl, CURLOPT_UNIX_SOCKET_PATH, r->unix_path);
 		curl_easy_setopt(s->curl, CURLOPT_PROXY, "");
 	}
-	if (r->ca_file)
-		curl_easy_setopt(s->curl, CURLOPT_CAINFO, r->ca_file);
-	if (r->cert_file)
-		curl_easy_setopt(s->curl, CURLOPT_SSLCERT, r->cert_file);
-	if (r->key_file)
-		curl_easy_setopt(s->curl, CURLOPT_SSLKEY, r->key_file);
+	trust_set(s->curl, r);
 }
 
 static int connect_to(struct connection *c, const struct http_client_request *request,
@@ -83,7 +79,13 @@ static int connect_to(struct connection *c, const struct http_client_request *re
 	auto_free char *what = request_describe(request);
 	bool is_refused = code == CURLE_COULDNT_CONNECT &&
 			  (!os_code || os_code == ENOENT || os_code == ECONNREFUSED);
-	int r = is_refused ? -ECONNREFUSED : os_code ? -(int)os_code : -EHOSTUNREACH;
+	bool is_distrusted = code == CURLE_PEER_FAILED_VERIFICATION ||
+			     code == CURLE_SSL_PINNEDPUBKEYNOTMATCH ||
+			     code == CURLE_SSL_CONNECT_ERROR;
+	int r = is_refused      ? -ECONNREFUSED
+		: is_distrusted ? -EPROTO
+		: os_code       ? -(int)os_code
+				: -EHOSTUNREACH;
 	const char *why = *c->error ? c->error : curl_easy_strerror(code);
 	return err_set(err, r, "%s: %s", what, is_refused ? "connection refused" : why);
 }

@@ -214,6 +214,40 @@ static void bad_files_are_not_shown(void **state)
 	assert_int_equal(f->n_shown, 1);
 }
 
+static void what_the_authority_issues_is_shown(void **state)
+{
+	struct fixture *f = *state;
+	auto_strv struct strv more = { 0 };
+	auto_free char *dir = path_join(f->dir, "tls");
+	auto_free char *issued = path_join(dir, "server.pem");
+	const struct keeper_config config = {
+		.loop = f->loop,
+		.authority_dir = dir,
+		.authority_id = "0123456789abcdef01234567",
+		.hostname = "edge-1",
+		.address = "10.99.0.1",
+		.more_names = &more,
+		.show = show,
+		.arg = f,
+	};
+	struct keeper *keeper = keeper_new(&config);
+	auto_certificate_facts struct certificate_facts facts = { 0 };
+	struct err err = { 0 };
+
+	strv_add(&more, "holm.example");
+	assert_int_equal(keeper_load(keeper, &f->certificate, &f->key, &err), 0);
+	keeper_begin(keeper);
+	assert_int_equal(unlink(issued), 0);
+	loop_post(f->loop, hang_up, NULL);
+	run(f);
+	assert_int_equal(f->n_shown, 1);
+	assert_false(secret_equal(&f->shown, &f->certificate));
+	assert_int_equal(certificate_read(&f->shown, &facts, &err), 0);
+	assert_true(strv_has(&facts.names, "10.99.0.1"));
+	assert_true(strv_has(&facts.names, "holm.example"));
+	keeper_free(keeper);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +256,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_key_of_another_user_is_refused, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(on_a_signal_files_are_read_again, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(what_the_authority_issues_is_shown, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(bad_files_are_not_shown, set_up, tear_down),
 	};

@@ -90,15 +90,25 @@ static void call_done(void *arg)
 	client_done(((struct call *)arg)->f);
 }
 
-void call_begin(struct call *call, struct fixture *f, const char *path)
+void call_prepare(struct call *call, struct fixture *f, const char *path)
 {
 	call->f = f;
 	call->url = xasprintf("%s://127.0.0.1:%d%s", call->request.unix_path ? "http" : f->scheme,
 			      f->port, path);
 	call->request.url = call->url;
 	call->request.ca_file = f->ca_file;
-	f->n_clients++;
-	work_begin(f->loop, EXECUTOR_RUNTIME, call_run, call_done, call);
+}
+
+void call_start(struct call *call)
+{
+	call->f->n_clients++;
+	work_begin(call->f->loop, EXECUTOR_RUNTIME, call_run, call_done, call);
+}
+
+void call_begin(struct call *call, struct fixture *f, const char *path)
+{
+	call_prepare(call, f, path);
+	call_start(call);
 }
 
 void call_fini(struct call *call)

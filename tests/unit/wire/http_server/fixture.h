@@ -65,6 +65,9 @@ void fixture_start(struct fixture *f, void (*handler)(void *arg, struct http_req
 /* Runs the loop until all clients are done. */
 void fixture_wait(struct fixture *f);
 
+/* Both halves of call_begin(), to change the request between them. */
+void call_prepare(struct call *call, struct fixture *f, const char *path);
+void call_start(struct call *call);
 void call_begin(struct call *call, struct fixture *f, const char *path);
 void call_fini(struct call *call);
 void raw_begin(struct raw *raw, struct fixture *f, const char *sent);

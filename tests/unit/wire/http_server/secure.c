@@ -59,6 +59,16 @@ void identity_write_authority(const struct identity *i, const char *path)
 	assert(r == 0);
 }
 
+char *identity_pin(const struct identity *i)
+{
+	auto_certificate_facts struct certificate_facts facts = { 0 };
+	struct err err;
+	int r = certificate_read(&i->certificate, &facts, &err);
+
+	assert(r == 0);
+	return xstrdup(facts.pin);
+}
+
 void identity_show(const struct identity *i, struct http_server *server)
 {
 	struct err err;

@@ -12,6 +12,8 @@ struct identity;
 struct identity *identity_new(void);
 struct identity *identity_free(struct identity *identity);
 void identity_write_authority(const struct identity *identity, const char *path);
+/* Of the server's key; the caller's. */
+char *identity_pin(const struct identity *identity);
 void identity_show(const struct identity *identity, struct http_server *server);
 /* The server's certificate and key shown together with those of another one. */
 int identity_show_mixed(const struct identity *identity, const struct identity *other,

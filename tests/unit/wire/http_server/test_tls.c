@@ -180,6 +180,40 @@ static void clients_without_trust_are_told_so(void **state)
 	identity_free(other);
 }
 
+/* With a pin alone whoever certified the key does not matter; with both, both do. */
+static void a_pinned_key_is_enough_or_one_thing_more(void **state)
+{
+	struct fixture *f = *state;
+	struct identity *other = identity_new();
+	auto_free char *good = identity_pin(f->identity);
+	auto_free char *bad = identity_pin(other);
+	const struct {
+		const char *pin;
+		bool has_ca;
+		int result;
+	} cases[] = {
+		{ good, false, 0 },
+		{ good, true, 0 },
+		{ bad, false, -EPROTO },
+		{ bad, true, -EPROTO },
+	};
+
+	fixture_start(f, say_who);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct call call = { .request = { .pin = cases[i].pin } };
+
+		call_prepare(&call, f, "/");
+		if (!cases[i].has_ca)
+			call.request.ca_file = NULL;
+		call_start(&call);
+		fixture_wait(f);
+		assert_int_equal(call.result, cases[i].result);
+		call_fini(&call);
+	}
+	assert_int_equal(f->n_handled, 2);
+	identity_free(other);
+}
+
 static void what_is_no_identity_is_refused_and_the_earlier_stays(void **state)
 {
 	struct fixture *f = *state;
@@ -430,6 +464,7 @@ int main(void)
 		TEST(versions_from_1_2_and_one_protocol),
 		TEST(keys_are_not_negotiated_again),
 		TEST(clients_without_trust_are_told_so),
+		TEST(a_pinned_key_is_enough_or_one_thing_more),
 		TEST(what_is_no_identity_is_refused_and_the_earlier_stays),
 		TEST(without_tls_the_answer_is_clear),
 		TEST(this_machine_may_do_without_if_it_is_allowed),
