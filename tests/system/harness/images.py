@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tarfile
@@ -121,6 +122,29 @@ class Images:
     @staticmethod
     def _link_users(root):
         (root / "etc/passwd").symlink_to("../usr/lib/passwd")
+
+    @property
+    def curl(self):
+        """A container with curl, its libraries, and sh with sleep."""
+        image = f"{self.layout}:curl"
+        if not (self.root / "curl").exists():
+            run("umoci", "tag", "--image", self.container().removeprefix("oci:"), "curl")
+            self._add_layer(image, self.root / "bundle-curl", self._add_curl)
+            run("umoci", "config", "--image", image, "--clear=config.entrypoint",
+                "--clear=config.cmd", "--config.env", "PATH=/bin")
+            (self.root / "curl").touch()
+        return f"oci:{image}"
+
+    @staticmethod
+    def _add_curl(root):
+        program = shutil.which("curl")
+        libraries = subprocess.run(["ldd", program], check=True, capture_output=True, text=True)
+        (root / "bin/sleep").symlink_to("busybox")
+        shutil.copy2(program, root / "bin/curl")
+        for library in re.findall(r"/\S+", libraries.stdout):
+            target = root / library.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(library, target)
 
     @property
     def meddle(self):
