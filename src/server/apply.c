@@ -23,14 +23,16 @@ static const struct app *make_app(struct server *server, struct apply *apply,
 	return app;
 }
 
-static int apply_service(struct server *server, const struct app *app,
-			 const struct service_spec *spec, struct plan_view *plan, struct err *err)
+static int apply_service(struct server *server, const struct app *app, const struct sla_app *sla,
+			 size_t i, struct plan_view *plan, struct err *err)
 {
+	const struct service_spec *spec = &sla->services[i];
 	auto_free char *name = service_full_name(app, spec);
 	const struct service *old = service_find(server, name);
 	struct service_wish wish = {
 		.app = app,
 		.spec = spec,
+		.position = i,
 		.replicas = spec->has_replicas ? spec->replicas : 1,
 	};
 	int r = old ? service_change(server, old, &wish, plan, err)
@@ -71,7 +73,7 @@ static int apply_app(struct server *server, struct apply *apply, const struct sl
 	/* First away, so that addresses and ports can move from one service to another. */
 	remove_missing(server, app, sla, plan);
 	for (size_t i = 0; r == 0 && i < sla->n_services; i++)
-		r = apply_service(server, app, &sla->services[i], plan, err);
+		r = apply_service(server, app, sla, i, plan, err);
 	return r;
 }
 

@@ -63,11 +63,13 @@ static int check_spec(const struct wish *wish, const struct service_spec *spec, 
 }
 
 static int create_service(struct server *server, struct wish *wish, const struct app *app,
-			  const struct service_spec *spec, struct err *err)
+			  const struct sla_app *sla, size_t i, struct err *err)
 {
+	const struct service_spec *spec = &sla->services[i];
 	auto_free char *name = service_full_name(app, spec);
 	struct service_wish made = { .app = app,
 				     .spec = spec,
+				     .position = i,
 				     .replicas = spec->has_replicas ? spec->replicas : 0 };
 	int r = check_spec(wish, spec, err);
 
@@ -97,7 +99,7 @@ static int run_create(struct server *server, struct wish *wish, struct err *err)
 				       named->name, named->ns);
 		const struct app *app = app_make(server, &owner, named);
 		for (size_t k = 0; r == 0 && k < named->n_services; k++)
-			r = create_service(server, wish, app, &named->services[k], err);
+			r = create_service(server, wish, app, named, k, err);
 		if (r < 0)
 			return r;
 		STR_COPY(wish->result.id, app->id);
@@ -169,8 +171,7 @@ static int run_add(struct server *server, struct wish *wish, struct err *err)
 {
 	const struct app *app = find_own_app(server, wish, wish->id, err);
 
-	return app ? create_service(server, wish, app, &wish->sla.apps[0].services[0], err)
-		   : err->code;
+	return app ? create_service(server, wish, app, &wish->sla.apps[0], 0, err) : err->code;
 }
 
 static int run_replace(struct server *server, struct wish *wish, struct err *err)

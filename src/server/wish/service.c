@@ -105,7 +105,7 @@ int service_create(struct server *server, struct service_wish *wish, struct plan
 	STR_COPY(service->app_id, wish->app->id);
 	service->name = service_full_name(wish->app, wish->spec);
 	service->generation = 1;
-	service->created_ms = loop_wall_ms(server->config.loop);
+	service->created_ms = loop_wall_ms(server->config.loop) + wish->position;
 	fields_copy(&service_spec_table, wish->spec, &service->spec);
 	int r = check_service(server, service, wish->replicas > 0, err);
 	if (r < 0) {

@@ -31,6 +31,7 @@ struct service_wish {
 	const struct app *app;
 	const struct service_spec *spec;
 	uint32_t replicas; /* to create: without any it is not asked whether a node could hold one */
+	size_t position;   /* to create: in its descriptor, whose order lists keep */
 	bool is_one_by_one; /* to change: its instances are replaced one after the other */
 	char id[ID_SIZE];   /* of what was made */
 };

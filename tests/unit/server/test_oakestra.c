@@ -156,6 +156,18 @@ static void a_new_application_has_no_instances(void **state)
 	assert_int_equal(create(kit, "ann", APP("a", WEB)).err.code, -EEXIST);
 }
 
+static void services_are_listed_as_the_descriptor_has_them(void **state)
+{
+	struct kit *kit = *state;
+	static const char *const names[] = { "web", "db", "c" };
+
+	create(kit, "ann", APP("a", WEB "," DB "," SERVICE("c", "")));
+	auto_(json_free) struct json *list = services_of(kit, "ann");
+	assert_int_equal(json_count(list), 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_string_equal(json_get_str(json_at(list, i), "service_name"), names[i]);
+}
+
 static void several_applications_or_none(void **state)
 {
 	struct kit *kit = *state;
@@ -818,6 +830,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(a_new_application_has_no_instances),
+		KIT_TEST(services_are_listed_as_the_descriptor_has_them),
 		KIT_TEST(several_applications_or_none),
 		KIT_TEST(equal_names_of_two_users),
 		KIT_TEST(organizations_see_their_own),
