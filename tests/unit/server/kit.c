@@ -2,7 +2,6 @@
 #include "kit.h"
 
 #define BEAT_MS 5000
-#define BOOT_MS 1000000
 
 int kit_setup(void **state)
 {
@@ -65,8 +64,8 @@ void kit_boot(struct kit *kit)
 
 	kit->loop = loop_sim_new(++kit->n_boots);
 	/* Later than the one before. */
-	timer_start(kit->loop, kit->n_boots * BOOT_MS, nothing, NULL);
-	loop_sim_run(kit->loop, kit->n_boots * BOOT_MS);
+	timer_start(kit->loop, kit->n_boots * KIT_BOOT_MS, nothing, NULL);
+	loop_sim_run(kit->loop, kit->n_boots * KIT_BOOT_MS);
 	kit->bus = bus_local_new(kit->loop);
 	kit->config.loop = kit->loop;
 	kit->config.bus = kit->bus;

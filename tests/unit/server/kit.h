@@ -15,6 +15,8 @@
 #include "model/message.h"
 #include "server/server.h"
 
+#define KIT_BOOT_MS 1000000 /* from one boot to the next */
+
 #define NODE_A "aaaaaaaaaaaaaaaaaaaaaaaa"
 #define NODE_B "bbbbbbbbbbbbbbbbbbbbbbbb"
 

@@ -46,6 +46,8 @@ struct answer {
 	struct kit *kit;
 	int code;
 	char *text;
+	char *refresh; /* of a login that wants to know; the test's own */
+	bool wants_refresh;
 };
 
 static void on_login(void *arg, const struct server_tokens *tokens, const struct err *err)
@@ -54,6 +56,8 @@ static void on_login(void *arg, const struct server_tokens *tokens, const struct
 
 	answer->code = err->code;
 	answer->text = xstrdup(err->code ? err->msg : tokens->access);
+	if (answer->wants_refresh)
+		answer->refresh = xstrdup(tokens->refresh);
 	loop_stop(answer->kit->loop);
 }
 
@@ -142,6 +146,41 @@ static void accounts_and_tokens_survive_a_start(void **state)
 	assert_false(who.is_admin || who.is_local);
 	/* Virtual time has gone on: the first one has expired, but it is known. */
 	assert_int_equal(identify(f->kit, token), -ETIME);
+}
+
+/* Ten minutes and thirty days, on the server's own clock. */
+static void logins_expire(void **state)
+{
+	const struct fixture *f = *state;
+	const struct server_login request = { .user = "Admin",
+					      .password = "Admin",
+					      .address = "10.99.0.7",
+					      .may_use_default = true };
+	struct answer answer = { .kit = f->kit, .wants_refresh = true };
+	auto_identity struct identity who = { 0 };
+	struct err err;
+
+	kit_run(f->kit, 1000);
+	server_login_begin(f->kit->server, &request, on_login, &answer);
+	auto_free char *access = finish(&answer)->text;
+	auto_free char *refresh = answer.refresh;
+	kit_run(f->kit, (TOKEN_ACCESS_S - 2) * 1000);
+	assert_int_equal(identify(f->kit, access), 0);
+	kit_run(f->kit, 4000);
+	assert_int_equal(identify(f->kit, access), -ETIME);
+	/* It is for another access token alone, which is as good as the first was. */
+	assert_int_equal(server_identify(f->kit->server, refresh, &who, &err), 0);
+	assert_true(who.is_refresh);
+	auto_free char *again = server_refresh(f->kit->server, &who);
+	assert_int_equal(identify(f->kit, again), 0);
+	kit_run(f->kit, (TOKEN_ACCESS_S + 2) * 1000);
+	assert_int_equal(identify(f->kit, again), -ETIME);
+	/* A server that was away for most of the time. */
+	f->kit->n_boots += (TOKEN_REFRESH_S - DAY_MS / 1000) * 1000ull / KIT_BOOT_MS;
+	restart(f->kit);
+	assert_int_equal(identify(f->kit, refresh), 0);
+	kit_run(f->kit, 2ull * DAY_MS);
+	assert_int_equal(identify(f->kit, refresh), -ETIME);
 }
 
 static void machine_tokens_expire(void **state)
@@ -282,9 +321,13 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(accounts_and_tokens_survive_a_start), T(machine_tokens_expire),
-		T(failures_have_to_be_waited_for),      T(an_address_has_to_wait_too),
-		T(the_audit_log_is_kept_and_bounded),   T(old_passwords_at_once_are_limited),
+		T(accounts_and_tokens_survive_a_start),
+		T(machine_tokens_expire),
+		T(logins_expire),
+		T(failures_have_to_be_waited_for),
+		T(an_address_has_to_wait_too),
+		T(the_audit_log_is_kept_and_bounded),
+		T(old_passwords_at_once_are_limited),
 		T(unknown_organizations_are_limited),
 	};
 
