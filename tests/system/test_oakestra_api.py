@@ -194,6 +194,23 @@ def test_synonyms(client):
     assert (made["vcpus"], made["code"], made["image"]) == (1, CODE, CODE)
 
 
+def test_unknown_fields_are_read_back(client):
+    """But nothing that the server says itself: a key twice would be no object."""
+    theirs = {key: "x" for key in (*oakestra.SERVICE, "application_name", "userId")
+              if key not in web() and key not in ("vgpus",)}
+    app = client.create(shop(web(latencies=[1.5, {"a": None}], **theirs), labels={"tier": "front"},
+                             _id="x", userId="somebody"))
+    assert (app["labels"], app["userId"]) == ({"tier": "front"}, "Admin")
+    services = client.ask("GET", "/api/services")
+    check(services.strict, [oakestra.SERVICE], may_have_more=True)
+    service = services.json[0]
+    assert service["latencies"] == [1.5, {"a": None}] and "status" not in service
+    client.must("PUT", f"/api/application/{app['applicationID']}", {"application_desc": "new"})
+    assert client.get("/api/applications")[0]["labels"] == {"tier": "front"}
+    client.clear()
+    refused(client, shop(web(more="x" * 16384)), "unknown fields", "16384")
+
+
 def test_equal_names(client):
     refused(client, shop(web(), web()), "applications[0].microservices[1].microservice_name",
             "web.test")
