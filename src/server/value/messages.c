@@ -60,7 +60,7 @@ static bool node_wants(const struct server *server, const char *node_id, enum va
 			continue;
 		const struct service *service = state_get(server, KIND_SERVICE, inst->service_id);
 
-		if (service && value_is_wanted(&service->spec, kind, name))
+		if (service && service_wants(service, kind, name))
 			return true;
 	}
 	return false;

@@ -253,7 +253,7 @@ static char *users_of(struct server *server, enum value_kind kind, const char *n
 
 	next_for_each(server, KIND_SERVICE, struct service, service)
 	{
-		if (value_is_wanted(&service->spec, kind, name) && ++n <= USERS_SHOWN_MAX)
+		if (service_wants(service, kind, name) && ++n <= USERS_SHOWN_MAX)
 			strv_add(&users, service->name);
 	}
 	auto_free char *list = strv_join(&users, ", ");

@@ -16,6 +16,14 @@ const struct service *service_find(const struct server *server, const char *full
 	return NULL;
 }
 
+bool service_wants(const struct service *service, enum value_kind kind, const char *name)
+{
+	for (size_t i = 0; i < service->n_versions; i++)
+		if (value_is_wanted(&service->versions[i].spec, kind, name))
+			return true;
+	return value_is_wanted(&service->spec, kind, name);
+}
+
 struct port_list {
 	struct port_mapping items[PORTS_MAX];
 	size_t n;

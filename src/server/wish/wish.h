@@ -37,6 +37,8 @@ struct service_wish {
 };
 char *service_full_name(const struct app *app, const struct service_spec *spec); /* the caller's */
 const struct service *service_find(const struct server *server, const char *full_name);
+/* The secret or configuration object, of its spec or of a version that an instance still has. */
+bool service_wants(const struct service *service, enum value_kind kind, const char *name);
 /* Both refuse what can never be, say what they do, and leave the rest to the end of the request. */
 int service_create(struct server *server, struct service_wish *wish, struct plan_view *plan,
 		   struct err *err);

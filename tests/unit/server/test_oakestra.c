@@ -629,6 +629,63 @@ static void a_failing_one_in_between_costs_no_instance(void **state)
 	assert_string_equal(left, "0 2");
 }
 
+static void on_plan(void *arg, const struct plan_view *plan, const struct err *err)
+{
+	*(int *)arg = err->code;
+}
+
+static int put_config(struct kit *kit, const char *bytes)
+{
+	int code = 1;
+
+	server_set_value_begin(kit->server,
+			       &(struct server_value){ .kind = VALUE_CONFIG,
+						       .name = "page",
+						       .bytes = bytes,
+						       .len = strlen(bytes) },
+			       on_plan, &code);
+	kit_run(kit, 200);
+	return code;
+}
+
+static int remove_config(struct kit *kit)
+{
+	int code = 1;
+
+	server_remove_value_begin(kit->server,
+				  &(struct server_value){ .kind = VALUE_CONFIG, .name = "page" },
+				  on_plan, &code);
+	kit_run(kit, 200);
+	return code;
+}
+
+/* What only an earlier version wants is in use as long as an instance has that. */
+static void what_waits_keeps_its_configuration(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_register(kit, NODE_A, 1000);
+	assert_int_equal(put_config(kit, "one"), 0);
+	assert_int_equal(
+		create(kit, "root",
+		       APP("a",
+			   SERVICE("web", ",\"replicas\":2,\"configs\":[{\"name\":\"page\"}]")))
+			.err.code,
+		0);
+	auto_free char *id = service_id(kit, "root", 0);
+	for (uint32_t i = 0; i < 2; i++)
+		report_generation(kit, i, 1, STATE_RUNNING);
+	assert_int_equal(
+		send(kit, "root", oakestra_replace_service_begin, id, APP("a", WEB)).err.code, 0);
+	kit_forget(kit);
+	assert_int_equal(put_config(kit, "two"), 0);
+	assert_int_equal(kit_count(kit, NODE_A, "control/value"), 1);
+	assert_int_equal(remove_config(kit), -EBUSY);
+	report_generation(kit, 0, 2, STATE_RUNNING);
+	report_generation(kit, 1, 2, STATE_RUNNING);
+	assert_int_equal(remove_config(kit), 0);
+}
+
 /* Nobody has said yet how the instances are: all but one may run, and wait. */
 static void a_replacement_before_the_node_has_told(void **state)
 {
@@ -844,6 +901,7 @@ int main(void)
 		KIT_TEST(what_does_not_run_holds_the_others),
 		KIT_TEST(a_second_replacement_supersedes_the_first),
 		KIT_TEST(a_failing_one_in_between_costs_no_instance),
+		KIT_TEST(what_waits_keeps_its_configuration),
 		KIT_TEST(a_replacement_before_the_node_has_told),
 		KIT_TEST(versions_are_bounded),
 		KIT_TEST(an_applied_descriptor_is_for_all),
