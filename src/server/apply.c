@@ -23,20 +23,15 @@ static const struct app *make_app(struct server *server, struct apply *apply,
 	return app;
 }
 
-static int apply_service(struct server *server, const struct app *app, const struct sla_app *sla,
-			 size_t i, struct plan_view *plan, struct err *err)
+static int apply_service(struct server *server, struct service_wish *wish, struct plan_view *plan,
+			 struct err *err)
 {
-	const struct service_spec *spec = &sla->services[i];
-	auto_free char *name = service_full_name(app, spec);
+	auto_free char *name = service_full_name(wish->app, wish->spec);
 	const struct service *old = service_find(server, name);
-	struct service_wish wish = {
-		.app = app,
-		.spec = spec,
-		.position = i,
-		.replicas = spec->has_replicas ? spec->replicas : 1,
-	};
-	int r = old ? service_change(server, old, &wish, plan, err)
-		    : service_create(server, &wish, plan, err);
+
+	wish->replicas = wish->spec->has_replicas ? wish->spec->replicas : 1;
+	int r = old ? service_change(server, old, wish, plan, err)
+		    : service_create(server, wish, plan, err);
 
 	if (r == 0)
 		strv_add(&plan->services, name);
@@ -72,8 +67,15 @@ static int apply_app(struct server *server, struct apply *apply, const struct sl
 
 	/* First away, so that addresses and ports can move from one service to another. */
 	remove_missing(server, app, sla, plan);
-	for (size_t i = 0; r == 0 && i < sla->n_services; i++)
-		r = apply_service(server, app, sla, i, plan, err);
+	for (size_t i = 0; r == 0 && i < sla->n_services; i++) {
+		struct service_wish wish = {
+			.app = app,
+			.spec = &sla->services[i],
+			.position = i,
+		};
+
+		r = apply_service(server, &wish, plan, err);
+	}
 	return r;
 }
 

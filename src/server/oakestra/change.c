@@ -62,24 +62,38 @@ static int check_spec(const struct wish *wish, const struct service_spec *spec, 
 		       spec->ns);
 }
 
-static int create_service(struct server *server, struct wish *wish, const struct app *app,
-			  const struct sla_app *sla, size_t i, struct err *err)
+static int create_service(struct server *server, struct wish *wish, struct service_wish *made,
+			  struct err *err)
 {
-	const struct service_spec *spec = &sla->services[i];
-	auto_free char *name = service_full_name(app, spec);
-	struct service_wish made = { .app = app,
-				     .spec = spec,
-				     .position = i,
-				     .replicas = spec->has_replicas ? spec->replicas : 0 };
+	const struct service_spec *spec = made->spec;
+	auto_free char *name = service_full_name(made->app, spec);
 	int r = check_spec(wish, spec, err);
 
+	made->replicas = spec->has_replicas ? spec->replicas : 0;
 	if (r == 0 && service_find(server, name))
 		r = err_set(err, -EEXIST, "the application has a service %s.%s already", spec->name,
 			    spec->ns);
 	if (r == 0)
-		r = service_create(server, &made, &wish->plan, err);
+		r = service_create(server, made, &wish->plan, err);
 	if (r == 0)
-		STR_COPY(wish->result.id, made.id);
+		STR_COPY(wish->result.id, made->id);
+	return r;
+}
+
+static int create_services(struct server *server, struct wish *wish, const struct app *app,
+			   const struct sla_app *named, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < named->n_services; i++) {
+		struct service_wish made = {
+			.app = app,
+			.spec = &named->services[i],
+			.position = i,
+		};
+
+		r = create_service(server, wish, &made, err);
+	}
 	return r;
 }
 
@@ -92,14 +106,12 @@ static int run_create(struct server *server, struct wish *wish, struct err *err)
 			       wish->user.name);
 	for (size_t i = 0; i < wish->sla.n_apps; i++) {
 		const struct sla_app *named = &wish->sla.apps[i];
-		int r = 0;
 
 		if (app_find(server, &owner, named))
 			return err_set(err, -EEXIST, "there is an application %s.%s already",
 				       named->name, named->ns);
 		const struct app *app = app_make(server, &owner, named);
-		for (size_t k = 0; r == 0 && k < named->n_services; k++)
-			r = create_service(server, wish, app, named, k, err);
+		int r = create_services(server, wish, app, named, err);
 		if (r < 0)
 			return r;
 		STR_COPY(wish->result.id, app->id);
@@ -171,7 +183,7 @@ static int run_add(struct server *server, struct wish *wish, struct err *err)
 {
 	const struct app *app = find_own_app(server, wish, wish->id, err);
 
-	return app ? create_service(server, wish, app, &wish->sla.apps[0], 0, err) : err->code;
+	return app ? create_services(server, wish, app, &wish->sla.apps[0], err) : err->code;
 }
 
 static int run_replace(struct server *server, struct wish *wish, struct err *err)
