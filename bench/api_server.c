@@ -131,7 +131,8 @@ static void on_input(void *arg, unsigned events)
 
 static void serve(struct bench *b)
 {
-	auto_free char *text = server_list_instances(b->server, NULL);
+	auto_free char *text =
+		server_list_text(server_list_begin(b->server, SERVER_INSTANCES, NULL));
 	auto_(json_free) struct json *list = NULL;
 	auto_strv struct strv ids = { 0 };
 	struct err err = { 0 };

@@ -1,4 +1,6 @@
 /* Listening, dispatch by the table of routes, and answers. */
+#include <sys/eventfd.h>
+
 #include "api/private.h"
 #include "api/status.h"
 #include "wire/certificate/certificate.h"
@@ -32,12 +34,17 @@ static void reply(struct api_request *request, unsigned status, const char *mess
 	request_free(request);
 }
 
-void api_reply_json(struct api_request *request, char *take_json)
+void api_add_revision(struct api_request *request)
 {
 	char revision[24];
 
 	snprintf(revision, sizeof(revision), "%lu", server_revision(request->api->config.server));
 	http_add_header(request->http, "Holm-Revision", revision);
+}
+
+void api_reply_json(struct api_request *request, char *take_json)
+{
+	api_add_revision(request);
 	reply(request, 200, NULL, take_json);
 }
 
@@ -209,12 +216,19 @@ struct api *api_new(const struct api_config *config, struct err *err)
 						 .max_stream = API_STREAM_MAX };
 
 	list_init(&api->requests);
+	list_init(&api->lists);
+	api->lists_fd = -1;
 	api->config = *config;
 	api->config.address = xstrdup(config->address);
 	api->config.socket = xstrdup(config->socket);
 	api->config.token = xstrdup(config->token);
 	api->config.version = xstrdup(config->version);
 	api->http = http_server_new(config->loop, &http);
+	api->lists_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (api->lists_fd < 0) {
+		err_errno(err, "make an event descriptor");
+		return api_free(api);
+	}
 	if (begin_listening(api, err) < 0)
 		return api_free(api);
 	return api;
@@ -245,6 +259,9 @@ struct api *api_free(struct api *api)
 		else
 			api_reply_error(request, 503, "holm is stopping");
 	}
+	io_cancel(api->lists_io);
+	if (api->lists_fd >= 0)
+		close(api->lists_fd);
 	http_server_free(api->http);
 	free(api->openapi);
 	strv_fini(&api->names);

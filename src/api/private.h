@@ -27,6 +27,9 @@ struct api {
 	unsigned n_logs;
 	unsigned n_calls;
 	unsigned n_splices;
+	struct list lists; /* streamed ones that have something to write, see list/list.c */
+	int lists_fd;      /* always ready */
+	struct io *lists_io;
 };
 
 /* A request until it is answered. Whoever handles it ends it by one of the replies below. */
@@ -66,6 +69,10 @@ void api_reply(struct api_request *request, unsigned status, char *take_json); /
 void api_reply_refusal(struct api_request *request, unsigned status, const char *message,
 		       char *take_json);
 void api_reply_json(struct api_request *request, char *take_json);
+/* The revision of the state that is answered with: a header. */
+void api_add_revision(struct api_request *request);
+/* list/list.c: streams it if it is long. */
+void api_reply_list(struct api_request *request, struct server_list *take_list);
 /* Of another type than JSON. */
 void api_reply_text(struct api_request *request, const char *type, char *take_text);
 /* An object whose only member is the message. */

@@ -75,23 +75,6 @@ void api_get_turns(struct api_request *request)
 	api_reply_json(request, fields_format(&api_turns_table, &view));
 }
 
-void api_get_apps(struct api_request *request)
-{
-	api_reply_json(request, server_list_apps(request->api->config.server));
-}
-
-void api_get_services(struct api_request *request)
-{
-	api_reply_json(request, server_list_services(request->api->config.server,
-						     http_request_param(request->http, "app")));
-}
-
-void api_get_instances(struct api_request *request)
-{
-	api_reply_json(request, server_list_instances(request->api->config.server,
-						      http_request_param(request->http, "app")));
-}
-
 void api_get_node(struct api_request *request)
 {
 	struct err err;
@@ -107,9 +90,4 @@ void api_get_stats(struct api_request *request)
 {
 	api_reply_json(request, server_list_stats(request->api->config.server,
 						  http_request_param(request->http, "name")));
-}
-
-void api_get_nodes(struct api_request *request)
-{
-	api_reply_json(request, server_list_nodes(request->api->config.server));
 }

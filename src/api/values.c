@@ -29,7 +29,8 @@ static void remove_value(struct api_request *request, enum value_kind kind)
 
 void api_get_secrets(struct api_request *request)
 {
-	api_reply_json(request, server_list_values(request->api->config.server, VALUE_SECRET));
+	api_reply_list(request,
+		       server_list_begin(request->api->config.server, SERVER_SECRETS, NULL));
 }
 
 void api_put_secret(struct api_request *request)
@@ -44,7 +45,8 @@ void api_delete_secret(struct api_request *request)
 
 void api_get_configs(struct api_request *request)
 {
-	api_reply_json(request, server_list_values(request->api->config.server, VALUE_CONFIG));
+	api_reply_list(request,
+		       server_list_begin(request->api->config.server, SERVER_CONFIGS, NULL));
 }
 
 void api_put_config(struct api_request *request)

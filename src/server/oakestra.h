@@ -69,13 +69,15 @@ void oakestra_delete_service_begin(struct server *server, const struct oakestra_
 void oakestra_deploy_begin(struct server *server, const struct oakestra_change *change);
 void oakestra_undeploy_begin(struct server *server, const struct oakestra_change *change);
 
-/* JSON, the caller's. With `is_own` only what is the user's own. */
-char *oakestra_list_apps(struct server *server, const struct oakestra_user *user, bool is_own);
+/* With `is_own` only what is the user's own. */
+struct server_list *oakestra_list_apps(struct server *server, const struct oakestra_user *user,
+				       bool is_own);
+/* Of an application, NULL: of all that the user sees. */
+struct server_list *oakestra_list_services(struct server *server, const struct oakestra_user *user,
+					   const char *app_id, struct err *err);
+/* JSON, the caller's. */
 char *oakestra_show_app(struct server *server, const struct oakestra_user *user, const char *id,
 			struct err *err);
-/* Of an application, NULL: of all that the user sees. */
-char *oakestra_list_services(struct server *server, const struct oakestra_user *user,
-			     const char *app_id, struct err *err);
 /* The id of the service of this id, or of the only one of this name (`microservice_name`) that the user
  * sees; valid until the state changes. NULL with -ENOENT: there is none that he sees, or several. */
 const char *oakestra_find_service(const struct server *server, const struct oakestra_user *user,

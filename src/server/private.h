@@ -235,6 +235,9 @@ bool live_is_alive(const struct server *server, const char *node_id);
 
 /* view.c: whether watchers are told of its changes */
 bool view_is_shown(enum kind kind);
+void view_emit(struct server *server, enum kind kind, const void *object, struct json_out *out);
+/* The one that says how its service is: any if all run, else the first that does not; NULL: has none. */
+const struct instance *view_least(const struct server *server, const struct service *service);
 /* JSON of one object, the caller's; NULL if it is not there */
 char *view_json(struct server *server, enum kind kind, const char *id);
 

@@ -113,17 +113,43 @@ void server_set_value_begin(struct server *server, const struct server_value *va
 /* -EBUSY names the services that use it. */
 void server_remove_value_begin(struct server *server, const struct server_value *value,
 			       server_done_fn done, void *arg);
-char *server_list_values(struct server *server, enum value_kind kind);
 /* Value of a configuration object; secrets are given to instances alone. -ENOENT. */
 int server_read_config(struct server *server, const char *name, struct secret *ret,
 		       struct err *err);
 
-/* JSON arrays of the views of model/view.h; `app` (app.appns, or NULL for all) filters. The
- * caller's. */
-char *server_list_apps(struct server *server);
-char *server_list_services(struct server *server, const char *app);
-char *server_list_instances(struct server *server, const char *app);
-char *server_list_nodes(struct server *server);
+/* A JSON array that is written piece by piece, since it may be long. What is in it is settled when it
+ * begins, how that is when it is written; what has gone meanwhile is left out. */
+struct server_list;
+/* Goes on until about `enough` bytes are there: whether there is more. */
+bool server_list_write(struct server_list *list, size_t enough);
+/* What that wrote. */
+const char *server_list_piece(const struct server_list *list, size_t *ret_len);
+/* The whole list, instead; the caller's. */
+char *server_list_text(struct server_list *take_list);
+/* If the filter's limit has cut it: the id that the next page comes after; else NULL. */
+const char *server_list_next(const struct server_list *list);
+struct server_list *server_list_free(struct server_list *list);
+
+enum server_listed {
+	SERVER_APPS,
+	SERVER_SERVICES,
+	SERVER_INSTANCES,
+	SERVER_NODES,
+	SERVER_SECRETS,
+	SERVER_CONFIGS,
+	SERVER_LISTED_N,
+};
+/* Those alone that fit all that is given, as far as they have such a thing. */
+struct server_filter {
+	const char *app;    /* app.appns */
+	const char *status; /* name of a state; a service's is that of its least advanced instance */
+	const char *node;   /* id */
+	const char *after;  /* id: then in order of their ids, those after it */
+	uint32_t limit;     /* so many of these; 0: all */
+};
+/* Of the views of model/view.h, in the order in which they were made; `filter` may be NULL. */
+struct server_list *server_list_begin(struct server *server, enum server_listed what,
+				      const struct server_filter *filter);
 /* Of those that run, or of those of them that the name fits; model/stats_view.h. */
 char *server_list_stats(struct server *server, const char *name);
 

@@ -2,8 +2,6 @@
 #include "model/custom.h"
 #include "server/private.h"
 
-#define VIEW_MAX (64u << 20)
-
 void view_split_name(const char *sname, char **ret_app, char **ret_service)
 {
 	const char *dot = strchr(sname, '.');
@@ -51,10 +49,29 @@ static void view_app(struct server *server, const struct app *app, void *out)
 	}
 }
 
+const struct instance *view_least(const struct server *server, const struct service *service)
+{
+	enum instance_state least = STATE_N;
+	const struct instance *at = NULL;
+
+	family_for_each(server, KIND_SERVICE, service->id, struct instance, inst)
+	{
+		if (inst->is_removed)
+			continue;
+		enum instance_state state = view_state_of(server, inst);
+
+		if (at && (state == STATE_RUNNING || least != STATE_RUNNING))
+			continue;
+		least = state;
+		at = inst;
+	}
+	return at;
+}
+
 static void view_service(struct server *server, const struct service *service, void *out)
 {
 	struct service_view *view = out;
-	enum instance_state least = STATE_N;
+	const struct instance *least = view_least(server, service);
 
 	STR_COPY(view->id, service->id);
 	view_split_name(service->name, &view->app, &view->service);
@@ -67,22 +84,13 @@ static void view_service(struct server *server, const struct service *service, v
 	view->vcpus = service->spec.vcpus;
 	port_views_from(service->spec.port, &view->ports, &view->n_ports);
 	format_rfc3339(service->created_ms, view->created_at);
-	view->reason = xstrdup("");
+	view->reason = xstrdup(least ? fact_or_none(server, least->id)->status.detail : "");
+	view->state = xstrdup(least ? state_name(view_state_of(server, least)) : "");
 	family_for_each(server, KIND_SERVICE, service->id, struct instance, inst)
 	{
-		if (inst->is_removed)
-			continue;
-		enum instance_state state = view_state_of(server, inst);
-
-		view->replicas++;
-		view->running += state == STATE_RUNNING;
-		if (least != STATE_N && (state == STATE_RUNNING || least != STATE_RUNNING))
-			continue;
-		least = state;
-		free(view->reason);
-		view->reason = xstrdup(fact_or_none(server, inst->id)->status.detail);
+		view->replicas += !inst->is_removed;
+		view->running += !inst->is_removed && view_state_of(server, inst) == STATE_RUNNING;
 	}
-	view->state = xstrdup(least == STATE_N ? "" : state_name(least));
 }
 
 static const char *runtime_word(const char *virtualization)
@@ -256,60 +264,13 @@ char *view_json(struct server *server, enum kind kind, const char *id)
 	return text;
 }
 
-static bool is_of_app(enum kind kind, const void *view, const char *app)
+void view_emit(struct server *server, enum kind kind, const void *object, struct json_out *out)
 {
-	if (!app)
-		return true;
-	if (kind == KIND_SERVICE)
-		return str_eq(((const struct service_view *)view)->app, app);
-	if (kind == KIND_INSTANCE)
-		return str_eq(((const struct instance_view *)view)->app, app);
-	return true;
-}
-
-static char *list(struct server *server, enum kind kind, const char *app)
-{
-	auto_json_out struct json_out out;
 	auto_free void *view = xcalloc(1, view_tables[kind]->size);
-	char *text;
-	struct err err;
 
-	json_out_init(&out, VIEW_MAX);
-	json_out_array(&out, NULL);
-	map_for_each(&server->docs[kind], i, e) {
-		const struct doc *doc = e->value;
-
-		if (!doc->cur)
-			continue;
-		fill(server, kind, doc->cur, view);
-		if (is_of_app(kind, view, app))
-			fields_emit(view_tables[kind], view, &out, NULL);
-		fields_fini(view_tables[kind], view);
-	}
-	json_out_array_end(&out);
-	if (json_out_finish(&out, &text, &err) < 0)
-		return xstrdup("[]");
-	return text;
-}
-
-char *server_list_apps(struct server *server)
-{
-	return list(server, KIND_APP, NULL);
-}
-
-char *server_list_services(struct server *server, const char *app)
-{
-	return list(server, KIND_SERVICE, app);
-}
-
-char *server_list_instances(struct server *server, const char *app)
-{
-	return list(server, KIND_INSTANCE, app);
-}
-
-char *server_list_nodes(struct server *server)
-{
-	return list(server, KIND_NODE, NULL);
+	fill(server, kind, object, view);
+	fields_emit(view_tables[kind], view, out, NULL);
+	fields_fini(view_tables[kind], view);
 }
 
 char *server_view_node(struct server *server, const char *name, struct err *err)
@@ -319,9 +280,4 @@ char *server_view_node(struct server *server, const char *name, struct err *err)
 	if (server_find_node(server, name, id, err) < 0)
 		return NULL;
 	return view_json(server, KIND_NODE, id);
-}
-
-char *server_list_values(struct server *server, enum value_kind kind)
-{
-	return list(server, kind == VALUE_SECRET ? KIND_SECRET : KIND_CONFIG, NULL);
 }

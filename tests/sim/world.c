@@ -181,7 +181,8 @@ void world_apply(struct world *world, const char *descriptor)
 static void for_each_instance(struct world *world, void (*fn)(const struct json *inst, void *arg),
 			      void *arg)
 {
-	auto_free char *text = server_list_instances(world->server, NULL);
+	auto_free char *text =
+		server_list_text(server_list_begin(world->server, SERVER_INSTANCES, NULL));
 	auto_(json_free) struct json *list = NULL;
 	struct err err;
 

@@ -1,5 +1,6 @@
 /* Parameters of paths and queries: a name means the same wherever it stands, but where a path is given. */
 #include "api/document/private.h"
+#include "model/state.h"
 
 #define V1 "/api/v1"
 
@@ -23,15 +24,21 @@ static const struct param params[] = {
 	   .help = "host name of a node, or the begin of its id"),
 	OF(V1 "/instances/{name}/logs", "name", F_STR,
 	   .help = "an instance, such as web.0, or a service: all of its instances"),
+	OF(V1 "/audit", "limit", F_U32, .min = 1, .max = 10000,
+	   .help = "at most so many; without it 1000"),
+	OF(V1 "/instances", "node", F_STR, .help = "host name or id: those on this node alone"),
 	OF("/api/service/{id}/instance/{number}", "number", F_I64,
 	   .help = "of the instance; -1: all of them"),
+	P("after", F_STR, .help = "an id: those after it, in order of their ids"),
 	P("app", F_STR, .help = "NAME.NAMESPACE: those of this application alone"),
 	P("application_id", F_STR, .help = "24 hexadecimal digits"),
 	P("dry_run", F_BOOL, .help = "answers with the plan and changes nothing"),
 	P("follow", F_BOOL, .help = "goes on with what is written from now on"),
 	P("force", F_BOOL, .help = "though services use it"),
 	P("id", F_STR, .help = "24 hexadecimal digits"),
-	P("limit", F_U32, .min = 1, .max = 10000, .help = "at most so many; without it 1000"),
+	P("limit", F_U32, .min = 1, .max = 10000,
+	  .help = "at most so many, in order of their ids; without it all. If there are more, the "
+		  "header Holm-Next has what `after` of the next request is"),
 	P("name", F_STR, .help = "name, or the begin of an id where the thing has one"),
 	P("names", F_BOOL, .help = "each line begins with its instance's name"),
 	P("node", F_STR, .help = "host name or id; without it the only node there is"),
@@ -39,6 +46,8 @@ static const struct param params[] = {
 	P("previous", F_BOOL, .help = "of the run before this one"),
 	P("progress", F_BOOL, .help = "answers with the steps on the way, a line of JSON each"),
 	P("since", F_STR, .help = "from then on: RFC 3339, or how long ago, such as 10m"),
+	P("status", F_ENUM, .names = state_names,
+	  .help = "those in this state; a service is in that of its least advanced instance"),
 	P("stream", F_ENUM, .names = stream_names, .help = "this one alone"),
 	P("tail", F_U32, .max = UINT32_MAX, .help = "at most so many of the last lines"),
 	P("timestamps", F_BOOL, .help = "each line begins with when it was written"),

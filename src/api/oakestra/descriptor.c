@@ -49,7 +49,7 @@ static void on_created(void *arg, const struct oakestra_result *result, const st
 	if (err->code)
 		refuse(request, err);
 	else
-		api_reply_json(request,
+		api_reply_list(request,
 			       oakestra_list_apps(request->api->config.server, &user, true));
 }
 

@@ -53,7 +53,7 @@ static void get_applications(struct api_request *request)
 {
 	const struct oakestra_user user = oakestra_who(request);
 
-	api_reply_json(request, oakestra_list_apps(request->api->config.server, &user, false));
+	api_reply_list(request, oakestra_list_apps(request->api->config.server, &user, false));
 }
 
 static void get_own_applications(struct api_request *request)
@@ -64,7 +64,7 @@ static void get_own_applications(struct api_request *request)
 	if (!who->user_id[0] || !str_eq(request->match.params[0], who->user_id))
 		api_reply_error(request, 403, "these are another user's applications");
 	else
-		api_reply_json(request,
+		api_reply_list(request,
 			       oakestra_list_apps(request->api->config.server, &user, true));
 }
 
@@ -120,9 +120,13 @@ static void list_services(struct api_request *request, const char *app_id)
 {
 	const struct oakestra_user user = oakestra_who(request);
 	struct err err = { 0 };
-	char *json = oakestra_list_services(request->api->config.server, &user, app_id, &err);
+	struct server_list *list = oakestra_list_services(request->api->config.server, &user,
+							  app_id, &err);
 
-	oakestra_reply(request, json, &err);
+	if (list)
+		api_reply_list(request, list);
+	else
+		api_reply_err(request, &err);
 }
 
 static void get_services(struct api_request *request)

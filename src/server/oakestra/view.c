@@ -2,91 +2,20 @@
  * keys are there, and whether a number is one or a text, is what those clients depend on. */
 #include <time.h>
 
+#include "server/list.h"
 #include "server/oakestra/private.h"
 
 #define NODE_PORT 50103 /* of a node's tunnel */
 
-/* What is listed, in order. */
-struct shelf {
-	const void **items;
-	size_t n;
+#define TIMES_N 128 /* a power of two */
+
+/* Seconds of the clock on the wall as texts: histories have the same ones again and again. */
+struct times {
+	struct {
+		uint64_t second;
+		char text[24];
+	} slots[TIMES_N];
 };
-
-static int compare_services(const void *a, const void *b)
-{
-	const struct service *x = *(const struct service *const *)a;
-	const struct service *y = *(const struct service *const *)b;
-	int order = strcmp(x->app_id, y->app_id);
-
-	if (order)
-		return order;
-	if (x->created_ms != y->created_ms)
-		return x->created_ms < y->created_ms ? -1 : 1;
-	return strcmp(x->name, y->name);
-}
-
-static int compare_apps(const void *a, const void *b)
-{
-	const struct app *x = *(const struct app *const *)a;
-	const struct app *y = *(const struct app *const *)b;
-
-	if (x->created_ms != y->created_ms)
-		return x->created_ms < y->created_ms ? -1 : 1;
-	return strcmp(x->id, y->id);
-}
-
-static int compare_instances(const void *a, const void *b)
-{
-	const struct instance *x = *(const struct instance *const *)a;
-	const struct instance *y = *(const struct instance *const *)b;
-	int order = strcmp(x->service_id, y->service_id);
-
-	return order ? order : (x->number > y->number) - (x->number < y->number);
-}
-
-static struct shelf shelf_of(const struct server *server, enum kind kind,
-			     int (*compare)(const void *a, const void *b))
-{
-	struct shelf shelf = { 0 };
-
-	state_for_each(server, kind, void, object) * ARRAY_ADD(shelf.items, shelf.n) = object;
-	if (shelf.n)
-		qsort(shelf.items, shelf.n, sizeof(*shelf.items), compare);
-	return shelf;
-}
-
-/* The first item that is not before the key. */
-static size_t shelf_find(const struct shelf *shelf, const char *key,
-			 const char *(*key_of)(const void *item))
-{
-	size_t low = 0;
-
-	for (size_t high = shelf->n; low < high;) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(key_of(shelf->items[middle]), key) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static const char *service_key(const void *item)
-{
-	return ((const struct service *)item)->app_id;
-}
-
-static const char *instance_key(const void *item)
-{
-	return ((const struct instance *)item)->service_id;
-}
-
-/* The body sees `type *name`, each item of that key, in order. */
-#define shelf_for_each(shelf, key, key_of, type, name)                                           \
-	for (size_t i_##name = shelf_find(shelf, key, key_of);                                   \
-	     i_##name < (shelf)->n && str_eq(key_of((shelf)->items[i_##name]), key); i_##name++) \
-		for (type *name = (shelf)->items[i_##name]; name; name = NULL)
 
 const char *oakestra_cluster_id(const struct server *server)
 {
@@ -109,28 +38,64 @@ static void put_oid(struct json_out *out, const char *id)
 	json_out_object_end(out);
 }
 
+/* With six decimals. */
 static void put_number(struct json_out *out, const char *key, double value)
 {
 	char text[32];
 
+	if (value >= 0 && value < 1e9) {
+		uint64_t millionths = (uint64_t)(value * 1e6 + 0.5);
+		char *at = text + sizeof(text) - 1;
+
+		*at = '\0';
+		for (int i = 0; i < 6 || millionths; i++) {
+			*--at = (char)('0' + millionths % 10);
+			millionths /= 10;
+			if (i == 5)
+				*--at = '.';
+		}
+		if (*at == '.')
+			*--at = '0';
+		json_out_str(out, key, at);
+		return;
+	}
 	snprintf(text, sizeof(text), "%.6f", value);
 	json_out_str(out, key, text);
 }
 
-/* A time of the clock on the wall, as its readers take it for. */
-static void put_local_time(struct json_out *out, const char *key, uint64_t unix_ms)
+static const char *second_text(struct times *times, uint64_t second)
 {
-	time_t seconds = (time_t)(unix_ms / 1000);
-	char text[40];
+	size_t i = second % TIMES_N;
+	time_t seconds = (time_t)second;
 	struct tm tm;
 
-	localtime_r(&seconds, &tm);
-	size_t n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + n, sizeof(text) - n, ".%03u000", (unsigned)(unix_ms % 1000));
-	json_out_str(out, key, text);
+	if (times->slots[i].second != second || !times->slots[i].text[0]) {
+		localtime_r(&seconds, &tm);
+		strftime(times->slots[i].text, sizeof(times->slots[i].text), "%Y-%m-%dT%H:%M:%S",
+			 &tm);
+		times->slots[i].second = second;
+	}
+	return times->slots[i].text;
 }
 
-static void put_app(const struct app *app, const struct shelf *services, struct json_out *out)
+/* A time of the clock on the wall, as its readers take it for. */
+static void put_local_time(struct json_out *out, struct times *times, uint64_t unix_ms)
+{
+	const char *second = second_text(times, unix_ms / 1000);
+	unsigned ms = (unsigned)(unix_ms % 1000);
+	size_t len = strlen(second);
+	char text[40];
+
+	memcpy(text, second, len);
+	text[len] = '.';
+	text[len + 1] = (char)('0' + ms / 100);
+	text[len + 2] = (char)('0' + ms / 10 % 10);
+	text[len + 3] = (char)('0' + ms % 10);
+	memcpy(text + len + 4, "000", 4);
+	json_out_str(out, "timestamp", text);
+}
+
+static void put_app(const struct server *server, const struct app *app, struct json_out *out)
 {
 	json_out_object(out, NULL);
 	put_oid(out, app->id);
@@ -139,7 +104,7 @@ static void put_app(const struct app *app, const struct shelf *services, struct 
 	json_out_str(out, "application_namespace", app->ns);
 	json_out_str(out, "application_desc", app->desc ? app->desc : "");
 	json_out_array(out, "microservices");
-	shelf_for_each(services, app->id, service_key, const struct service, service)
+	family_for_each(server, KIND_APP, app->id, struct service, service)
 		json_out_str(out, NULL, service->id);
 	json_out_array_end(out);
 	json_out_str(out, "userId", app->owner);
@@ -147,7 +112,7 @@ static void put_app(const struct app *app, const struct shelf *services, struct 
 	json_out_object_end(out);
 }
 
-static void put_histories(const struct fact *fact, struct json_out *out)
+static void put_histories(const struct fact *fact, struct times *times, struct json_out *out)
 {
 	const struct usage *at;
 
@@ -155,18 +120,18 @@ static void put_histories(const struct fact *fact, struct json_out *out)
 	for (uint32_t i = 0; (at = history_get(&fact->history, i)); i++) {
 		json_out_object(out, NULL);
 		put_number(out, "value", at->cpu_percent);
-		put_local_time(out, "timestamp", at->at_ms);
+		put_local_time(out, times, at->at_ms);
 		json_out_object_end(out);
 	}
 	json_out_array_end(out);
 	json_out_array(out, "memory_history");
 	for (uint32_t i = 0; (at = history_get(&fact->history, i)); i++) {
-		char bytes[24];
+		char bytes[32];
 
-		snprintf(bytes, sizeof(bytes), "%.0f", at->memory);
+		snprintf(bytes, sizeof(bytes), "%lu", (unsigned long)at->memory);
 		json_out_object(out, NULL);
 		json_out_str(out, "value", bytes);
-		put_local_time(out, "timestamp", at->at_ms);
+		put_local_time(out, times, at->at_ms);
 		json_out_object_end(out);
 	}
 	json_out_array_end(out);
@@ -207,7 +172,7 @@ static void put_detail(const struct server *server, const struct instance *inst,
 }
 
 static void put_instance(const struct server *server, const struct instance *inst,
-			 const struct map *logs, struct json_out *out)
+			 const struct map *logs, struct times *times, struct json_out *out)
 {
 	const struct fact *fact = fact_or_none(server, inst->id);
 	const struct node *node = state_get(server, KIND_NODE, inst->node_id);
@@ -226,30 +191,20 @@ static void put_instance(const struct server *server, const struct instance *ins
 	json_out_str(out, "worker_id", inst->node_id);
 	put_usage(fact, node, out);
 	json_out_str(out, "logs", log ? log : "");
-	put_histories(fact, out);
+	put_histories(fact, times, out);
 	json_out_object_end(out);
 }
 
 /* RUNNING when all of them run, else as the least advanced one; without any, UNDEPLOYED, or nothing if
  * there never was one. */
 static void put_status(const struct server *server, const struct service *service,
-		       const struct shelf *instances, struct json_out *out)
+		       struct json_out *out)
 {
-	enum instance_state least = STATE_N;
-	const struct instance *at = NULL;
+	const struct instance *at = view_least(server, service);
 
-	shelf_for_each(instances, service->id, instance_key, const struct instance, inst)
-	{
-		enum instance_state state = view_state_of(server, inst);
-
-		if (inst->is_removed || (at && (state == STATE_RUNNING || least != STATE_RUNNING)))
-			continue;
-		least = state;
-		at = inst;
-	}
 	if (!at && !service->next_number)
 		return;
-	json_out_str(out, "status", state_name(at ? least : STATE_UNDEPLOYED));
+	json_out_str(out, "status", state_name(at ? view_state_of(server, at) : STATE_UNDEPLOYED));
 	if (at)
 		put_detail(server, at, fact_or_none(server, at->id), out);
 	else
@@ -270,8 +225,9 @@ static void put_names(const struct app *app, const struct service *service, stru
 	json_out_str(out, "service_ns", service->spec.ns);
 }
 
-static void put_service(const struct server *server, const struct service *service,
-			const struct shelf *instances, const struct map *logs, struct json_out *out)
+/* Up to its instances. */
+static void begin_service(const struct server *server, const struct service *service,
+			  struct json_out *out)
 {
 	const struct app *app = state_get(server, KIND_APP, service->app_id);
 
@@ -284,14 +240,56 @@ static void put_service(const struct server *server, const struct service *servi
 	json_out_str(out, "RR_ip_v6", NULL);
 	json_out_int(out, "next_instance_progressive_number", service->next_number);
 	json_out_array(out, "instance_list");
-	shelf_for_each(instances, service->id, instance_key, const struct instance, inst)
-	{
-		if (!inst->is_removed)
-			put_instance(server, inst, logs, out);
-	}
+}
+
+/* One that has gone meanwhile is closed. */
+static void end_service(const struct server *server, const struct service *service,
+			struct json_out *out)
+{
 	json_out_array_end(out);
-	put_status(server, service, instances, out);
+	if (service)
+		put_status(server, service, out);
 	json_out_object_end(out);
+}
+
+static void begin_parts(struct server_list *list, const struct service *service)
+{
+	list->parts.n = 0;
+	list->at_part = 0;
+	family_for_each(list->server, KIND_SERVICE, service->id, struct instance, inst)
+		list_add(&list->parts, inst->id);
+}
+
+/* A part is an instance, with its histories. */
+static bool put_service_part(struct server_list *list, const void *object)
+{
+	const struct service *service = object;
+
+	if (!list->is_inside) {
+		if (!service)
+			return false;
+		begin_service(list->server, service, &list->out);
+		begin_parts(list, service);
+		list->is_inside = true;
+	}
+	if (service && list->at_part < list->parts.n) {
+		const char *id = list->parts.items[list->at_part++].text;
+		const struct instance *inst = state_get(list->server, KIND_INSTANCE, id);
+
+		if (inst && !inst->is_removed)
+			put_instance(list->server, inst, NULL, list->times, &list->out);
+		return true;
+	}
+	end_service(list->server, service, &list->out);
+	list->is_inside = false;
+	return false;
+}
+
+static bool put_app_part(struct server_list *list, const void *object)
+{
+	if (object)
+		put_app(list->server, object, &list->out);
+	return false;
 }
 
 static char *finish(struct json_out *out)
@@ -306,23 +304,36 @@ static char *finish(struct json_out *out)
 	return text;
 }
 
-char *oakestra_list_apps(struct server *server, const struct oakestra_user *user, bool is_own)
+static int compare_apps(const void *a, const void *b)
 {
-	const struct app_owner owner = oakestra_owner(user);
-	struct shelf apps = shelf_of(server, KIND_APP, compare_apps);
-	struct shelf services = shelf_of(server, KIND_SERVICE, compare_services);
-	auto_json_out struct json_out out;
+	const struct app *x = *(const struct app *const *)a;
+	const struct app *y = *(const struct app *const *)b;
 
-	json_out_init(&out, JSON_TEXT_MAX);
-	json_out_array(&out, NULL);
-	for (size_t i = 0; i < apps.n; i++)
-		if (is_own ? app_is_of(apps.items[i], &owner) && !user->is_stranger
-			   : oakestra_may_see(user, apps.items[i]))
-			put_app(apps.items[i], &services, &out);
-	json_out_array_end(&out);
-	free(apps.items);
-	free(services.items);
-	return finish(&out);
+	if (x->created_ms != y->created_ms)
+		return x->created_ms < y->created_ms ? -1 : 1;
+	return strcmp(x->id, y->id);
+}
+
+struct server_list *oakestra_list_apps(struct server *server, const struct oakestra_user *user,
+				       bool is_own)
+{
+	struct server_list *list = list_new(server, KIND_APP, put_app_part);
+	const struct app_owner owner = oakestra_owner(user);
+	const struct app **apps = NULL;
+	size_t n = 0;
+
+	state_for_each(server, KIND_APP, struct app, app)
+	{
+		if (is_own ? app_is_of(app, &owner) && !user->is_stranger
+			   : oakestra_may_see(user, app))
+			*ARRAY_ADD(apps, n) = app;
+	}
+	if (n)
+		qsort(apps, n, sizeof(struct app *), compare_apps);
+	for (size_t i = 0; i < n; i++)
+		list_add(&list->ids, apps[i]->id);
+	free(apps);
+	return list;
 }
 
 static const struct app *find_app_of(const struct server *server, const struct oakestra_user *user,
@@ -345,34 +356,31 @@ char *oakestra_show_app(struct server *server, const struct oakestra_user *user,
 	json_out_init(&out, JSON_TEXT_MAX);
 	if (!app)
 		return NULL;
-	struct shelf services = shelf_of(server, KIND_SERVICE, compare_services);
-	put_app(app, &services, &out);
-	free(services.items);
+	put_app(server, app, &out);
 	return finish(&out);
 }
 
-char *oakestra_list_services(struct server *server, const struct oakestra_user *user,
-			     const char *app_id, struct err *err)
+/* One application after the other, in order of their ids. */
+struct server_list *oakestra_list_services(struct server *server, const struct oakestra_user *user,
+					   const char *app_id, struct err *err)
 {
-	auto_json_out struct json_out out;
+	struct list_ids apps = { 0 };
 
-	json_out_init(&out, JSON_TEXT_MAX);
 	if (app_id && !find_app_of(server, user, app_id, err))
 		return NULL;
-	struct shelf services = shelf_of(server, KIND_SERVICE, compare_services);
-	struct shelf instances = shelf_of(server, KIND_INSTANCE, compare_instances);
-	json_out_array(&out, NULL);
-	for (size_t i = 0; i < services.n; i++) {
-		const struct service *service = services.items[i];
-
-		if ((!app_id || str_eq(service->app_id, app_id)) &&
-		    oakestra_sees_service(server, user, service))
-			put_service(server, service, &instances, NULL, &out);
+	struct server_list *list = list_new(server, KIND_SERVICE, put_service_part);
+	list->times = NEW(struct times);
+	state_for_each(server, KIND_APP, struct app, app)
+	{
+		if (app_id ? str_eq(app->id, app_id) : oakestra_may_see(user, app))
+			list_add(&apps, app->id);
 	}
-	json_out_array_end(&out);
-	free(services.items);
-	free(instances.items);
-	return finish(&out);
+	list_sort(&apps);
+	for (size_t i = 0; i < apps.n; i++)
+		family_for_each(server, KIND_APP, apps.items[i].text, struct service, service)
+			list_add(&list->ids, service->id);
+	free(apps.items);
+	return list;
 }
 
 char *oakestra_show_service(struct server *server, const struct oakestra_user *user, const char *id,
@@ -386,8 +394,13 @@ char *oakestra_show_service(struct server *server, const struct oakestra_user *u
 		err_set(err, -ENOENT, "no service %.40s", id);
 		return NULL;
 	}
-	struct shelf instances = shelf_of(server, KIND_INSTANCE, compare_instances);
-	put_service(server, service, &instances, logs, &out);
-	free(instances.items);
+	auto_free struct times *times = NEW(struct times);
+	begin_service(server, service, &out);
+	family_for_each(server, KIND_SERVICE, service->id, struct instance, inst)
+	{
+		if (!inst->is_removed)
+			put_instance(server, inst, logs, times, &out);
+	}
+	end_service(server, service, &out);
 	return finish(&out);
 }

@@ -98,6 +98,8 @@ void http_stream_begin(struct http_request *request, unsigned status, const char
 /* All or nothing: -EAGAIN if the client is behind by max_stream bytes (it is cut off when it takes
  * nothing for the stall timeout), -E2BIG if that is less than len, -EPIPE if the client is gone. */
 int http_stream_write(struct http_request *request, const void *data, size_t len);
+/* Of this one, instead of max_stream. */
+void http_stream_limit(struct http_request *request, size_t max);
 /* Called each time there is room again after -EAGAIN. */
 void http_stream_on_room(struct http_request *request, void (*fn)(void *arg), void *arg);
 /* Sends what is left and is done with the request. */

@@ -211,7 +211,7 @@ static char *services(struct kit *kit)
 {
 	struct err err;
 
-	return oakestra_list_services(kit->server, &admin, NULL, &err);
+	return server_list_text(oakestra_list_services(kit->server, &admin, NULL, &err));
 }
 
 static void on_done(void *arg, const struct oakestra_result *result, const struct err *err)
@@ -257,12 +257,14 @@ static void applications(void **state)
 {
 	struct kit *kit = *state;
 
-	compare(oakestra_list_apps(kit->server, &admin, false), app_keys, NULL);
+	compare(server_list_text(oakestra_list_apps(kit->server, &admin, false)), app_keys, NULL);
 	create(kit, descriptor);
 	create(kit, APP("empty", ""));
-	compare(oakestra_list_apps(kit->server, &admin, true), app_keys, "apps.txt");
+	compare(server_list_text(oakestra_list_apps(kit->server, &admin, true)), app_keys,
+		"apps.txt");
 	const struct oakestra_user somebody = { "somebody" };
-	auto_free char *others = oakestra_list_apps(kit->server, &somebody, false);
+	auto_free char *others =
+		server_list_text(oakestra_list_apps(kit->server, &somebody, false));
 	assert_string_equal(others, "[]");
 }
 

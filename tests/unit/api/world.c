@@ -54,7 +54,8 @@ static void report(struct world *w, const char *id, uint32_t generation, enum in
 
 void world_report(struct world *w, enum instance_state state)
 {
-	auto_free char *text = server_list_instances(w->server, NULL);
+	auto_free char *text =
+		server_list_text(server_list_begin(w->server, SERVER_INSTANCES, NULL));
 	auto_(json_free) struct json *list = NULL;
 	struct err err;
 

@@ -360,7 +360,8 @@ static void publish(struct fixture *f, const char *what, const char *payload)
 
 static void tell_web(struct fixture *f, int64_t pid)
 {
-	auto_free char *text = server_list_instances(f->world.server, NULL);
+	auto_free char *text =
+		server_list_text(server_list_begin(f->world.server, SERVER_INSTANCES, NULL));
 	auto_(json_free) struct json *list = NULL;
 	struct instance_status status = { .state = STATE_RUNNING, .generation = 1, .pid = pid };
 	struct err err;

@@ -275,11 +275,14 @@ void kit_forget(struct kit *kit)
 
 struct json *kit_list(struct kit *kit, const char *what)
 {
-	auto_free char *text = str_eq(what, "apps")       ? server_list_apps(kit->server)
-			       : str_eq(what, "services") ? server_list_services(kit->server, NULL)
-			       : str_eq(what, "instances")
-				       ? server_list_instances(kit->server, NULL)
-				       : server_list_nodes(kit->server);
+	auto_free char *text =
+		str_eq(what, "apps")
+			? server_list_text(server_list_begin(kit->server, SERVER_APPS, NULL))
+		: str_eq(what, "services")
+			? server_list_text(server_list_begin(kit->server, SERVER_SERVICES, NULL))
+		: str_eq(what, "instances")
+			? server_list_text(server_list_begin(kit->server, SERVER_INSTANCES, NULL))
+			: server_list_text(server_list_begin(kit->server, SERVER_NODES, NULL));
 	struct json *json = NULL;
 	struct err err;
 

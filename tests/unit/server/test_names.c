@@ -141,8 +141,10 @@ static void lists_filter_by_application(void **state)
 	struct kit *kit = *state;
 
 	setup_two(kit);
-	auto_free char *text = server_list_instances(kit->server, "a.t");
-	auto_free char *none = server_list_services(kit->server, "nobody.t");
+	auto_free char *text = server_list_text(server_list_begin(
+		kit->server, SERVER_INSTANCES, &(struct server_filter){ .app = "a.t" }));
+	auto_free char *none = server_list_text(server_list_begin(
+		kit->server, SERVER_SERVICES, &(struct server_filter){ .app = "nobody.t" }));
 	auto_(json_free) struct json *list = NULL;
 	struct err err;
 	assert_int_equal(json_parse(text, strlen(text), &list, &err), 0);

@@ -106,7 +106,7 @@ static struct json *services_of(struct kit *kit, const char *user)
 	const struct oakestra_user who = user_of(user);
 	struct err err;
 
-	return parsed(oakestra_list_services(kit->server, &who, NULL, &err));
+	return parsed(server_list_text(oakestra_list_services(kit->server, &who, NULL, &err)));
 }
 
 /* The id of the n-th service that the user sees. */
@@ -228,7 +228,8 @@ static void equal_names_of_two_users(void **state)
 			     (struct oakestra_change){ .id = hers })
 				 .err.code,
 			 -ENOENT);
-	auto_(json_free) struct json *apps = parsed(oakestra_list_apps(kit->server, &ann, true));
+	auto_(json_free) struct json *apps =
+		parsed(server_list_text(oakestra_list_apps(kit->server, &ann, true)));
 	assert_int_equal(json_count(apps), 1);
 	const char *her_app = json_get_str(json_at(apps, 0), "applicationID");
 	assert_null(oakestra_show_app(kit->server, &bob, her_app, &err));
@@ -250,7 +251,8 @@ static void equal_names_of_two_users(void **state)
 static size_t n_apps(struct kit *kit, const char *user, bool is_own)
 {
 	const struct oakestra_user who = user_of(user);
-	auto_(json_free) struct json *apps = parsed(oakestra_list_apps(kit->server, &who, is_own));
+	auto_(json_free) struct json *apps =
+		parsed(server_list_text(oakestra_list_apps(kit->server, &who, is_own)));
 
 	return json_count(apps);
 }
@@ -816,9 +818,10 @@ static void assert_unknown_are_kept(struct kit *kit)
 {
 	const struct oakestra_user ann = { "ann", false };
 	struct err err;
-	auto_(json_free) struct json *app = first_of(oakestra_list_apps(kit->server, &ann, true));
+	auto_(json_free) struct json *app =
+		first_of(server_list_text(oakestra_list_apps(kit->server, &ann, true)));
 	auto_(json_free) struct json *service =
-		first_of(oakestra_list_services(kit->server, &ann, NULL, &err));
+		first_of(server_list_text(oakestra_list_services(kit->server, &ann, NULL, &err)));
 
 	assert_string_equal(json_get_str(json_get(app, "labels"), "tier"), "front");
 	assert_string_equal(json_get_str(app, "userId"), "ann");

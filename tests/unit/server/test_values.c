@@ -161,7 +161,8 @@ static void lists_show_no_value(void **state)
 	auto_free char *plain = base64_format(WORD, strlen(WORD));
 
 	must_set(t, VALUE_SECRET, "db", WORD);
-	auto_free char *text = server_list_values(t->kit->server, VALUE_SECRET);
+	auto_free char *text =
+		server_list_text(server_list_begin(t->kit->server, SERVER_SECRETS, NULL));
 	auto_(json_free) struct json *list = NULL;
 	assert_int_equal(json_parse(text, strlen(text), &list, &t->kit->err), 0);
 	const struct json *view = json_at(list, 0);
@@ -187,7 +188,8 @@ static void the_same_value_is_no_change(void **state)
 	assert_actions(t, "unchanged secret db");
 	must_set(t, VALUE_SECRET, "db", OTHER);
 	assert_actions(t, "update secret db");
-	auto_free char *text = server_list_values(t->kit->server, VALUE_SECRET);
+	auto_free char *text =
+		server_list_text(server_list_begin(t->kit->server, SERVER_SECRETS, NULL));
 	assert_non_null(strstr(text, "\"revision\":2,"));
 }
 
