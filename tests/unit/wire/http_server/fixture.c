@@ -45,6 +45,8 @@ void fixture_start(struct fixture *f, void (*handler)(void *arg, struct http_req
 	struct err err = { 0 };
 
 	f->config.handler = handler;
+	if (!f->config.handshake_timeout_ms)
+		f->config.handshake_timeout_ms = DEADLINE_MS; /* on a busy machine, too */
 	f->config.arg = f;
 	f->server = http_server_new(f->loop, &f->config);
 	f->plain_port = http_server_listen_tcp(f->server, "127.0.0.1", 0, &err);
@@ -97,6 +99,7 @@ void call_prepare(struct call *call, struct fixture *f, const char *path)
 			      f->port, path);
 	call->request.url = call->url;
 	call->request.ca_file = f->ca_file;
+	call->request.connect_timeout_ms = DEADLINE_MS;
 }
 
 void call_start(struct call *call)

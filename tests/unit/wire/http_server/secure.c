@@ -101,6 +101,9 @@ struct secure *secure_open(int fd, const struct secure_options *options)
 	if (options && options->ca_file) {
 		SSL_CTX_load_verify_file(s->context, options->ca_file);
 		SSL_CTX_set_verify(s->context, SSL_VERIFY_PEER, NULL);
+		/* As Python 3.13 has it by default. */
+		X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(s->context),
+					    X509_V_FLAG_X509_STRICT);
 	}
 	s->ssl = SSL_new(s->context);
 	if (options && options->protocol) {

@@ -225,7 +225,10 @@ static void many_at_once_are_answered_in_any_order(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(parties); i++) {
 		struct party *p = &parties[i];
 
-		p->call = (struct call){ .f = f, .request = { .url = url, .ca_file = f->ca_file } };
+		p->call = (struct call){ .f = f,
+					 .request = { .url = url,
+						      .ca_file = f->ca_file,
+						      .connect_timeout_ms = 60000 } };
 		p->barrier = &barrier;
 		pthread_create(&p->thread, NULL, join_party, p);
 	}

@@ -1,5 +1,6 @@
-/* TLS: what a client has to be, what it may not do, and that its address is its own. Everything else that
- * a server does is tested through TLS by the other programs, with HOLM_TEST_TLS in the environment. */
+/* TLS: what a client has to be, what it may not do, and that its address is its
+ * own. Everything else that a server does is tested through TLS by the other
+ * programs, with HOLM_TEST_TLS in the environment. */
 #include <sys/socket.h>
 
 #include <openssl/ssl.h>
@@ -9,6 +10,7 @@
 
 #define REQUEST "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 #define LAST    "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+#define UPGRADE "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: flood\r\n\r\n"
 #define MUCH    ((size_t)32 << 20) /* more than the kernel keeps for a client */
 
 /* A client on a thread of its own. */
@@ -22,6 +24,7 @@ struct client {
 	char got[1024];
 	int version;
 	char protocol[16];
+	int go[2]; /* closed when it may go on */
 };
 
 static int setup(void **state)
@@ -180,7 +183,8 @@ static void clients_without_trust_are_told_so(void **state)
 	identity_free(other);
 }
 
-/* With a pin alone whoever certified the key does not matter; with both, both do. */
+/* With a pin alone whoever certified the key does not matter; with both, both
+ * do. */
 static void a_pinned_key_is_enough_or_one_thing_more(void **state)
 {
 	struct fixture *f = *state;
@@ -239,7 +243,8 @@ static void what_is_no_identity_is_refused_and_the_earlier_stays(void **state)
 	identity_free(other);
 }
 
-/* What a client sees that does not speak TLS, or stops in the middle of its first message. */
+/* What a client sees that does not speak TLS, or stops in the middle of its
+ * first message. */
 
 struct plain {
 	struct client client; /* first */
@@ -373,7 +378,8 @@ static void handshakes_count_as_connections(void **state)
 	call_begin(&over_unix, f, "/");
 	fixture_wait(f);
 	assert_int_equal(f->n_handled, 1);
-	/* There is no place left: it waits until one is free, and does not end another's handshake. */
+	/* There is no place left: it waits until one is free, and does not end
+   * another's handshake. */
 	client_begin(&c, f, ask_once);
 	f->timer = timer_start(f->loop, 200, leave, f);
 	fixture_wait(f);
@@ -408,7 +414,8 @@ static void who_takes_nothing_is_cut_off(void **state)
 	raw_fini(&raw);
 }
 
-/* As much as is left in the socket pair and in the link when the library has closed its end. */
+/* As much as is left in the socket pair and in the link when the library has
+ * closed its end. */
 static void say_little(void *arg, struct http_request *r)
 {
 	const size_t len = 150000;
@@ -457,6 +464,131 @@ static void who_ends_his_half_gets_the_answer(void **state)
 	assert_non_null(strstr(c.got, "from=127.0.0.1"));
 }
 
+/* Connections that are no longer HTTP. */
+
+static void take_nothing(void *arg, const char *data, size_t len)
+{
+}
+
+static void flood(void *arg)
+{
+	struct fixture *f = arg;
+	static const char piece[4096] = "z";
+
+	for (; f->n_written < MUCH; f->n_written += sizeof(piece))
+		if (http_stream_write(f->request, piece, sizeof(piece)) < 0)
+			return;
+	http_stream_end(f->request);
+}
+
+static void on_flood(void *arg, struct http_request *r)
+{
+	struct fixture *f = arg;
+
+	f->request = r;
+	http_stream_on_room(r, flood, f);
+	http_upgrade_begin(r, "flood", take_nothing, f);
+	flood(f);
+}
+
+static void let_go(void *arg)
+{
+	struct client *c = arg;
+
+	c->f->timer = NULL;
+	close(c->go[1]);
+}
+
+/* Takes nothing until it may, then all. */
+static void hesitate(struct client *c)
+{
+	int fd = fixture_connect_to(c->f, c->f->port);
+	struct secure *s = secure_open(fd, &c->options);
+	char piece[16384];
+	ssize_t n;
+
+	secure_write(s, UPGRADE, strlen(UPGRADE));
+	n = read(c->go[0], piece, 1);
+	assert(n == 0);
+	while ((n = secure_read(s, piece, sizeof(piece))) > 0)
+		c->len += (size_t)n;
+	secure_free(s);
+	close(fd);
+}
+
+static void after_an_upgrade_a_client_may_take_his_time(void **state)
+{
+	struct fixture *f = *state;
+	struct client c = { 0 };
+
+	f->config.stall_timeout_ms = 50;
+	fixture_start(f, on_flood);
+	assert_int_equal(pipe(c.go), 0);
+	f->timer = timer_start(f->loop, 500, let_go, &c);
+	client_begin(&c, f, hesitate);
+	fixture_wait(f);
+	assert_true(c.len > MUCH);
+	close(c.go[0]);
+}
+
+static void note_gone(void *arg)
+{
+	struct fixture *f = arg;
+
+	f->n_gone++;
+	http_stream_end(f->request);
+	loop_stop(f->loop);
+}
+
+static void on_unwanted(void *arg, struct http_request *r)
+{
+	struct fixture *f = arg;
+
+	f->request = r;
+	http_request_on_gone(r, note_gone, f);
+	http_upgrade_begin(r, "flood", take_nothing, f);
+	http_upgrade_want(r, false);
+}
+
+/* Sends more than the pair and the link hold, and leaves without a word. */
+static void send_and_leave(struct client *c)
+{
+	int fd = fixture_connect_to(c->f, c->f->port);
+	const struct linger at_once = { 1, 0 };
+	const size_t len = 400000;
+	const int room = 1 << 20;
+	struct secure *s = secure_open(fd, &c->options);
+	auto_free char *bytes = xcalloc(1, len);
+	char answer[256];
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	secure_write(s, UPGRADE, strlen(UPGRADE));
+	secure_read(s, answer, sizeof(answer));
+	secure_write(s, bytes, len);
+	c->len = (size_t)read(c->go[0], answer, 1);
+	secure_free(s);
+	close(fd);
+}
+
+static void who_leaves_while_nothing_is_wanted_is_noticed(void **state)
+{
+	struct fixture *f = *state;
+	struct client c = { 0 };
+
+	fixture_start(f, on_unwanted);
+	assert_int_equal(pipe(c.go), 0);
+	f->timer = timer_start(f->loop, 300, let_go, &c);
+	client_begin(&c, f, send_and_leave);
+	fixture_wait(f);
+	f->n_clients = 1;
+	if (!f->n_gone)
+		fixture_wait(f);
+	assert_int_equal(f->n_gone, 1);
+	f->n_clients = 0;
+	close(c.go[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -474,6 +606,8 @@ int main(void)
 		TEST(who_takes_nothing_is_cut_off),
 		TEST(the_rest_is_sent_when_the_server_has_closed),
 		TEST(who_ends_his_half_gets_the_answer),
+		TEST(after_an_upgrade_a_client_may_take_his_time),
+		TEST(who_leaves_while_nothing_is_wanted_is_noticed),
 	};
 
 	return cmocka_run_group_tests_name("wire/http_server/tls", tests, NULL, NULL);
