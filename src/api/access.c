@@ -45,9 +45,12 @@ static bool identify(struct api_request *request, enum route_access access)
 
 	if (http_request_is_unix(request->http) || auth_is_token(header, config->token)) {
 		server_identify_local(config->server, &request->who);
+		http_request_trust(request->http);
 		return true;
 	}
 	int r = token ? server_identify(config->server, token, &request->who, &err) : -ENOENT;
+	if (r == 0)
+		http_request_trust(request->http);
 	if (r == 0 || access == ROUTE_PUBLIC)
 		return true;
 	if (!token)

@@ -5,16 +5,16 @@
 #include "wire/http_server/internal.h"
 #include "wire/http_server/tls.h"
 
-static void read_peer(struct connection *conn, const struct sockaddr *peer)
+void peer_format(const struct sockaddr *peer, char ret[INET6_ADDRSTRLEN])
 {
 	const void *v4 = &((const struct sockaddr_in *)(const void *)peer)->sin_addr;
 	const void *v6 = &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr;
 
-	conn->is_unix = peer->sa_family == AF_UNIX;
+	ret[0] = '\0';
 	if (peer->sa_family == AF_INET)
-		inet_ntop(AF_INET, v4, conn->peer, sizeof(conn->peer));
+		inet_ntop(AF_INET, v4, ret, INET6_ADDRSTRLEN);
 	else if (peer->sa_family == AF_INET6)
-		inet_ntop(AF_INET6, v6, conn->peer, sizeof(conn->peer));
+		inet_ntop(AF_INET6, v6, ret, INET6_ADDRSTRLEN);
 }
 
 static struct connection *connection_new(struct http_server *server, int fd,
@@ -24,7 +24,8 @@ static struct connection *connection_new(struct http_server *server, int fd,
 
 	conn->server = server;
 	conn->fd = fd;
-	read_peer(conn, peer);
+	conn->is_unix = peer->sa_family == AF_UNIX;
+	peer_format(peer, conn->peer);
 	list_push(&server->connections, &conn->node);
 	server->n_connections++;
 	connection_set_deadline(conn, server->config.head_timeout_ms);
@@ -58,6 +59,7 @@ void connection_free(struct connection *conn)
 {
 	list_remove(&conn->node);
 	conn->server->n_connections--;
+	conn->server->n_leaving -= conn->is_leaving;
 	if (conn->link)
 		tls_link_detach(conn->link);
 	timer_cancel(conn->timer);

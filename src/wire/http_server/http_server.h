@@ -30,11 +30,16 @@ struct http_server_config {
 	bool (*ignores_body)(void *arg, const char *method, const char *path);
 	/* JSON for answers of the server itself (400, 413, 501), the server's then; NULL: no body. */
 	char *(*explain)(unsigned status);
-	size_t max_stream;        /* unsent bytes of a stream, 0: 256 KiB */
-	unsigned max_connections; /* of all listeners, 0: 256 */
-	unsigned n_reserved;      /* of these, for unix sockets alone; 0: 16 */
-	unsigned max_handshakes;  /* of TLS at once, 0: 64; one more ends the oldest */
-	bool allows_local_plain;  /* on a TLS port HTTP without TLS, from 127.0.0.0/8 and ::1 */
+	size_t max_stream; /* unsent bytes of a stream, 0: 256 KiB */
+	/* Of all listeners; 0: a quarter of the descriptors that this process may have, 64 to 1024. */
+	unsigned max_connections;
+	unsigned n_reserved; /* of these, for unix sockets alone; 0: 16 */
+	/* Of those that http_request_trust() was not called for; one more ends the oldest of them that
+	 * nobody works for. 0: three quarters of max_connections. */
+	unsigned max_strangers;
+	unsigned max_of_address; /* of these, from one address; 0: half of them */
+	unsigned max_handshakes; /* of TLS at once, 0: 64; one more ends the oldest */
+	bool allows_local_plain; /* on a TLS port HTTP without TLS, from 127.0.0.0/8 and ::1 */
 	uint32_t handshake_timeout_ms; /* of TLS, from the connection; 0: 10 s */
 	/* Request line and headers, from the connection or handshake; 0: 10 s. */
 	uint32_t head_timeout_ms;
@@ -82,6 +87,9 @@ void http_request_wipe_body(struct http_request *request);
 bool http_request_is_unix(const struct http_request *request);
 /* Numeric address of the client, "" for a unix socket. */
 const char *http_request_peer(const struct http_request *request);
+
+/* The client has shown who he is: his connection is kept when places are scarce. */
+void http_request_trust(struct http_request *request);
 
 /* Called once if the client closes its end before http_reply() or http_stream_end(), either of which
  * is still due. NULL: no longer. */

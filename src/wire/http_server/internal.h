@@ -35,6 +35,7 @@ struct http_server {
 	struct list listeners;
 	struct list connections;
 	unsigned n_connections;
+	unsigned n_leaving; /* of these */
 	struct list lingering;
 	unsigned n_lingering;
 	struct tls *tls; /* NULL: no certificate yet */
@@ -53,6 +54,8 @@ struct connection {
 	int fd;                /* the library's; ours to shut down */
 	struct tls_link *link; /* what stands between it and the client; NULL: nothing */
 	bool is_unix;
+	bool is_trusted;
+	bool is_leaving; /* for another client */
 	bool is_refused; /* with a body that was not read */
 	char peer[INET6_ADDRSTRLEN];
 	struct http_request *request; /* the one in progress */
@@ -131,6 +134,15 @@ struct connection *connection_add(struct http_server *server, int fd, const stru
 void connection_free(struct connection *conn);
 /* The connection is cut off then; 0: not at all. */
 void connection_set_deadline(struct connection *conn, uint64_t delay_ms);
+
+/* "" for a unix socket. */
+void peer_format(const struct sockaddr *peer, char ret[INET6_ADDRSTRLEN]);
+
+/* crowd.c */
+/* Whether one more TCP client may come, or somebody would leave for him. */
+bool crowd_has_place(const struct http_server *server);
+/* Makes room for one from this address; false: there is none. */
+bool crowd_admit(struct http_server *server, const struct sockaddr *peer);
 
 /* answer.c */
 int answer_now(struct http_request *r, unsigned status);

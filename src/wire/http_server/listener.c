@@ -9,7 +9,7 @@
 #include "wire/http_server/internal.h"
 #include "wire/http_server/tls.h"
 
-#define BACKLOG         128
+#define BACKLOG         1024
 #define ACCEPTS_A_TURN  16
 #define NO_FDS_PAUSE_MS 1000
 
@@ -23,11 +23,10 @@ union address {
 static bool is_at_limit(const struct listener *l)
 {
 	const struct http_server *server = l->server;
-	const struct http_server_config *c = &server->config;
 
 	if (l->unix_path)
-		return server->n_connections >= c->max_connections;
-	return server->n_connections + server->n_loose >= c->max_connections - c->n_reserved;
+		return server->n_connections - server->n_leaving >= server->config.max_connections;
+	return !crowd_has_place(server);
 }
 
 static void watch(struct listener *l);
@@ -62,7 +61,9 @@ static void on_ready(void *arg, unsigned events)
 				pause_for_fds(l);
 			break;
 		}
-		if (l->is_tls)
+		if (!l->unix_path && !crowd_admit(l->server, &a.any))
+			close(fd);
+		else if (l->is_tls)
 			tls_link_begin(l->server, fd, &a.any, len);
 		else
 			connection_add(l->server, fd, &a.any, len);

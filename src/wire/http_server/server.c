@@ -2,13 +2,15 @@
  * are turned into notices that are acted on when it has returned. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "wire/http_server/internal.h"
 #include "wire/http_server/tls.h"
 
 #define MAX_BODY         (1u << 20)
 #define MAX_STREAM       (256u << 10)
-#define MAX_CONNECTIONS  256
+#define LEAST_PLACES     64
+#define MOST_PLACES      1024
 #define N_RESERVED       16
 #define HANDSHAKE_MS     10000
 #define HEAD_TIMEOUT_MS  10000
@@ -165,10 +167,9 @@ void http_request_on_gone(struct http_request *r, void (*fn)(void *arg), void *a
 
 static struct connection *find_connection(struct http_server *server, int fd)
 {
-	struct list *pos;
-	struct list *tmp;
-
-	list_for_each(pos, tmp, &server->connections) {
+	/* Mostly one of the newest. */
+	for (struct list *pos = server->connections.prev; pos != &server->connections;
+	     pos = pos->prev) {
 		struct connection *conn = container_of(pos, struct connection, node);
 
 		if (conn->fd == fd)
@@ -293,19 +294,39 @@ static __attribute__((format(printf, 2, 0))) void on_log(void *arg, const char *
 	log_debug("http server: %s", line);
 }
 
+/* A share of what this process may open: TLS takes three for a connection. */
+static unsigned count_places(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 4 < LEAST_PLACES)
+		return LEAST_PLACES;
+	return limit.rlim_cur / 4 < MOST_PLACES ? (unsigned)(limit.rlim_cur / 4) : MOST_PLACES;
+}
+
+static void set_limits(struct http_server_config *c)
+{
+	c->max_connections = c->max_connections ? c->max_connections : count_places();
+	c->n_reserved = c->n_reserved ? c->n_reserved : N_RESERVED;
+	assert(c->n_reserved < c->max_connections);
+	if (!c->max_strangers)
+		c->max_strangers = (c->max_connections - c->n_reserved) * 3 / 4;
+	c->max_strangers = c->max_strangers ? c->max_strangers : 1;
+	if (!c->max_of_address)
+		c->max_of_address = (c->max_strangers + 1) / 2;
+}
+
 static void set_defaults(struct http_server_config *c)
 {
 	c->max_body = c->max_body ? c->max_body : MAX_BODY;
 	c->max_stream = c->max_stream ? c->max_stream : MAX_STREAM;
-	c->max_connections = c->max_connections ? c->max_connections : MAX_CONNECTIONS;
-	c->n_reserved = c->n_reserved ? c->n_reserved : N_RESERVED;
+	set_limits(c);
 	c->handshake_timeout_ms = c->handshake_timeout_ms ? c->handshake_timeout_ms : HANDSHAKE_MS;
 	c->head_timeout_ms = c->head_timeout_ms ? c->head_timeout_ms : HEAD_TIMEOUT_MS;
 	c->body_timeout_ms = c->body_timeout_ms ? c->body_timeout_ms : BODY_TIMEOUT_MS;
 	c->idle_timeout_ms = c->idle_timeout_ms ? c->idle_timeout_ms : IDLE_TIMEOUT_MS;
 	c->stall_timeout_ms = c->stall_timeout_ms ? c->stall_timeout_ms : STALL_TIMEOUT_MS;
 	c->max_handshakes = c->max_handshakes ? c->max_handshakes : MAX_HANDSHAKES;
-	assert(c->n_reserved < c->max_connections);
 }
 
 struct http_server *http_server_new(struct loop *loop, const struct http_server_config *config)
@@ -327,7 +348,7 @@ struct http_server *http_server_new(struct loop *loop, const struct http_server_
 		0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, server,
 		MHD_OPTION_URI_LOG_CALLBACK, on_target, server, MHD_OPTION_NOTIFY_CONNECTION,
 		on_connection, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-		MHD_OPTION_CONNECTION_LIMIT, server->config.max_connections + 1,
+		MHD_OPTION_CONNECTION_LIMIT, 2 * server->config.max_connections + 1,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 	if (!server->mhd) {
 		log_error("start http server: %s", strerror(errno));

@@ -1,4 +1,5 @@
 /* What clients cannot do to the server: send too much or too slowly, or be too many. */
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -241,30 +242,175 @@ static void a_reply_that_nobody_reads_is_dropped(void **state)
 	raw_fini(&raw);
 }
 
-static void places_are_limited_and_some_reserved(void **state)
+/* Whoever asks says who he is. */
+static void trust_and_say_ok(void *arg, struct http_request *r)
+{
+	if (http_request_header(r, "Authorization"))
+		http_request_trust(r);
+	say_ok(arg, r);
+}
+
+static void ask(struct fixture *f, bool is_unix)
+{
+	struct call call = { .request = { .unix_path = is_unix ? f->unix_path : NULL,
+					  .total_timeout_ms = 20000 } };
+
+	call_begin(&call, f, "/");
+	fixture_wait(f);
+	assert_int_equal(call.result, 0);
+	assert_int_equal(call.response.status, 200);
+	call_fini(&call);
+}
+
+#define CROWD 100
+
+/* From another address of this machine than everybody else, so that theirs is not the one that has too
+ * many. */
+static int come_from_elsewhere(const struct fixture *f)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in own = { .sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1) };
+	struct sockaddr_in server = { .sin_family = AF_INET,
+				      .sin_port = htons((uint16_t)f->plain_port),
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	assert_int_equal(bind(fd, (void *)&own, sizeof(own)), 0);
+	assert_int_equal(connect(fd, (void *)&server, sizeof(server)), 0);
+	return fd;
+}
+
+/* Far more than there are places, before the server accepts any of them. */
+static void crowd_come(const struct fixture *f, int fds[CROWD])
+{
+	for (size_t i = 0; i < CROWD; i++)
+		fds[i] = come_from_elsewhere(f);
+}
+
+static void crowd_go(const int fds[CROWD])
+{
+	for (size_t i = 0; i < CROWD; i++)
+		close(fds[i]);
+}
+
+static void a_crowd_keeps_nobody_out(void **state)
 {
 	struct fixture *f = *state;
-	int idle[5];
-	struct call over_unix = { .request = { .unix_path = f->unix_path } };
-	struct call waiting = { 0 };
+	int crowd[CROWD];
 
-	f->config.max_connections = 4;
+	f->config.max_connections = 20;
 	f->config.n_reserved = 2;
-	fixture_start(f, say_ok);
-	/* Two are accepted, three wait in the kernel. */
-	for (size_t i = 0; i < ARRAY_LEN(idle); i++)
-		idle[i] = fixture_connect(f, false);
-	call_begin(&over_unix, f, "/");
-	fixture_wait(f);
-	assert_int_equal(over_unix.response.status, 200);
-	waiting.request.total_timeout_ms = 20000;
-	call_begin(&waiting, f, "/");
-	for (size_t i = 0; i < ARRAY_LEN(idle); i++)
-		close(idle[i]);
-	fixture_wait(f);
-	assert_int_equal(waiting.response.status, 200);
-	call_fini(&over_unix);
-	call_fini(&waiting);
+	fixture_start(f, trust_and_say_ok);
+	crowd_come(f, crowd);
+	ask(f, true);
+	ask(f, false);
+	ask(f, true);
+	crowd_go(crowd);
+}
+
+struct keeper {
+	struct fixture *f;
+	int fd;
+	const char *header;
+	bool is_answered;
+};
+
+static void keeper_ask(void *arg)
+{
+	struct keeper *k = arg;
+	auto_free char *text = xasprintf("GET / HTTP/1.1\r\nHost: x\r\n%s\r\n", k->header);
+	char got[512] = "";
+	size_t len = strlen(text);
+	size_t n = 0;
+	ssize_t r = 1;
+
+	if (send(k->fd, text, len, MSG_NOSIGNAL) == (ssize_t)len)
+		for (; r > 0 && !strstr(got, "\r\n\r\nok"); n += r > 0 ? (size_t)r : 0)
+			r = recv(k->fd, got + n, sizeof(got) - 1 - n, 0);
+	k->is_answered = str_starts(got, "HTTP/1.1 200 ") && r > 0;
+}
+
+static void keeper_done(void *arg)
+{
+	struct keeper *k = arg;
+
+	if (--k->f->n_clients == 0)
+		loop_stop(k->f->loop);
+}
+
+static bool keeper_is_answered(struct keeper *k)
+{
+	k->f->n_clients++;
+	work_begin(k->f->loop, EXECUTOR_RUNTIME, keeper_ask, keeper_done, k);
+	fixture_wait(k->f);
+	return k->is_answered;
+}
+
+/* Of two that asked before the crowd came, the one that was trusted keeps its connection. */
+static void who_is_known_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	int crowd[CROWD];
+	struct keeper known = { f, -1, "Authorization: Bearer x\r\n", false };
+	struct keeper stranger = { f, -1, "", false };
+
+	f->config.max_connections = 20;
+	f->config.n_reserved = 2;
+	fixture_start(f, trust_and_say_ok);
+	known.fd = come_from_elsewhere(f);
+	stranger.fd = come_from_elsewhere(f);
+	assert_true(keeper_is_answered(&known));
+	assert_true(keeper_is_answered(&stranger));
+	crowd_come(f, crowd);
+	ask(f, true);
+	ask(f, false);
+	assert_true(keeper_is_answered(&known));
+	assert_false(keeper_is_answered(&stranger));
+	crowd_go(crowd);
+	close(known.fd);
+	close(stranger.fd);
+}
+
+/* Until the second one comes. */
+static void keep_first(void *arg, struct http_request *r)
+{
+	struct fixture *f = arg;
+
+	if (!f->request) {
+		f->request = r;
+		return;
+	}
+	http_reply(TAKE(f->request), 200, "text/plain", xstrdup("ok"));
+	say_ok(arg, r);
+}
+
+static void stop(void *arg)
+{
+	loop_stop(arg);
+}
+
+/* Whose request is worked on is a stranger as well, but not sent away. */
+static void who_waits_for_an_answer_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	int crowd[CROWD];
+	struct keeper waiting = { f, -1, "", false };
+
+	f->config.max_connections = 20;
+	f->config.n_reserved = 2;
+	fixture_start(f, keep_first);
+	waiting.fd = come_from_elsewhere(f);
+	f->n_clients++;
+	work_begin(f->loop, EXECUTOR_RUNTIME, keeper_ask, keeper_done, &waiting);
+	while (!f->request) {
+		loop_post(f->loop, stop, f->loop);
+		loop_run(f->loop);
+	}
+	crowd_come(f, crowd);
+	ask(f, false);
+	assert_true(waiting.is_answered);
+	crowd_go(crowd);
+	close(waiting.fd);
 }
 
 static void another_server_keeps_its_socket(void **state)
@@ -355,7 +501,9 @@ int main(void)
 		TEST(an_idle_connection_is_closed),
 		TEST(a_handler_may_take_its_time),
 		TEST(a_reply_that_nobody_reads_is_dropped),
-		TEST(places_are_limited_and_some_reserved),
+		TEST(a_crowd_keeps_nobody_out),
+		TEST(who_is_known_is_left_alone),
+		TEST(who_waits_for_an_answer_is_left_alone),
 		TEST(another_server_keeps_its_socket),
 		TEST(a_stale_socket_is_replaced),
 		TEST(what_is_no_socket_stays),
