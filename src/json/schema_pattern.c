@@ -150,8 +150,10 @@ static int take_one(struct translation *t, struct err *err)
 		return take_group(t, err);
 	case ')':
 		return take_group_end(t, err);
-	case '*':
 	case '+':
+		t->last *= 2; /* regcomp() makes it xx* */
+		break;
+	case '*':
 	case '?':
 		break;
 	default:

@@ -272,6 +272,8 @@ static void patterns_that_are_refused(void **state)
 		{ "a{256}", "pattern: pattern: expected {N}, {N,} or {N,M} up to 255" },
 		{ "((a{50}){50}){50}", "pattern: pattern: more than 300 characters with all "
 				       "repetitions written out" },
+		{ "a+++++++++", "pattern: pattern: more than 300 characters with all "
+				"repetitions written out" },
 		{ "(a", "pattern: pattern: ( without )" },
 		{ "a)", "pattern: pattern: ) without (" },
 	};
