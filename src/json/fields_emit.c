@@ -6,7 +6,10 @@ typedef void (*emit_fn)(const struct field *field, const void *object, struct js
 
 static void emit_str(const struct field *field, const void *object, struct json_out *out)
 {
-	json_out_str(out, field->name, *(char **)field_at(field, object));
+	const char *text = *(char **)field_at(field, object);
+
+	/* What was given was empty: null would be what was not. */
+	json_out_str(out, field->name, !text && field->flags & F_GIVEN ? "" : text);
 }
 
 static void emit_chars(const struct field *field, const void *object, struct json_out *out)
