@@ -8,13 +8,19 @@ struct apply {
 	struct plan_answer answer;
 };
 
+/* As the descriptor has it, but for its services. */
+static bool is_described(const struct app *app, const struct sla_app *sla)
+{
+	return str_eq(app->desc, sla->desc) && str_eq(app->unknown, sla->unknown);
+}
+
 static const struct app *make_app(struct server *server, struct apply *apply,
 				  const struct sla_app *sla)
 {
 	const struct app_owner owner = { apply->user, "" };
 	const struct app *old = app_find(server, &owner, sla);
 
-	if (old && str_eq(old->desc, sla->desc) && str_eq(old->unknown, sla->unknown))
+	if (old && is_described(old, sla))
 		return old;
 	const struct app *app = old ? app_describe(server, old, sla->desc, sla->unknown)
 				    : app_make(server, &owner, sla);
@@ -38,16 +44,24 @@ static int apply_service(struct server *server, struct service_wish *wish, struc
 	return r;
 }
 
-static void remove_missing(struct server *server, const struct app *app, const struct sla_app *sla,
-			   struct plan_view *plan)
+/* Full names of what the descriptor has; the caller's. */
+static struct map names_of(const struct app *app, const struct sla_app *sla)
 {
-	struct map kept = { 0 };
+	struct map names = { 0 };
 
 	for (size_t i = 0; i < sla->n_services; i++) {
 		auto_free char *name = service_full_name(app, &sla->services[i]);
 
-		map_set(&kept, name, plan);
+		map_set(&names, name, &sla->services[i]);
 	}
+	return names;
+}
+
+static void remove_missing(struct server *server, const struct app *app, const struct sla_app *sla,
+			   struct plan_view *plan)
+{
+	struct map kept = names_of(app, sla);
+
 	next_for_each(server, KIND_SERVICE, struct service, service)
 	{
 		if (!str_eq(service->app_id, app->id) || map_find(&kept, service->name))
@@ -102,15 +116,6 @@ static void apply_done(struct server *server, void *arg, const struct err *err)
 	free(apply);
 }
 
-static bool has_service(const struct sla_app *sla, const struct service *service)
-{
-	for (size_t i = 0; i < sla->n_services; i++)
-		if (str_eq(sla->services[i].name, service->spec.name) &&
-		    str_eq(sla->services[i].ns, service->spec.ns))
-			return true;
-	return false;
-}
-
 static void ask_about_service(struct server *server, struct hook_inquiry *inquiry,
 			      const struct hook_about *app, struct service_spec *spec)
 {
@@ -137,17 +142,19 @@ static void ask_about_app(struct server *server, struct hook_inquiry *inquiry, c
 		.owner = user,
 	};
 
-	if (!old || !str_eq(old->desc, sla->desc))
+	if (!old || !is_described(old, sla))
 		hook_ask_app(inquiry, &about, sla->desc, &sla->desc);
 	for (size_t i = 0; i < sla->n_services; i++)
 		ask_about_service(server, inquiry, &about, &sla->services[i]);
 	if (!old)
 		return;
+	struct map kept = names_of(old, sla);
 	next_for_each(server, KIND_SERVICE, struct service, service)
 	{
-		if (str_eq(service->app_id, old->id) && !has_service(sla, service))
+		if (str_eq(service->app_id, old->id) && !map_find(&kept, service->name))
 			hook_ask_delete(inquiry, server, old, service);
 	}
+	map_fini(&kept);
 }
 
 static void ask_hooks(struct server *server, struct apply *apply)

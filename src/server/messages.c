@@ -143,7 +143,7 @@ static void send_table(void *arg)
 {
 	struct server *server = arg;
 
-	server->is_table_due = false;
+	server->table_timer = NULL;
 	server->table_ms = loop_now_ms(server->config.loop);
 	messages_table(server);
 }
@@ -153,13 +153,11 @@ static void table_soon(struct server *server)
 {
 	uint64_t since_ms = loop_now_ms(server->config.loop) - server->table_ms;
 
-	if (server->is_table_due)
+	if (server->table_timer)
 		return;
-	server->is_table_due = true;
-	if (since_ms >= TABLE_EVERY_MS)
-		loop_post(server->config.loop, send_table, server);
-	else
-		timer_start(server->config.loop, TABLE_EVERY_MS - since_ms, send_table, server);
+	server->table_timer = timer_start(server->config.loop,
+					  since_ms < TABLE_EVERY_MS ? TABLE_EVERY_MS - since_ms : 0,
+					  send_table, server);
 }
 
 /* A node came, or came back: its document, then its whole wish. */

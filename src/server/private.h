@@ -97,8 +97,8 @@ struct server {
 	uint64_t revision;
 	uint64_t event_seq; /* of the last event */
 	bool needs_table;
-	bool is_table_due;
-	uint64_t table_ms; /* when what a node reported was told last */
+	struct timer *table_timer; /* until a table is told again */
+	uint64_t table_ms;         /* when what a node reported was told last */
 	bool needs_placing;
 	bool is_settling;    /* a request to settle waits */
 	struct timer *retry; /* of what a failed commit left undone */

@@ -1,6 +1,7 @@
 /* Hooks that are told: what they are sent, in which order, and what is done until they have taken it. */
 #include "base/secret.h"
 #include "hook_kit.h"
+#include "server/oakestra.h"
 #include "wire/digest/digest.h"
 
 #define ALL_POST "\"post_create\",\"post_update\",\"post_delete\""
@@ -70,6 +71,38 @@ static void changes_are_told_in_order(void **state)
 	for (size_t i = 0; i < t->n_sent; i++)
 		assert_string_equal(t->sent[i].url, "http://hooks.example/told");
 	assert_counts(t, id, "waiting 0 delivered 3 given up 0 dropped 0");
+}
+
+static void on_described(void *arg, const struct oakestra_result *result, const struct err *err)
+{
+	*(int *)arg = err->code;
+}
+
+/* Oakestra's PUT writes the application anew, whatever it says. */
+static void what_stays_as_it_was_is_not_told(void **state)
+{
+	struct hook_test *t = *state;
+	char id[ID_SIZE];
+	int code = -EINPROGRESS;
+
+	change_app(t, "a", 1);
+	hook_make(t, TOLD, id);
+	auto_free char *app_id = kit_value(t->kit, "apps", "a.t", "id");
+	struct oakestra_change change = {
+		.user = { .name = "Admin", .is_admin = true },
+		.id = app_id,
+		.desc = "1",
+		.done = on_described,
+		.arg = &code,
+	};
+	oakestra_describe_app_begin(t->kit->server, &change);
+	kit_run(t->kit, SOON);
+	assert_int_equal(code, 0);
+	assert_sent(t, "event", "");
+	change.desc = "2";
+	oakestra_describe_app_begin(t->kit->server, &change);
+	kit_run(t->kit, SOON);
+	assert_sent(t, "event", "post_update");
 }
 
 static void each_is_signed_and_has_a_name(void **state)
@@ -368,6 +401,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		HOOK_TEST(changes_are_told_in_order),
+		HOOK_TEST(what_stays_as_it_was_is_not_told),
 		HOOK_TEST(each_is_signed_and_has_a_name),
 		HOOK_TEST(each_hook_hears_of_its_own),
 		HOOK_TEST(custom_resources_are_told_of),

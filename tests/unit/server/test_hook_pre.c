@@ -73,6 +73,13 @@ static void what_it_is_asked(void **state)
 	assert_asked(t, "");
 	assert_int_equal(kit_plan(t->kit, WEB), 0);
 	assert_asked(t, "");
+	/* A field that nobody knows is one of its, too. */
+	kit_must_apply(t->kit, SLA("{\"application_name\":\"a\",\"application_namespace\":\"t\","
+				   "\"team\":\"b\",\"microservices\":[" SERVICE(
+					   "web", ",\"memory\":64") "]}"));
+	assert_asked(t, "pre_update applications");
+	kit_must_apply(t->kit, WEB_LESS);
+	assert_asked(t, "pre_update applications");
 	kit_must_apply(t->kit, APP("a", SERVICE("web", ",\"memory\":65") "," SERVICE("db", "")));
 	auto_free char *web = kit_value(t->kit, "services", "a.t.web.t", "id");
 	auto_free char *start = xasprintf("{\"_id\":\"%s\",\"application_name\":\"a\"", web);
