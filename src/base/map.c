@@ -4,13 +4,26 @@
 
 #include "base/base.h"
 
+static uint64_t mix(uint64_t h, uint64_t word)
+{
+	h = (h ^ word) * 0x9e3779b97f4a7c15u; /* 2^64 / the golden ratio */
+	return h ^ (h >> 32);
+}
+
+/* Eight bytes at a time: keys are mostly ids of 24. */
 static uint64_t hash(const char *s)
 {
-	uint64_t h = 14695981039346656037u; /* FNV-1a */
+	size_t len = strlen(s);
+	uint64_t h = len;
+	uint64_t word;
 
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * 1099511628211u;
-	return h ^ (h >> 32);
+	for (; len >= sizeof(word); len -= sizeof(word), s += sizeof(word)) {
+		memcpy(&word, s, sizeof(word));
+		h = mix(h, word);
+	}
+	word = 0;
+	memcpy(&word, s, len);
+	return mix(h, word);
 }
 
 void map_fini(struct map *m)

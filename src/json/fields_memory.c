@@ -157,10 +157,9 @@ bool fields_equal(const struct field_table *table, const void *a, const void *b)
 
 static bool is_zero(const void *data, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		if (((const char *)data)[i])
-			return false;
-	return true;
+	static const char zeros[sizeof(uint64_t)];
+
+	return memcmp(data, zeros, len) == 0;
 }
 
 static bool table_is_empty(const struct field_table *table, const void *object)

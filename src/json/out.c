@@ -24,6 +24,24 @@ static void add(struct json_out *out, const char *data, size_t len)
 		out->is_over = true;
 }
 
+/* Bytes for which there is room already. */
+static size_t room_of(const struct buf *b)
+{
+	return (b->room - 1 < b->max ? b->room - 1 : b->max) - b->len;
+}
+
+static void add_char(struct json_out *out, char c)
+{
+	struct buf *b = &out->text;
+
+	if (out->is_over || !room_of(b)) {
+		add(out, &c, 1);
+		return;
+	}
+	b->data[b->len++] = c;
+	b->data[b->len] = '\0';
+}
+
 static void add_text(struct json_out *out, const char *text)
 {
 	add(out, text, strlen(text));
@@ -73,134 +91,102 @@ static void add_control(struct json_out *out, char c)
 /* Of ASCII, which most texts are made of. */
 static bool is_plain(unsigned char c)
 {
-	return c >= ' ' && c < 0x80 && c != '"' && c != '\\';
+	static const bool others[256] = {
+		['\0' ... '\x1f'] = true,
+		['"'] = true,
+		['\\'] = true,
+		[0x80 ... 0xff] = true,
+	};
+
+	return !others[c];
 }
 
-/* Bytes from `s` on that are written as they are. */
-static size_t plain_len(const char *s)
+/* Writes the bytes up to one that is not plain and returns it. Measuring first and copying then would take
+ * longer: lists are thousands of short texts. */
+static const char *add_plain(struct json_out *out, const char *s)
 {
-	size_t n = 0;
+	while (!out->is_over) {
+		char *at = out->text.data + out->text.len;
+		const char *end = at + room_of(&out->text);
 
-	for (;;) {
-		while (is_plain((unsigned char)s[n]))
-			n++;
-		unsigned char c = (unsigned char)s[n];
-		size_t len = utf8_len((const unsigned char *)s + n);
-
-		if (c < ' ' || c == '"' || c == '\\' || len == 0)
-			return n;
-		n += len;
+		while (at < end && is_plain((unsigned char)*s))
+			*at++ = *s++;
+		*at = '\0';
+		out->text.len = (size_t)(at - out->text.data);
+		if (!is_plain((unsigned char)*s))
+			return s;
+		add(out, s++, 1); /* which makes room */
 	}
+	return "";
 }
 
-/* In quotes, with what stands before and behind them. */
-static void add_quoted(struct json_out *out, const char *before, const char *s, size_t len,
-		       const char *behind)
+/* What is not plain, returning what follows. */
+static const char *add_special(struct json_out *out, const char *s)
 {
-	struct buf *b = &out->text;
-	size_t n_before = strlen(before);
-	size_t n_behind = strlen(behind);
-	size_t n = n_before + len + 2 + n_behind;
+	size_t len = utf8_len((const unsigned char *)s);
 
-	if (out->is_over || b->room - b->len <= n || b->max - b->len < n) {
-		add_text(out, before);
-		add_text(out, "\"");
+	if (*s == '"' || *s == '\\')
+		add_char(out, '\\');
+	if (len == 0)
+		add_text(out, REPLACEMENT);
+	else if ((unsigned char)*s < ' ')
+		add_control(out, *s);
+	else
 		add(out, s, len);
-		add_text(out, "\"");
-		add_text(out, behind);
-		return;
-	}
-	/* Mostly there is room, and it goes in one step. */
-	char *at = b->data + b->len;
-	memcpy(at, before, n_before);
-	at += n_before;
-	*at++ = '"';
-	memcpy(at, s, len);
-	at += len;
-	*at++ = '"';
-	memcpy(at, behind, n_behind);
-	at[n_behind] = '\0';
-	b->len += n;
+	return s + (len ? len : 1);
 }
 
 static void add_string(struct json_out *out, const char *s)
 {
-	size_t len = plain_len(s);
-
-	if (!s[len]) {
-		add_quoted(out, "", s, len, "");
-		return;
-	}
-	add_text(out, "\"");
-	while (*s) {
-		size_t n = plain_len(s);
-
-		add(out, s, n);
-		s += n;
-		if (!*s)
-			break;
-		if (*s == '"' || *s == '\\') {
-			add_text(out, "\\");
-			add(out, s, 1);
-		} else if ((unsigned char)*s < ' ') {
-			add_control(out, *s);
-		} else {
-			add_text(out, REPLACEMENT);
-		}
-		s++;
-	}
-	add_text(out, "\"");
+	add_char(out, '"');
+	for (s = add_plain(out, s); *s; s = add_plain(out, s))
+		s = add_special(out, s);
+	add_char(out, '"');
 }
 
 /* What stands in front of a value. */
 static void begin(struct json_out *out, const char *key)
 {
-	const char *comma = out->needs_comma ? "," : "";
-	size_t len = key ? plain_len(key) : 0;
-
+	if (out->needs_comma)
+		add_char(out, ',');
 	out->needs_comma = true;
-	if (key && !key[len]) {
-		add_quoted(out, comma, key, len, ":");
-		return;
-	}
-	add_text(out, comma);
 	if (key) {
 		add_string(out, key);
-		add_text(out, ":");
+		add_char(out, ':');
 	}
 }
 
-static void open_bracket(struct json_out *out, const char *key, const char *bracket)
+static void open_bracket(struct json_out *out, const char *key, char bracket)
 {
 	begin(out, key);
-	add_text(out, bracket);
+	add_char(out, bracket);
 	out->needs_comma = false;
 }
 
-static void close_bracket(struct json_out *out, const char *bracket)
+static void close_bracket(struct json_out *out, char bracket)
 {
-	add_text(out, bracket);
+	add_char(out, bracket);
 	out->needs_comma = true;
 }
 
 void json_out_object(struct json_out *out, const char *key)
 {
-	open_bracket(out, key, "{");
+	open_bracket(out, key, '{');
 }
 
 void json_out_object_end(struct json_out *out)
 {
-	close_bracket(out, "}");
+	close_bracket(out, '}');
 }
 
 void json_out_array(struct json_out *out, const char *key)
 {
-	open_bracket(out, key, "[");
+	open_bracket(out, key, '[');
 }
 
 void json_out_array_end(struct json_out *out)
 {
-	close_bracket(out, "]");
+	close_bracket(out, ']');
 }
 
 void json_out_str(struct json_out *out, const char *key, const char *value)

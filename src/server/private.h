@@ -264,6 +264,7 @@ char *plan_diff(const struct service_spec *before, const struct service_spec *af
 
 /* view.c: a zeroed one if nothing was told. */
 const struct fact *fact_or_none(const struct server *server, const char *id);
+enum instance_state view_state_by(const struct instance *inst, const struct fact *fact);
 enum instance_state view_state_of(const struct server *server, const struct instance *inst);
 /* Splits app.appns.service.servicens in the middle; both are the caller's. */
 void view_split_name(const char *sname, char **ret_app, char **ret_service);

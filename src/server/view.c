@@ -19,13 +19,16 @@ const struct fact *fact_or_none(const struct server *server, const char *id)
 	return fact ? fact : &none;
 }
 
-enum instance_state view_state_of(const struct server *server, const struct instance *inst)
+enum instance_state view_state_by(const struct instance *inst, const struct fact *fact)
 {
-	const struct fact *fact = fact_find(server, inst->id);
-
-	if (fact && fact->status.state != STATE_REQUESTED)
+	if (fact->status.state != STATE_REQUESTED)
 		return fact->status.state;
 	return inst->node_id[0] ? STATE_NODE_SCHEDULED : STATE_REQUESTED;
+}
+
+enum instance_state view_state_of(const struct server *server, const struct instance *inst)
+{
+	return view_state_by(inst, fact_or_none(server, inst->id));
 }
 
 static void view_app(struct server *server, const struct app *app, void *out)
@@ -120,7 +123,7 @@ static void add_node_facts(const struct server *server, const struct instance *i
 	const struct node *node = state_get(server, KIND_NODE, inst->node_id);
 
 	view->node = xstrdup(node ? node->hostname : "");
-	view->state = xstrdup(state_name(view_state_of(server, inst)));
+	view->state = xstrdup(state_name(view_state_by(inst, fact)));
 	view->reason = xstrdup(s->detail);
 	view->address = xstrdup(s->namespace_ip);
 	view->pid = s->pid;

@@ -183,7 +183,7 @@ static void put_instance(const struct server *server, const struct instance *ins
 	json_out_int(out, "instance_number", inst->number);
 	json_out_str(out, "cluster_id", oakestra_cluster_id(server));
 	json_out_str(out, "cluster_location", oakestra_cluster_location(server));
-	json_out_str(out, "status", state_name(view_state_of(server, inst)));
+	json_out_str(out, "status", state_name(view_state_by(inst, fact)));
 	put_detail(server, inst, fact, out);
 	json_out_str(out, "publicip", address);
 	json_out_str(out, "host_ip", address);
@@ -202,13 +202,15 @@ static void put_status(const struct server *server, const struct service *servic
 {
 	const struct instance *at = view_least(server, service);
 
-	if (!at && !service->next_number)
-		return;
-	json_out_str(out, "status", state_name(at ? view_state_of(server, at) : STATE_UNDEPLOYED));
-	if (at)
-		put_detail(server, at, fact_or_none(server, at->id), out);
-	else
+	if (at) {
+		const struct fact *fact = fact_or_none(server, at->id);
+
+		json_out_str(out, "status", state_name(view_state_by(at, fact)));
+		put_detail(server, at, fact, out);
+	} else if (service->next_number) {
+		json_out_str(out, "status", state_name(STATE_UNDEPLOYED));
 		json_out_str(out, "status_detail", "no instances");
+	}
 }
 
 static void put_names(const struct app *app, const struct service *service, struct json_out *out)

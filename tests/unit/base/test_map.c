@@ -47,11 +47,35 @@ static void replaces_and_tells_the_old_value(void **state)
 	map_fini(&m);
 }
 
+static void tells_keys_of_all_lengths_apart(void **state)
+{
+	char key[41] = "";
+	struct map m = { 0 };
+
+	/* Each is the beginning of the next. */
+	for (size_t len = 0; len < sizeof(key); len++) {
+		memset(key, 'x', len);
+		key[len] = '\0';
+		assert_null(map_set(&m, key, key + len));
+	}
+	for (size_t len = 0; len < sizeof(key); len++) {
+		memset(key, 'x', len);
+		key[len] = '\0';
+		assert_ptr_equal(map_find(&m, key), key + len);
+		if (len == 0)
+			continue;
+		key[len - 1] = 'y';
+		assert_null(map_find(&m, key));
+	}
+	map_fini(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keeps_order_over_removal_and_growth),
 		cmocka_unit_test(replaces_and_tells_the_old_value),
+		cmocka_unit_test(tells_keys_of_all_lengths_apart),
 	};
 
 	return cmocka_run_group_tests_name("base/map", tests, NULL, NULL);

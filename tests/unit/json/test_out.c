@@ -124,6 +124,35 @@ static void is_bounded(void **state)
 	assert_string_equal(err.msg, "write JSON: more than 8 bytes");
 }
 
+static int write_within(size_t max, char **ret)
+{
+	auto_json_out struct json_out out;
+	struct err err = { 0 };
+
+	json_out_init(&out, max);
+	json_out_object(&out, NULL);
+	json_out_str(&out, "key", "0123456789\n\"\xff€ 0123456789012345678901234567890123456789");
+	json_out_int(&out, "n\\", -12);
+	json_out_object_end(&out);
+	return json_out_finish(&out, ret, &err);
+}
+
+/* Wherever the end of the room falls, before, within or behind what has to be escaped. */
+static void is_whole_or_refused_at_every_maximum(void **state)
+{
+	auto_free char *whole = NULL;
+
+	assert_int_equal(write_within(1000, &whole), 0);
+	for (size_t max = 0; max < strlen(whole) + 3; max++) {
+		auto_free char *text = NULL;
+		int r = write_within(max, &text);
+
+		assert_int_equal(r, max < strlen(whole) ? -E2BIG : 0);
+		if (r == 0)
+			assert_string_equal(text, whole);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +162,7 @@ int main(void)
 		cmocka_unit_test(nests),
 		cmocka_unit_test(numbers_are_short_and_exact),
 		cmocka_unit_test(is_bounded),
+		cmocka_unit_test(is_whole_or_refused_at_every_maximum),
 	};
 
 	return cmocka_run_group_tests_name("json/out", tests, NULL, NULL);
