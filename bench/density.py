@@ -6,6 +6,7 @@ from figures import Row
 from memory import pss
 
 REPLICAS = 100
+SHIMS = ('holm-shim', 'containerd-shim-runc-v2')
 
 
 def command(pid):
@@ -45,7 +46,7 @@ def kinds(holm, state_dir):
         name = os.path.basename(argv[0])
         if name == 'containerd' and any(holm.dir in word for word in argv):
             sums['containerd'] += size(pid)
-        elif name == 'containerd-shim-runc-v2' and any(state_dir in word for word in argv):
+        elif name in SHIMS and any(state_dir in word for word in argv):
             shims.add(pid)
             sums['shim'] += size(pid)
         elif name == 'holm-helper' and any(holm.dir in word for word in argv):

@@ -23,12 +23,13 @@ LAYERS = {
     "": 8,  # main.c
 }
 
-# Pure folders, and the helper, which is an executable of its own: all that they may include.
+# Pure folders, and helper and shim, which are executables of their own: all that they may include.
 ONLY = {
     "model": {"base", "json"},
     "sched": {"base", "json", "model"},
     "reconcile": {"base", "json", "model"},
     "helper": {"base"},
+    "shim": {"base", "loop", "json", "wire"},
 }
 
 # Folders without a front door of their own: every header is public ...

@@ -151,9 +151,9 @@ int host_token(const char *data_dir, char **ret, struct err *err)
 	return file_or_new(data_dir, "token", make_token, ret, err);
 }
 
-int host_helper_path(char **ret, struct err *err)
+int host_program_path(const char *name, char **ret, struct err *err)
 {
-	static const char *const places[] = { "../libexec", "../helper", "." };
+	static const char *const places[] = { "../libexec", "../helper", "../shim", "." };
 	char exe[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 
@@ -162,7 +162,7 @@ int host_helper_path(char **ret, struct err *err)
 	exe[n] = '\0';
 	*strrchr(exe, '/') = '\0';
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		auto_free char *path = xasprintf("%s/%s/holm-helper", exe, places[i]);
+		auto_free char *path = xasprintf("%s/%s/%s", exe, places[i], name);
 		char *real = realpath(path, NULL);
 
 		if (real) {
@@ -170,6 +170,6 @@ int host_helper_path(char **ret, struct err *err)
 			return 0;
 		}
 	}
-	return err_set(err, -ENOENT, "find holm-helper: it is neither beside %s nor in ../libexec",
+	return err_set(err, -ENOENT, "find %s: it is neither beside %s nor in ../libexec", name,
 		       exe);
 }

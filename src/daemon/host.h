@@ -29,7 +29,7 @@ int host_node_id(const char *data_dir, char ret[ID_SIZE], struct err *err);
 /* The bearer token for TCP, made on first use (0600); the caller's. */
 int host_token(const char *data_dir, char **ret, struct err *err);
 
-/* holm-helper of the same installation or build tree; the caller's. */
-int host_helper_path(char **ret, struct err *err);
+/* A program of the same installation or build tree, "holm-helper" say; the caller's. */
+int host_program_path(const char *name, char **ret, struct err *err);
 
 #endif

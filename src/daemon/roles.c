@@ -26,6 +26,7 @@ struct roles {
 	char cgroup_parent[32];
 	char *token;
 	char *helper_path;
+	char *shim_path;
 	char *socket;
 	char *server_db;
 	char *server_key;
@@ -173,7 +174,9 @@ static int prepare(struct roles *roles, struct err *err)
 	if (r == 0)
 		r = host_token(dir, &roles->token, err);
 	if (r == 0)
-		r = host_helper_path(&roles->helper_path, err);
+		r = host_program_path("holm-helper", &roles->helper_path, err);
+	if (r == 0)
+		r = host_program_path("holm-shim", &roles->shim_path, err);
 	snprintf(roles->cgroup_parent, sizeof(roles->cgroup_parent), "holm-%.8s", roles->node_id);
 	snprintf(roles->secrets_root, sizeof(roles->secrets_root), "/run/holm-%.8s/secrets",
 		 roles->node_id);
@@ -210,6 +213,7 @@ static int start_worker(struct roles *roles, struct err *err)
 		.node_id = roles->node_id,
 		.data_dir = roles->worker_dir,
 		.helper_path = roles->helper_path,
+		.shim_path = roles->shim_path,
 		.cgroup_parent = roles->cgroup_parent,
 		.runtimes_path = roles->runtimes_path,
 		.log_max_bytes = LOG_MAX_BYTES,
@@ -387,6 +391,7 @@ static void stop(struct roles *roles)
 	server_free(roles->server);
 	stream_hub_free(roles->streams);
 	char *const strings[] = { roles->token,           roles->helper_path,
+				  roles->shim_path,
 				  roles->socket,          roles->server_db,
 				  roles->worker_dir,      roles->worker_db,
 				  roles->overlay_dir,     roles->runtimes_path,

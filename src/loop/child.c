@@ -49,10 +49,22 @@ static int find_program(const char *name, char **ret, struct err *err)
 	return err_set(err, -ENOENT, "start %s: not found in %s", name, folders);
 }
 
+static int open_netns(const struct child_spec *spec, struct spawn *s, struct err *err)
+{
+	if (!spec->join_netns)
+		return 0;
+	s->netns_fd = open(spec->join_netns, O_RDONLY | O_CLOEXEC);
+	if (s->netns_fd < 0)
+		return err_errno(err, "open network namespace %s", spec->join_netns);
+	return 0;
+}
+
 static int open_fds(const struct child_spec *spec, struct spawn *s, struct err *err)
 {
 	const char *output = spec->output_path ? spec->output_path : "/dev/null";
 
+	if (spec->stdio)
+		return open_netns(spec, s, err);
 	s->input_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (s->input_fd < 0)
 		return err_errno(err, "open /dev/null");
@@ -60,12 +72,7 @@ static int open_fds(const struct child_spec *spec, struct spawn *s, struct err *
 		s->output_fd = open(output, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	if (s->output_fd < 0)
 		return err_errno(err, "open %s", output);
-	if (!spec->join_netns)
-		return 0;
-	s->netns_fd = open(spec->join_netns, O_RDONLY | O_CLOEXEC);
-	if (s->netns_fd < 0)
-		return err_errno(err, "open network namespace %s", spec->join_netns);
-	return 0;
+	return open_netns(spec, s, err);
 }
 
 static int spawn_with(const struct child_spec *spec, struct spawn *s, struct proc_id *ret,

@@ -12,13 +12,14 @@
 
 #define CHILD_FDS_MAX 16
 
-/* Every child is the leader of a session of its own, with empty signal mask, default signal actions,
- * stdin from /dev/null and no descriptors but those named here. */
+/* Every child is the leader of a session of its own, with empty signal mask, default signal actions
+ * and no descriptors but those named here. */
 struct child_spec {
 	char *const *argv;       /* argv[0] is looked up in PATH and the sbin folders unless it has
 				  * a slash, which makes it a path from `dir` */
 	char *const *env;        /* NULL: PATH, LANG=C only */
 	const char *dir;         /* working directory, NULL: / */
+	const int *stdio;        /* stdin, stdout and stderr; NULL: stdin from /dev/null, and */
 	const char *output_path; /* stdout and stderr appended here; NULL: /dev/null */
 	const int *keep_fds;     /* inherited as 3, 4, … in this order, at most CHILD_FDS_MAX */
 	size_t n_keep_fds;

@@ -71,6 +71,8 @@ static int place_fds(const struct spawn *s, int *control)
 	int sources[3 + CHILD_FDS_MAX] = { s->input_fd, s->output_fd, s->output_fd };
 	int n = 3 + (int)s->spec->n_keep_fds;
 
+	for (int i = 0; s->spec->stdio && i < 3; i++)
+		sources[i] = s->spec->stdio[i];
 	for (int i = 3; i < n; i++)
 		sources[i] = s->spec->keep_fds[i - 3];
 	*control = fcntl(*control, F_DUPFD_CLOEXEC, n + 1);

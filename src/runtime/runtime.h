@@ -22,6 +22,7 @@ struct runtime_config {
 	const char *node_id;
 	const char *data_dir;      /* the worker's; the driver uses only its own folder below it */
 	const char *helper_path;   /* the supervisor executable */
+	const char *shim_path;     /* the parent of containers' processes */
 	const char *cgroup_parent; /* "holm-1a2b3c4d" below each cgroup root */
 	const char *runtimes_path; /* file that names further OCI runtimes, NULL or absent: none */
 	uint64_t log_max_bytes;    /* per instance, over all its log files */

@@ -14,11 +14,12 @@ class Bootstrap(fixture.ToolTest):
         super().setUp()
         self.tree = self.root / "tree"
         self.write("tree/meson.build", "project('holm', 'c')\nsubdir('src')\n")
-        for folder, names in (("daemon", ("holm", "holmd")), ("helper", ("holm-helper",))):
+        for folder, names in (("daemon", ("holm", "holmd")), ("helper", ("holm-helper",)),
+                              ("shim", ("holm-shim",))):
             self.write(f"tree/src/{folder}/meson.build",
                        "".join(f"executable('{name}', 'main.c')\n" for name in names))
             self.write(f"tree/src/{folder}/main.c", "int main(void)\n{\n\treturn 0;\n}\n")
-        self.write("tree/src/meson.build", "subdir('daemon')\nsubdir('helper')\n")
+        self.write("tree/src/meson.build", "subdir('daemon')\nsubdir('helper')\nsubdir('shim')\n")
         shutil.copy(TOP / "bootstrap", self.tree)
         shutil.copytree(TOP / "packaging", self.tree / "packaging")
         self.target = self.root / "target"
@@ -54,6 +55,7 @@ class Bootstrap(fixture.ToolTest):
         self.assertIn("opt/holm/bin/holm", files)
         self.assertIn("opt/holm/libexec/holmd", files)
         self.assertIn("opt/holm/libexec/holm-helper", files)
+        self.assertIn("opt/holm/libexec/holm-shim", files)
         unit = self.target / "opt/holm/lib/systemd/system/holm.service"
         self.assertIn("ExecStart=/opt/holm/bin/holm up\n", unit.read_text())
         self.run_bootstrap("install", "--prefix=/opt/holm")

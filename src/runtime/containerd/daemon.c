@@ -286,10 +286,10 @@ static bool answered_lately(struct driver *d)
 	       read_record(d, &proc) == 0;
 }
 
-/* What the helper takes over is as containerd 1.6 wants it (helper/shim.h). */
+/* holm-shim speaks as containerd 1.6 does. */
 void daemon_note_version(struct driver *d, const char *version)
 {
-	atomic_store(&d->takes_helper, str_starts(version, "1.6."));
+	atomic_store(&d->takes_shim, str_starts(version, "1.6."));
 }
 
 /* Whoever starts a containerd of their own has to look after it; systemd does so for the system's.

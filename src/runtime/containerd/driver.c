@@ -80,6 +80,7 @@ static void driver_close(void *state)
 	free(d->node_id);
 	free(d->dir);
 	free(d->helper);
+	free(d->shim);
 	free(d->instances_dir);
 	free(d->cgroup_parent);
 	free(d->socket);
@@ -105,6 +106,7 @@ static int driver_open(const struct runtime_config *config, void **ret, struct e
 	d->node_id = xstrdup(config->node_id);
 	d->dir = path_join(config->data_dir, "containerd");
 	d->helper = xstrdup(config->helper_path);
+	d->shim = xstrdup(config->shim_path);
 	d->cgroup_parent = xstrdup(config->cgroup_parent);
 	d->log_max = config->log_max_bytes;
 	int r = dir_make(d->dir, 0711, err);

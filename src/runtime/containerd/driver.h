@@ -48,6 +48,7 @@ struct driver {
 	char *dir;           /* ours below the worker's data folder */
 	char *instances_dir; /* a folder for each, in /run: they are written anew at every start */
 	char *helper;
+	char *shim;
 	char *cgroup_parent;
 	uint64_t log_max;
 	struct cgroup_fs cgroups;
@@ -61,7 +62,7 @@ struct driver {
 	char *runtime_root; /* of our own: folder for the OCI runtimes' state; else NULL */
 	_Atomic uint64_t answered_ms; /* when our own last did, monotonic; 0: never */
 	_Atomic uint64_t removed_ms;  /* when a snapshot last was, monotonic; 0: collected since */
-	atomic_bool takes_helper;     /* as the program that starts shims (helper/shim.h) */
+	atomic_bool takes_shim;       /* it knows how to talk to ours (src/shim) */
 
 	/* Idle connections: a call takes one out of its slot and puts it back, so none is ever in
 	 * two threads. */

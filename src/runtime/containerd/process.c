@@ -181,8 +181,8 @@ static int create_record(struct start *s, struct err *err)
 		.id = spec->instance_id,
 		.labels = { labels, ARRAY_LEN(labels) },
 		.image = spec->image,
-		.runtime = atomic_load(&s->client->driver->takes_helper) ? s->client->driver->helper
-									 : SHIM,
+		.runtime = atomic_load(&s->client->driver->takes_shim) ? s->client->driver->shim
+								       : SHIM,
 		.options = { s->binary, s->client->driver->runtime_root },
 		.spec = s->text,
 	};

@@ -35,7 +35,7 @@ static bool is_shim(const char *words, size_t len)
 
 	const char *name = slash ? slash + 1 : words;
 
-	return (str_starts(name, "containerd-shim") || str_eq(name, "holm-helper")) &&
+	return (str_starts(name, "containerd-shim") || str_eq(name, "holm-shim")) &&
 	       has_option(words, len, "-namespace", NAMESPACE);
 }
 

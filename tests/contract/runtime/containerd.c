@@ -541,6 +541,7 @@ int main(int argc, char **argv)
 		return 1;
 	id_format(random, node_id);
 	auto_free char *helper = path_join(getenv("HOLM_BUILD"), "src/helper/holm-helper");
+	auto_free char *shim = path_join(getenv("HOLM_BUILD"), "src/shim/holm-shim");
 	auto_free char *cgroup = xasprintf("holm-%.8s", node_id);
 	auto_free char *log_dir = path_join(dir, "logs");
 	struct subject s = {
@@ -549,6 +550,7 @@ int main(int argc, char **argv)
 		.config = { .node_id = node_id,
 			    .data_dir = dir,
 			    .helper_path = helper,
+			    .shim_path = shim,
 			    .cgroup_parent = cgroup,
 			    .log_max_bytes = 1 << 20,
 			    .containerd_address = "own" },

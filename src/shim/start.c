@@ -6,46 +6,33 @@
 #include <sys/un.h>
 
 #include "base/base.h"
-#include "helper/shim.h"
+#include "shim/start.h"
 
 #define PROGRAM    "containerd-shim-runc-v2"
 #define SOCKET_FD  3 /* of the process that stays */
 #define OOM_MAX    1000
+#define TERMINAL_MAX 5 /* what stdio.c adds to the socket's path */
 #define OOM_TEXT   16
 #define SCHED_CORE "SCHED_CORE" /* containerd wants core scheduling */
-#define PROCESSORS "GOMAXPROCS"
-#define N_OF_THEM  "4"       /* as the program has it for itself */
 #define ADDRESS    "address" /* file in the bundle */
 #define SCHEME     "unix://"
 
-bool shim_start_parse(int argc, char **argv, struct shim_start *ret)
-{
-	struct shim_start call = { 0 };
-	const struct {
-		const char *name;
-		const char **value;
-	} options[] = {
-		{ "-namespace", &call.ns },
-		{ "-address", &call.address },
-		{ "-publish-binary", &call.containerd },
-		{ "-id", &call.id },
-	};
-	const int n = (int)ARRAY_LEN(options);
+/* What containerd 1.6 asks for: -namespace N -address A -publish-binary B -id I [-debug] start. */
+struct start {
+	const char *ns;
+	const char *address; /* containerd's socket */
+	const char *id;
+};
 
-	if (argc != 2 + 2 * n || !str_eq(argv[argc - 1], "start"))
-		return false;
-	for (int i = 1; i + 1 < argc; i += 2)
-		for (int k = 0; k < n; k++)
-			if (str_eq(argv[i], options[k].name))
-				*options[k].value = argv[i + 1];
-	if (!call.ns || !call.address || !call.containerd || !call.id ||
-	    !strchr(call.address, '/') || strchr(call.id, '/'))
-		return false;
-	*ret = call;
-	return true;
+const char *start_option(int argc, char **argv, const char *name)
+{
+	for (int i = 1; i + 1 < argc; i++)
+		if (str_eq(argv[i], name))
+			return argv[i + 1];
+	return NULL;
 }
 
-char *shim_socket_path(const char *address, const char *id)
+char *start_socket_path(const char *address, const char *id)
 {
 	return xasprintf("%.*s/s/%s", (int)(strrchr(address, '/') - address), address, id);
 }
@@ -66,14 +53,6 @@ static char *find_program(const char *containerd)
 		if (access(program, X_OK) == 0)
 			return TAKE(program);
 	}
-	return NULL;
-}
-
-static const char *option(int argc, char **argv, const char *name)
-{
-	for (int i = 1; i + 1 < argc; i++)
-		if (str_eq(argv[i], name))
-			return argv[i + 1];
 	return NULL;
 }
 
@@ -119,15 +98,16 @@ static int listen_at(const char *path, struct err *err)
 }
 
 /* A process group of its own, no files but the socket. */
-static int spawn(const struct shim_start *call, char *program, int fd, pid_t *ret, struct err *err)
+static int spawn(const struct start *call, int fd, pid_t *ret, struct err *err)
 {
+	auto_free char *program = realpath("/proc/self/exe", NULL);
 	char *argv[] = {
 		program,          (char *)"-namespace", (char *)call->ns,      (char *)"-id",
 		(char *)call->id, (char *)"-address",   (char *)call->address, NULL
 	};
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
-	int r = setenv(PROCESSORS, N_OF_THEM, 1) < 0 ? errno : 0;
+	int r = program ? 0 : errno;
 
 	posix_spawn_file_actions_init(&files);
 	posix_spawnattr_init(&attr);
@@ -166,7 +146,7 @@ static int set_oom_score(pid_t pid, struct err *err)
 	return r == -EACCES || r == -EPERM ? 0 : r; /* not ours to set, in a user namespace */
 }
 
-static int start(const struct shim_start *call, char *program, const char *path, struct err *err)
+static int start(const struct start *call, const char *path, struct err *err)
 {
 	auto_free char *address = xasprintf(SCHEME "%s", path);
 	pid_t pid = 0;
@@ -178,7 +158,7 @@ static int start(const struct shim_start *call, char *program, const char *path,
 	/* The shim reads there what it is to remove at its end. */
 	int r = file_replace_public(ADDRESS, address, err);
 	if (r == 0 && !is_there)
-		r = spawn(call, program, fd, &pid, err);
+		r = spawn(call, fd, &pid, err);
 	if (pid)
 		r = set_oom_score(pid, err);
 	if (r == 0 && (fputs(address, stdout) < 0 || fflush(stdout) != 0))
@@ -190,23 +170,34 @@ static int start(const struct shim_start *call, char *program, const char *path,
 	return r;
 }
 
-int shim_main(int argc, char **argv)
+/* For what we do not do: core scheduling, and paths that are too long for a socket. */
+static int leave_it_to_program(int argc, char **argv)
 {
-	auto_free char *program = find_program(option(argc, argv, "-publish-binary"));
+	auto_free char *program = find_program(start_option(argc, argv, "-publish-binary"));
+
+	if (program)
+		return become(program, argv);
+	fprintf(stderr, "find " PROGRAM ": it is neither in PATH nor beside containerd\n");
+	return 1;
+}
+
+int start_main(int argc, char **argv)
+{
+	const struct start call = { .ns = start_option(argc, argv, "-namespace"),
+				    .address = start_option(argc, argv, "-address"),
+				    .id = start_option(argc, argv, "-id") };
 	auto_free char *path = NULL;
-	struct shim_start call;
 	struct err err;
 
-	if (!program) {
-		fprintf(stderr, "find " PROGRAM ": it is neither in PATH nor beside containerd\n");
-		return 1;
+	if (!call.ns || !call.address || !call.id || !strchr(call.address, '/') ||
+	    strchr(call.id, '/')) {
+		fprintf(stderr, "usage: holm-shim -namespace N -address A -id I start\n");
+		return 2;
 	}
-	if (!shim_start_parse(argc, argv, &call) || getenv(SCHED_CORE))
-		return become(program, argv);
-	path = shim_socket_path(call.address, call.id);
-	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-		return become(program, argv);
-	if (start(&call, program, path, &err) == 0)
+	path = start_socket_path(call.address, call.id);
+	if (getenv(SCHED_CORE) || strlen(path) + TERMINAL_MAX >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return leave_it_to_program(argc, argv);
+	if (start(&call, path, &err) == 0)
 		return 0;
 	fprintf(stderr, "start shim of %s: %s\n", call.id, err.msg);
 	return 1;

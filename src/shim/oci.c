@@ -1,0 +1,183 @@
+/* Runs of the OCI runtime, which tells in its log why it failed (runc(8): --log, --log-format). */
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "base/base.h"
+#include "json/json.h"
+#include "shim/shim.h"
+
+#define LOG        "log.json"
+#define LOG_MAX    (256u << 10)
+#define OUTPUT_MAX (1u << 20)
+
+struct run {
+	struct oci_words words;
+	oci_fn fn;
+	void *arg;
+	char *log;
+	off_t log_from; /* what was in it before */
+	int output;     /* -1: nobody wants it */
+};
+
+bool oci_is(const struct oci *oci, const char *name)
+{
+	const char *slash = strrchr(oci->program, '/');
+
+	return str_eq(slash ? slash + 1 : oci->program, name);
+}
+
+static off_t size_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 ? 0 : st.st_size;
+}
+
+/* A line of it is an object. */
+static char *error_in(const char *line)
+{
+	auto_(json_free) struct json *root = NULL;
+	struct err ignored;
+
+	if (json_parse(line, strlen(line), &root, &ignored) < 0 ||
+	    !str_eq(json_get_str(root, "level"), "error"))
+		return NULL;
+	return xstrdup(json_get_str(root, "msg"));
+}
+
+/* The last error since we began, without space around it; NULL. */
+static char *last_error(const struct run *run)
+{
+	auto_free char *text = NULL;
+	auto_strv struct strv lines = { 0 };
+	size_t len = 0;
+	struct err ignored;
+
+	if (file_read(run->log, LOG_MAX, &text, &len, &ignored) < 0 || (size_t)run->log_from > len)
+		return NULL;
+	strv_split(&lines, text + run->log_from, "\n");
+	for (size_t i = lines.n; i > 0; i--) {
+		char *found = error_in(lines.items[i - 1]);
+		size_t end = found ? strlen(found) : 0;
+
+		while (end && strchr(" \n\t", found[end - 1]))
+			found[--end] = '\0';
+		if (found)
+			return found;
+	}
+	return NULL;
+}
+
+static char *read_output(const struct run *run)
+{
+	off_t size = lseek(run->output, 0, SEEK_END);
+	char *text = xcalloc(1, OUTPUT_MAX + 1);
+
+	if (size > 0 && pread(run->output, text, OUTPUT_MAX, 0) < 0)
+		text[0] = '\0';
+	return text;
+}
+
+static void run_free(struct run *run)
+{
+	cleanup_close(&run->output);
+	free(run->log);
+	free(run);
+}
+
+static void on_end(void *arg, int status)
+{
+	struct run *run = arg;
+	auto_free char *error = status ? last_error(run) : NULL;
+	auto_free char *output = !status && run->output >= 0 ? read_output(run) : NULL;
+	struct err err;
+
+	if (!status)
+		run->fn(run->arg, NULL, output);
+	else if (error)
+		err_set(&err, -EIO, "%s", error);
+	else
+		err_set(&err, -EIO, "it ended with %d", status);
+	if (status)
+		run->fn(run->arg, &err, NULL);
+	run_free(run);
+}
+
+static void add_words(const struct oci *oci, const struct run *run, struct strv *argv)
+{
+	strv_add(argv, oci->program);
+	strv_add(argv, "--root");
+	strv_add(argv, oci->root);
+	strv_add(argv, "--log");
+	strv_add(argv, run->log);
+	strv_add(argv, "--log-format");
+	strv_add(argv, "json");
+	if (oci->has_systemd_cgroup)
+		strv_add(argv, "--systemd-cgroup");
+	for (size_t i = 0; run->words.words[i]; i++)
+		strv_add(argv, run->words.words[i]);
+}
+
+/* Text to be read from and written to, without a process to do it. */
+static int open_text(const char *text)
+{
+	int fd = memfd_create("text", MFD_CLOEXEC);
+
+	if (fd >= 0 && (fd_write_all(fd, text, strlen(text)) < 0 || lseek(fd, 0, SEEK_SET) < 0))
+		cleanup_close(&fd);
+	return fd;
+}
+
+static int spawn(struct oci *oci, struct run *run, struct err *err)
+{
+	auto_strv struct strv argv = { 0 };
+	auto_close int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+	auto_close int input = run->words.input ? open_text(run->words.input) : -1;
+	int stdio[] = { nowhere, nowhere, nowhere };
+
+	if (run->words.stdio)
+		memcpy(stdio, run->words.stdio, sizeof(stdio));
+	if (run->words.input) {
+		run->output = open_text("");
+		stdio[0] = input;
+		stdio[1] = run->output;
+	}
+	for (int i = 0; i < 3; i++)
+		if (stdio[i] < 0)
+			stdio[i] = nowhere;
+	add_words(oci, run, &argv);
+	const struct child_spec spec = {
+		.argv = argv.items, .env = environ, .dir = oci->bundle, .stdio = stdio
+	};
+	return children_run(oci->children, &spec, on_end, run, err);
+}
+
+static void fail(void *arg)
+{
+	struct run *run = arg;
+	struct err err;
+
+	err_set(&err, -EIO, "%s", run->log);
+	run->fn(run->arg, &err, NULL);
+	run_free(run);
+}
+
+void oci_run(struct oci *oci, const struct oci_words *words, oci_fn fn, void *arg)
+{
+	struct run *run = NEW(struct run);
+	struct err err;
+
+	run->words = *words;
+	run->fn = fn;
+	run->arg = arg;
+	run->output = -1;
+	run->log = path_join(oci->bundle, LOG);
+	run->log_from = size_of(run->log);
+	if (spawn(oci, run, &err) == 0)
+		return;
+	/* The message in place of the log's name: there is no log to look into. */
+	free(run->log);
+	run->log = xstrdup(err.msg);
+	loop_post(oci->children->loop, fail, run);
+}
