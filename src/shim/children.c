@@ -21,8 +21,7 @@ static struct watched *find(const struct children *children, pid_t pid)
 {
 	struct list *at, *next;
 
-	list_for_each(at, next, &children->watched)
-	{
+	list_for_each(at, next, &children->watched) {
 		struct watched *w = container_of(at, struct watched, node);
 
 		if (w->pid == pid && !w->has_ended)
@@ -118,8 +117,7 @@ void children_forget(struct children *children, const void *arg)
 {
 	struct list *at, *next;
 
-	list_for_each(at, next, &children->watched)
-	{
+	list_for_each(at, next, &children->watched) {
 		struct watched *w = container_of(at, struct watched, node);
 
 		if (w->arg == arg)

@@ -106,7 +106,8 @@ static void on_created(void *arg, const struct err *failure, const char *output)
 
 static int prepare(struct container *c, const struct task_request *r, struct err *err)
 {
-	const struct stdio_owner owner = { c->shim->ns, c->shim->id, c->shim->socket };
+	const struct stdio_owner owner = { c->shim->ns, c->shim->id, c->shim->socket,
+					   c->shim->n_stdio++ };
 	int code = note_options(r, err);
 
 	if (code == 0 && r->n_mounts) {
@@ -143,8 +144,8 @@ void container_create(struct shim *shim, struct task_call *take_call)
 	if (r->has_no_keyring)
 		words[n++] = "--no-new-keyring";
 	words[n++] = shim->id;
-	oci_run(&c->oci, &(struct oci_words){ .words = words, .stdio = c->first.io.theirs }, on_created,
-		c);
+	oci_run(&c->oci, &(struct oci_words){ .words = words, .stdio = c->first.io.theirs },
+		on_created, c);
 }
 
 static struct process *find(struct container *c, const char *exec_id)
@@ -153,8 +154,7 @@ static struct process *find(struct container *c, const char *exec_id)
 
 	if (!*exec_id)
 		return &c->first;
-	list_for_each(at, next, &c->others)
-	{
+	list_for_each(at, next, &c->others) {
 		struct process *process = container_of(at, struct process, node);
 
 		if (str_eq(process->id, exec_id))
@@ -202,12 +202,13 @@ static void reply_stats(struct container *c, struct task_call *take_call)
 		task_reply_error(take_call, &err);
 		return;
 	}
-	task_reply_stats(take_call, &(struct task_stats){ .is_v2 = fs.layout == CGROUP_V2,
-							  .memory_bytes = stats.memory_bytes,
-							  .memory_limit_bytes = stats.memory_limit_bytes,
-							  .cpu_ns = stats.cpu_ns,
-							  .pids = stats.pids,
-							  .oom_kills = stats.oom_kills });
+	task_reply_stats(take_call,
+			 &(struct task_stats){ .is_v2 = fs.layout == CGROUP_V2,
+					       .memory_bytes = stats.memory_bytes,
+					       .memory_limit_bytes = stats.memory_limit_bytes,
+					       .cpu_ns = stats.cpu_ns,
+					       .pids = stats.pids,
+					       .oom_kills = stats.oom_kills });
 }
 
 struct listing {
@@ -221,8 +222,7 @@ static const char *exec_of(const struct container *c, uint32_t pid)
 
 	if (!c)
 		return "";
-	list_for_each(at, next, &c->others)
-	{
+	list_for_each(at, next, &c->others) {
 		const struct process *process = container_of(at, struct process, node);
 
 		if (process->pid == (pid_t)pid)
@@ -279,7 +279,8 @@ static void update(struct container *c, struct task_call *take_call)
 	const char *const words[] = { "update", "--resources", "-", c->shim->id, NULL };
 	auto_free char *text = xstrndup(r->json ? r->json : "", r->json_len);
 
-	oci_run(&c->oci, &(struct oci_words){ .words = words, .input = text }, on_updated, take_call);
+	oci_run(&c->oci, &(struct oci_words){ .words = words, .input = text }, on_updated,
+		take_call);
 }
 
 void container_call(struct container *c, struct task_call *take_call)

@@ -92,9 +92,13 @@ struct copy *copy_new(struct loop *loop, int take_from, int take_to, loop_fn on_
 {
 	struct copy *copy = xmalloc(sizeof(*copy));
 
-	*copy = (struct copy){ .loop = loop, .from = take_from, .to = take_to, .on_end = on_end, .arg = arg };
+	*copy = (struct copy){ .loop = loop,
+			       .from = take_from,
+			       .to = take_to,
+			       .on_end = on_end,
+			       .arg = arg };
 	fcntl(take_from, F_SETFL, fcntl(take_from, F_GETFL) | O_NONBLOCK);
-		fcntl(take_to, F_SETFL, fcntl(take_to, F_GETFL) | O_NONBLOCK);
+	fcntl(take_to, F_SETFL, fcntl(take_to, F_GETFL) | O_NONBLOCK);
 	wait_for(copy, false);
 	return copy;
 }

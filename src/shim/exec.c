@@ -26,7 +26,7 @@ static char *file_of(const struct process *process, const char *ending)
 static int write_spec(const struct process *process, const char *path, struct err *err)
 {
 	auto_(json_free) struct json *root = NULL;
-	auto_json_out struct json_out out;
+	auto_json_out struct json_out out = { 0 };
 	auto_free char *text = NULL;
 	int r = json_parse(process->spec, strlen(process->spec), &root, err);
 
@@ -87,7 +87,8 @@ static void on_started(void *arg, const struct err *failure, const char *output)
 void exec_start(struct process *process)
 {
 	struct container *c = process->container;
-	const struct stdio_owner owner = { c->shim->ns, c->shim->id, c->shim->socket };
+	const struct stdio_owner owner = { c->shim->ns, c->shim->id, c->shim->socket,
+					   c->shim->n_stdio++ };
 	auto_free char *spec = file_of(process, "json");
 	auto_free char *pid_file = file_of(process, "pid");
 	const char *words[16] = { "exec", "--process", spec, "--detach", "--pid-file", pid_file };
@@ -110,6 +111,6 @@ void exec_start(struct process *process)
 		words[n++] = process->io.listener_path;
 	}
 	words[n++] = c->shim->id;
-	oci_run(&c->oci, &(struct oci_words){ .words = words, .stdio = process->io.theirs }, on_started,
-		process);
+	oci_run(&c->oci, &(struct oci_words){ .words = words, .stdio = process->io.theirs },
+		on_started, process);
 }

@@ -26,7 +26,8 @@ static char *unescape(const char *text, size_t len)
 		bool is_escape = text[i] == '%' && i + 2 < len && hex_digit(text[i + 1]) >= 0 &&
 				 hex_digit(text[i + 2]) >= 0;
 
-		out[n++] = is_escape ? (char)(16 * hex_digit(text[i + 1]) + hex_digit(text[i + 2])) : text[i];
+		out[n++] = is_escape ? (char)(16 * hex_digit(text[i + 1]) + hex_digit(text[i + 2]))
+				     : text[i];
 		i += is_escape ? 2 : 0;
 	}
 	out[n] = '\0';
@@ -60,13 +61,17 @@ static void on_logger_end(void *arg, int status)
 }
 
 /* Detached: it has to outlive us to read what is left. It is our child all the same. */
-static int start(struct stdio *io, const struct stdio_owner *owner, const int fds[3], struct err *err)
+static int start(struct stdio *io, const struct stdio_owner *owner, const int fds[3],
+		 struct err *err)
 {
 	auto_strv struct strv argv = { 0 };
 	auto_free char *id = xasprintf("CONTAINER_ID=%s", owner->container_id);
 	auto_free char *ns = xasprintf("CONTAINER_NAMESPACE=%s", owner->ns);
 	char *env[] = { id, ns, NULL };
-	struct child_spec spec = { .env = env, .keep_fds = fds, .n_keep_fds = 3, .is_detached = true };
+	struct child_spec spec = { .env = env,
+				   .keep_fds = fds,
+				   .n_keep_fds = 3,
+				   .is_detached = true };
 	struct proc_id proc;
 
 	parse(io->output, &argv);

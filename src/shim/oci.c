@@ -147,9 +147,10 @@ static int spawn(struct oci *oci, struct run *run, struct err *err)
 		if (stdio[i] < 0)
 			stdio[i] = nowhere;
 	add_words(oci, run, &argv);
-	const struct child_spec spec = {
-		.argv = argv.items, .env = environ, .dir = oci->bundle, .stdio = stdio
-	};
+	const struct child_spec spec = { .argv = argv.items,
+					 .env = environ,
+					 .dir = oci->bundle,
+					 .stdio = stdio };
 	return children_run(oci->children, &spec, on_end, run, err);
 }
 

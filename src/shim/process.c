@@ -107,7 +107,8 @@ static bool has_own_pids(const struct container *c)
 	size_t len = 0;
 	struct err err;
 
-	if (file_read(path, CONFIG_MAX, &text, &len, &err) < 0 || json_parse(text, len, &root, &err) < 0) {
+	if (file_read(path, CONFIG_MAX, &text, &len, &err) < 0 ||
+	    json_parse(text, len, &root, &err) < 0) {
 		log_warning("read %s: %s", path, err.msg);
 		return true;
 	}
@@ -170,7 +171,8 @@ static void next_call(void *arg)
 	if (process->call || !process->n_calls)
 		return;
 	struct task_call *call = process->calls[0];
-	memmove(process->calls, process->calls + 1, --process->n_calls * sizeof(struct task_call *));
+	memmove(process->calls, process->calls + 1,
+		--process->n_calls * sizeof(struct task_call *));
 	begin(process, call);
 }
 
@@ -313,7 +315,7 @@ static void on_deleted(void *arg, const struct err *failure, const char *output)
 	stdio_close(&process->io, on_closed, process);
 }
 
-static void delete(struct process *process)
+static void delete (struct process *process)
 {
 	struct container *c = process->container;
 	const char *const words[] = { "delete", c->shim->id, NULL };
@@ -431,9 +433,8 @@ static void refuse_checkpoint(struct process *process)
 
 /* What changes it: one after the other. */
 static void (*const changes[TASK_METHOD_N])(struct process *process) = {
-	[TASK_START] = start,         [TASK_DELETE] = delete,
-	[TASK_KILL] = signal_process, [TASK_PAUSE] = pause_process,
-	[TASK_RESUME] = resume,       [TASK_CHECKPOINT] = refuse_checkpoint,
+	[TASK_START] = start,         [TASK_DELETE] = delete, [TASK_KILL] = signal_process,
+	[TASK_PAUSE] = pause_process, [TASK_RESUME] = resume, [TASK_CHECKPOINT] = refuse_checkpoint,
 };
 
 static void begin(struct process *process, struct task_call *take_call)
@@ -486,7 +487,8 @@ static void close_input(struct process *process, struct task_call *take_call)
 	task_reply_empty(take_call);
 }
 
-static void (*const answers[TASK_METHOD_N])(struct process *process, struct task_call *take_call) = {
+static void (*const answers[TASK_METHOD_N])(struct process *process,
+					    struct task_call *take_call) = {
 	[TASK_STATE] = reply_state,
 	[TASK_WAIT] = wait_for_end,
 	[TASK_RESIZE] = resize,

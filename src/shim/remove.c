@@ -45,13 +45,15 @@ static bool is_there(const struct options *options, const char *root, const char
 static void delete_container(const struct options *options, const char *ns, const char *id)
 {
 	auto_free char *root = path_join(options->root, ns);
-	char *argv[] = { options->program, (char *)"--root", root, (char *)"delete", (char *)"--force", (char *)(uintptr_t)id, NULL };
+	char *argv[] = { options->program,  (char *)"--root",      root, (char *)"delete",
+			 (char *)"--force", (char *)(uintptr_t)id, NULL };
 	auto_free char *output = NULL;
 	struct err err;
 
 	if (!is_there(options, root, id))
 		return;
-	int r = child_run(&(struct child_spec){ .argv = argv, .env = environ }, RUN_MS, &output, &err);
+	int r = child_run(&(struct child_spec){ .argv = argv, .env = environ }, RUN_MS, &output,
+			  &err);
 	if (r < 0)
 		fprintf(stderr, "%s\n", err.msg);
 	else if (r > 0 && !strstr(output, "does not exist"))

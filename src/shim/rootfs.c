@@ -7,11 +7,11 @@
 #include "base/clock.h"
 #include "shim/shim.h"
 
-#define OPTIONS_MAX  4095 /* bytes that mount(2) takes */
-#define BUSY_TRIES   50
-#define BUSY_MS      50
-#define LOWER        "lowerdir="
-#define PROPAGATION  (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
+#define OPTIONS_MAX 4095 /* bytes that mount(2) takes */
+#define BUSY_TRIES  50
+#define BUSY_MS     50
+#define LOWER       "lowerdir="
+#define PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
 
 struct flag {
 	const char *name;
@@ -157,7 +157,9 @@ static int mount_one(const struct task_mount *m, const char *target, struct err 
 	if (r == 0 && bits & MS_BIND && bits & MS_RDONLY &&
 	    mount("", target, "", (bits & ~(unsigned long)PROPAGATION) | MS_REMOUNT, NULL) < 0)
 		r = -errno;
-	return r < 0 ? err_set(err, r, "mount %s %s at %s: %s", m->type, m->source, target, strerror(-r)) : 0;
+	return r < 0 ? err_set(err, r, "mount %s %s at %s: %s", m->type, m->source, target,
+			       strerror(-r))
+		     : 0;
 }
 
 int rootfs_mount(const struct task_mount *mounts, size_t n, const char *target, struct err *err)

@@ -77,7 +77,8 @@ int serve_main(int argc, char **argv)
 	const char *events = getenv(TTRPC);
 
 	if (!shim.ns || !shim.id || !shim.address || !strchr(shim.address, '/')) {
-		fprintf(stderr, "usage: holm-shim -namespace N -id I -address A [start | delete]\n");
+		fprintf(stderr,
+			"usage: holm-shim -namespace N -id I -address A [start | delete]\n");
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);

@@ -18,7 +18,10 @@ struct children {
 	struct loop *loop;
 	struct signal_watch *watch;
 	struct list watched;
-	struct child_end { pid_t pid; int status; } ends[32]; /* of processes that nobody watched */
+	struct child_end {
+		pid_t pid;
+		int status;
+	} ends[32]; /* of processes that nobody watched */
 	size_t n_ends;
 	size_t n_runs; /* of OCI runtimes, which tell only later whom they have started */
 };
@@ -30,7 +33,8 @@ void children_watch(struct children *children, pid_t pid, child_fn fn, void *arg
 /* `fn` is not called any more for this `arg`. */
 void children_forget(struct children *children, const void *arg);
 /* The same for one that may start others: their ends are kept meanwhile. */
-int children_run(struct children *children, const struct child_spec *spec, child_fn fn, void *arg, struct err *err);
+int children_run(struct children *children, const struct child_spec *spec, child_fn fn, void *arg,
+		 struct err *err);
 
 /* oci.c: runs of the OCI runtime. */
 struct oci {
@@ -81,6 +85,7 @@ struct stdio {
 struct stdio_owner {
 	const char *ns, *container_id;
 	const char *socket; /* prefix of the path where a terminal is handed over */
+	unsigned number;    /* ends it: no other's at this time */
 };
 void stdio_init(struct stdio *io, struct children *children, const struct task_request *request);
 void stdio_fini(struct stdio *io); /* at once, whatever is still in it */
@@ -136,7 +141,8 @@ void container_create(struct shim *shim, struct task_call *take_call);
 void container_call(struct container *container, struct task_call *take_call);
 struct container *container_free(struct container *container);
 
-void process_init(struct process *process, struct container *container, const struct task_request *request);
+void process_init(struct process *process, struct container *container,
+		  const struct task_request *request);
 void process_fini(struct process *process);
 void process_call(struct process *process, struct task_call *take_call);
 /* It has its number now. */
@@ -158,7 +164,8 @@ struct shim {
 	struct task_events *events;
 	struct children children;
 	struct container *container; /* NULL before it is created and when it has been deleted */
-	bool is_ending;
+	unsigned n_stdio;            /* that there ever were */
+	bool is_ending;              /* as soon as the container has gone */
 };
 /* serve.c: it has gone; the shim too, if that was asked for. */
 void shim_release(struct shim *shim);

@@ -8,14 +8,14 @@
 #include "base/base.h"
 #include "shim/start.h"
 
-#define PROGRAM    "containerd-shim-runc-v2"
-#define SOCKET_FD  3 /* of the process that stays */
-#define OOM_MAX    1000
+#define PROGRAM      "containerd-shim-runc-v2"
+#define SOCKET_FD    3 /* of the process that stays */
+#define OOM_MAX      1000
 #define TERMINAL_MAX 5 /* what stdio.c adds to the socket's path */
-#define OOM_TEXT   16
-#define SCHED_CORE "SCHED_CORE" /* containerd wants core scheduling */
-#define ADDRESS    "address" /* file in the bundle */
-#define SCHEME     "unix://"
+#define OOM_TEXT     16
+#define SCHED_CORE   "SCHED_CORE" /* containerd wants core scheduling */
+#define ADDRESS      "address"    /* file in the bundle */
+#define SCHEME       "unix://"
 
 /* What containerd 1.6 asks for: -namespace N -address A -publish-binary B -id I [-debug] start. */
 struct start {
@@ -195,7 +195,8 @@ int start_main(int argc, char **argv)
 		return 2;
 	}
 	path = start_socket_path(call.address, call.id);
-	if (getenv(SCHED_CORE) || strlen(path) + TERMINAL_MAX >= sizeof(((struct sockaddr_un *)0)->sun_path))
+	if (getenv(SCHED_CORE) ||
+	    strlen(path) + TERMINAL_MAX >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		return leave_it_to_program(argc, argv);
 	if (start(&call, path, &err) == 0)
 		return 0;

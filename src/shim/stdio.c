@@ -83,10 +83,9 @@ void stdio_ended(struct stdio *io)
 
 static int listen_for_terminal(struct stdio *io, const struct stdio_owner *owner, struct err *err)
 {
-	static unsigned n;
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 
-	io->listener_path = xasprintf("%s.t%u", owner->socket, n++ % 1000);
+	io->listener_path = xasprintf("%s.t%u", owner->socket, owner->number % 1000);
 	if (strlen(io->listener_path) >= sizeof(addr.sun_path))
 		return err_set(err, -ENAMETOOLONG, "listen at %s: too long", io->listener_path);
 	STR_COPY(addr.sun_path, io->listener_path);

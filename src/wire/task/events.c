@@ -285,7 +285,7 @@ static void fill_exec(const struct task_event *event, Task__Any *ret)
 	message.exec_id = message_str(event->exec_id);
 	message.pid = event->pid;
 	message_any(event->type == TASK_EVENT_EXEC_ADDED ? "containerd.events.TaskExecAdded"
-							  : "containerd.events.TaskExecStarted",
+							 : "containerd.events.TaskExecStarted",
 		    &message, ret);
 }
 
@@ -295,7 +295,7 @@ static void fill_pause(const struct task_event *event, Task__Any *ret)
 
 	message.container_id = message_str(event->id);
 	message_any(event->type == TASK_EVENT_PAUSED ? "containerd.events.TaskPaused"
-						      : "containerd.events.TaskResumed",
+						     : "containerd.events.TaskResumed",
 		    &message, ret);
 }
 

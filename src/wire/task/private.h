@@ -42,7 +42,8 @@ void ttrpc_flush(struct ttrpc_link *link);
 
 /* A packed message: its bytes, the caller's. */
 uint8_t *message_pack(const void *message, size_t *ret_len);
-void message_any(const char *type, const void *message, Task__Any *ret); /* `value.data`: the caller's */
+void message_any(const char *type, const void *message,
+		 Task__Any *ret); /* `value.data`: the caller's */
 void message_time(const struct timespec *at, Task__Time *ret);
 
 static inline char *message_str(const char *s)
@@ -51,7 +52,7 @@ static inline char *message_str(const char *s)
 }
 
 struct task_call {
-	struct list node; /* of its connection */
+	struct list node;        /* of its connection */
 	struct ttrpc_link *link; /* NULL: it has gone */
 	uint32_t stream;
 	struct task_request request;
@@ -60,7 +61,8 @@ struct task_call {
 	struct task_mount *mounts;
 };
 /* -ENOTSUP: an unknown method; -EINVAL. */
-int request_parse(const char *method, const ProtobufCBinaryData *payload, struct task_call *call, struct err *err);
+int request_parse(const char *method, const ProtobufCBinaryData *payload, struct task_call *call,
+		  struct err *err);
 void request_fini(struct task_call *call);
 
 #endif

@@ -85,9 +85,10 @@ static void on_connection(void *arg, unsigned events)
 	c->server = server;
 	list_init(&c->calls);
 	list_push(&server->connections, &c->node);
-	c->link = (struct ttrpc_link){
-		.loop = server->loop, .on_frame = on_frame, .on_end = on_end, .arg = c
-	};
+	c->link = (struct ttrpc_link){ .loop = server->loop,
+				       .on_frame = on_frame,
+				       .on_end = on_end,
+				       .arg = c };
 	ttrpc_link_init(&c->link, fd);
 }
 
@@ -109,8 +110,7 @@ struct task_server *task_server_free(struct task_server *server)
 {
 	struct list *at, *next;
 
-	list_for_each(at, next, &server->connections)
-	{
+	list_for_each(at, next, &server->connections) {
 		struct connection *c = container_of(at, struct connection, node);
 
 		ttrpc_flush(&c->link);

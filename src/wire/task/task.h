@@ -38,8 +38,8 @@ struct task_mount {
 /* What is wanted. Texts are "" where a method has no such word; all are borrowed from the call. */
 struct task_request {
 	enum task_method method;
-	const char *id;      /* of the container */
-	const char *exec_id; /* "": its first process */
+	const char *id;                      /* of the container */
+	const char *exec_id;                 /* "": its first process */
 	const char *input, *output, *errors; /* paths or URIs, "": none */
 	bool is_terminal;
 	/* TASK_CREATE */
@@ -58,7 +58,14 @@ struct task_request {
 	uint32_t columns, rows;
 };
 
-enum task_state { TASK_IS_UNKNOWN, TASK_IS_CREATED, TASK_IS_RUNNING, TASK_IS_STOPPED, TASK_IS_PAUSED, TASK_IS_PAUSING };
+enum task_state {
+	TASK_IS_UNKNOWN,
+	TASK_IS_CREATED,
+	TASK_IS_RUNNING,
+	TASK_IS_STOPPED,
+	TASK_IS_PAUSED,
+	TASK_IS_PAUSING
+};
 
 /* A request that has not been answered. */
 struct task_call;
