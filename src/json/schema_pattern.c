@@ -17,8 +17,12 @@ struct pattern {
 	unsigned size; /* expanded */
 };
 
+/* What stands in front of where we are, and may be repeated or not. */
+enum before { BEFORE_NOTHING, BEFORE_ATOM, BEFORE_REPETITION, BEFORE_LAZY };
+
 struct translation {
 	const char *at;
+	enum before before;
 	struct buf out;
 	unsigned depth;
 	unsigned sums[GROUPS_MAX + 1]; /* sizes of what is finished, by group */
@@ -29,6 +33,20 @@ static void begin_atom(struct translation *t, unsigned size)
 {
 	t->sums[t->depth] += t->last;
 	t->last = size;
+	t->before = BEFORE_ATOM;
+}
+
+/* JavaScript takes `a*?` for one that stops early, which matches the same texts, and knows no repetition of
+ * a repetition or of nothing; regcomp() does, and would take hours for some. Returns 1: it is left out. */
+static int begin_repetition(struct translation *t, struct err *err)
+{
+	bool is_lazy = t->before == BEFORE_REPETITION && *t->at == '?';
+
+	if (!is_lazy && t->before != BEFORE_ATOM)
+		return err_set(err, -EINVAL, "pattern: there is nothing to repeat at %.40s", t->at);
+	t->before = is_lazy ? BEFORE_LAZY : BEFORE_REPETITION;
+	t->at += is_lazy;
+	return is_lazy;
 }
 
 static int take_escape(struct translation *t, struct err *err)
@@ -123,6 +141,7 @@ static int take_group(struct translation *t, struct err *err)
 		return err_set(err, -EINVAL, "pattern: more than %d groups inside each other",
 			       GROUPS_MAX);
 	begin_atom(t, 0);
+	t->before = BEFORE_NOTHING;
 	t->sums[++t->depth] = 0;
 	buf_add(&t->out, t->at++, 1);
 	return 0;
@@ -133,6 +152,21 @@ static int take_group_end(struct translation *t, struct err *err)
 	if (!t->depth)
 		return err_set(err, -EINVAL, "pattern: ) without (");
 	t->last += t->sums[t->depth--];
+	t->before = BEFORE_ATOM;
+	buf_add(&t->out, t->at++, 1);
+	return 0;
+}
+
+static int take_repetition(struct translation *t, struct err *err)
+{
+	int r = begin_repetition(t, err);
+
+	if (r)
+		return r < 0 ? r : 0;
+	if (*t->at == '{')
+		return take_repeat(t, err);
+	if (*t->at == '+')
+		t->last *= 2; /* regcomp() makes it xx* */
 	buf_add(&t->out, t->at++, 1);
 	return 0;
 }
@@ -144,21 +178,20 @@ static int take_one(struct translation *t, struct err *err)
 		return take_escape(t, err);
 	case '[':
 		return take_bracket(t, err);
-	case '{':
-		return take_repeat(t, err);
 	case '(':
 		return take_group(t, err);
 	case ')':
 		return take_group_end(t, err);
+	case '{':
 	case '+':
-		t->last *= 2; /* regcomp() makes it xx* */
-		break;
 	case '*':
 	case '?':
-		break;
+		return take_repetition(t, err);
 	default:
 		begin_atom(t, 1);
 	}
+	if (strchr("^$|", *t->at))
+		t->before = BEFORE_NOTHING;
 	buf_add(&t->out, t->at++, 1);
 	return 0;
 }

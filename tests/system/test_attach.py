@@ -69,8 +69,8 @@ def test_a_terminal(host, images):
         terminal.wait(b"\n33 99")
         terminal.type(b"echo $TERM\r")
         terminal.wait(b"\nxterm")
-        # Ctrl-C is the program's.
-        terminal.type(b"echo sleeping; /bin/busybox sleep 100000\r")
+        # Ctrl-C is the program's, which has the terminal when it says so.
+        terminal.type(b"/bin/sh -c 'echo sleeping; exec /bin/busybox sleep 100000'\r")
         terminal.wait(b"\nsleeping")
         terminal.type(b"\x03")
         check_shell(terminal, b"interrupted")

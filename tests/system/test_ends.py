@@ -113,7 +113,7 @@ def test_killed_logger_of_a_container(host, images):
 def test_killed_shim_of_a_container(host, images):
     before = host.deploy(box(images))[0]
     shims = [pid for pid, line in host.census().processes().items()
-             if "containerd-shim" in line.split(" ")[0] and before["id"] in line]
+             if "holm-shim" in line.split(" ")[0] and before["id"] in line]
     assert shims, host.census().processes()
     for pid in shims:
         leftovers.kill(pid)

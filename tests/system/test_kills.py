@@ -145,7 +145,7 @@ def test_shim(served, traffic):
     """It takes its container along: that one's requests are lost until the kernel sends none there
     any more, which takes a moment. Then all go to the other replica, until it is started again."""
     view = replica(served, 0)
-    kill(process(served, lambda line: "containerd-shim" in line and view["id"] in line, "shim"))
+    kill(process(served, lambda line: "holm-shim" in line and view["id"] in line, "shim"))
     leftovers.wait_gone(view["pid"], 30)
     ended = time.monotonic()
     until(lambda: replica(served, 0)["state"] == "RUNNING" and
@@ -163,10 +163,10 @@ def test_shims_leave_no_sockets(served):
     """A shim that is killed cannot remove its own."""
     picture = Picture(served)
     view = replica(served, 1)
-    kill(process(served, lambda line: "containerd-shim" in line and view["id"] in line, "shim"))
+    kill(process(served, lambda line: "holm-shim" in line and view["id"] in line, "shim"))
     until(lambda: replica(served, 1)["state"] == "RUNNING" and
           replica(served, 1)["pid"] != view["pid"], "the replica is started again")
-    kill(process(served, lambda line: "containerd-shim" in line and view["id"] in line, "shim"))
+    kill(process(served, lambda line: "holm-shim" in line and view["id"] in line, "shim"))
     assert shim_socket(picture.address, view["id"]).exists()
     served.delete_all()
     assert not shim_socket(picture.address, view["id"]).exists()

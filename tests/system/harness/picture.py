@@ -24,7 +24,7 @@ POOLS = re.compile(r"10\.(1[89]|2[0-9]|30)\.")  # of instances and services
 
 
 def shim_socket(address, instance_id):
-    """The socket of a container's shim: our helper makes it beside containerd's."""
+    """The socket of a container's shim: ours is beside containerd's."""
     return pathlib.Path(address).parent / "s" / instance_id
 
 

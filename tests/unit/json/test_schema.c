@@ -157,6 +157,8 @@ static void texts(void **state)
 	fits("{\"pattern\":\"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$\"}", "\"edge-1\"");
 	fits("{\"pattern\":\"^(a|[[:digit:]])\\\\s$\"}", "\"7 \"");
 	fits("{\"pattern\":\"^a$\"}", "12");
+	fits("{\"pattern\":\"^a+?b*?(c{1,2}?)??$\"}", "\"aacc\"");
+	fails("{\"pattern\":\"^a+?$\"}", "\"\"", "the object: expected a text like ^a+?$");
 }
 
 static void combinations(void **state)
@@ -272,8 +274,16 @@ static void patterns_that_are_refused(void **state)
 		{ "a{256}", "pattern: pattern: expected {N}, {N,} or {N,M} up to 255" },
 		{ "((a{50}){50}){50}", "pattern: pattern: more than 300 characters with all "
 				       "repetitions written out" },
-		{ "a+++++++++", "pattern: pattern: more than 300 characters with all "
-				"repetitions written out" },
+		{ "(((((((((a)+)+)+)+)+)+)+)+)+",
+		  "pattern: pattern: more than 300 characters with all "
+		  "repetitions written out" },
+		{ "a****", "pattern: pattern: there is nothing to repeat at ***" },
+		{ "a+?*", "pattern: pattern: there is nothing to repeat at *" },
+		{ "a*??", "pattern: pattern: there is nothing to repeat at ?" },
+		{ "a{2}{3}", "pattern: pattern: there is nothing to repeat at {3}" },
+		{ "(*a)", "pattern: pattern: there is nothing to repeat at *a)" },
+		{ "a|+", "pattern: pattern: there is nothing to repeat at +" },
+		{ "^*", "pattern: pattern: there is nothing to repeat at *" },
 		{ "(a", "pattern: pattern: ( without )" },
 		{ "a)", "pattern: pattern: ) without (" },
 	};
