@@ -48,7 +48,7 @@ static void end(struct watched *w, int status)
 	loop_post(w->children->loop, tell, w);
 }
 
-/* The oldest are given up: nobody has asked for them while a hundred others ended. */
+/* The oldest are given up: so many have ended since that nobody will ask for them. */
 static void note(struct children *children, pid_t pid, int status)
 {
 	if (children->n_ends == ARRAY_LEN(children->ends))

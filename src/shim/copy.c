@@ -103,6 +103,11 @@ struct copy *copy_new(struct loop *loop, int take_from, int take_to, loop_fn on_
 	return copy;
 }
 
+bool copy_has_ended(const struct copy *copy)
+{
+	return copy->from < 0;
+}
+
 struct copy *copy_free(struct copy *copy)
 {
 	if (!copy)

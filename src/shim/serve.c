@@ -9,6 +9,7 @@
 #define SOCKET_FD 3
 #define LOG_FIFO  "log"
 #define TTRPC     "TTRPC_ADDRESS" /* where containerd is told of events */
+#define NOTIFY    "NOTIFY_SOCKET"
 #define DRAIN_MS  2000
 
 static void on_drained(void *arg)
@@ -82,6 +83,7 @@ int serve_main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	unsetenv(NOTIFY); /* containerd's own: runc would make it the container's */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	fcntl(SOCKET_FD, F_SETFD, FD_CLOEXEC);
 	open_log();

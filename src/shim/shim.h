@@ -58,10 +58,11 @@ bool oci_is(const struct oci *oci, const char *name);
 /* copy.c: bytes from one descriptor to another until an end. Takes both. */
 struct copy;
 struct copy *copy_new(struct loop *loop, int take_from, int take_to, loop_fn on_end, void *arg);
+bool copy_has_ended(const struct copy *copy);
 struct copy *copy_free(struct copy *copy); /* NULL-safe */
 
-/* stdio.c: what one process reads and writes. A FIFO or file is the process's own; only a terminal needs
- * somebody to carry its bytes. */
+/* stdio.c: what one process reads and writes. A FIFO is the process's own; from a terminal and into files
+ * bytes are carried. */
 struct stdio {
 	struct children *children;
 	char *input, *output, *errors;
@@ -75,11 +76,11 @@ struct stdio {
 	char *listener_path;
 	pid_t logger;
 	struct copy *to_terminal;
-	struct copy *from_terminal;
+	struct copy *outputs[2]; /* into files; the first also from a terminal */
 	struct timer *timer;
 	loop_fn on_closed; /* it is being closed */
 	void *arg;
-	bool is_late;   /* what is in the terminal is not waited for any more */
+	bool is_late;   /* what is on its way is not waited for any more */
 	bool is_ending; /* the logger was asked to */
 };
 struct stdio_owner {
@@ -97,7 +98,7 @@ void stdio_close_input(struct stdio *io);
 int stdio_resize(struct stdio *io, uint32_t columns, uint32_t rows, struct err *err);
 /* ... and when it has ended: readers of FIFOs see an end as soon as nobody else writes. */
 void stdio_ended(struct stdio *io);
-/* What is in a terminal is passed on (for 2 s at most), the logger ends, then `fn` in a later turn. */
+/* What is on its way is passed on (for 2 s at most), the logger ends, then `fn` in a later turn. */
 void stdio_close(struct stdio *io, loop_fn fn, void *arg);
 /* logger.c */
 int logger_start(struct stdio *io, const struct stdio_owner *owner, struct err *err);

@@ -11,7 +11,7 @@
 
 #define BINARY      "binary://"
 #define FILE_SCHEME "file://"
-#define DRAIN_MS    2000  /* what is in a terminal */
+#define DRAIN_MS    2000  /* what is on its way */
 #define LOGGER_MS   12000 /* a logger's own end */
 
 static void close_fd(int *fd)
@@ -55,7 +55,8 @@ static void close_listener(struct stdio *io)
 static void release(struct stdio *io)
 {
 	io->to_terminal = copy_free(io->to_terminal);
-	io->from_terminal = copy_free(io->from_terminal);
+	for (int i = 0; i < 2; i++)
+		io->outputs[i] = copy_free(io->outputs[i]);
 	close_theirs(io);
 	stdio_ended(io);
 	for (int i = 0; i < 2; i++)
@@ -117,6 +118,45 @@ static int open_output(const char *path, int *ret_fd, int *ret_reader, struct er
 	return *ret_fd < 0 ? err_errno(err, "open %s", path) : 0;
 }
 
+static void on_output_end(void *arg)
+{
+	struct stdio *io = arg;
+
+	for (int i = 0; i < 2; i++)
+		if (io->outputs[i] && copy_has_ended(io->outputs[i]))
+			io->outputs[i] = copy_free(io->outputs[i]);
+	if (io->is_terminal)
+		stdio_ended(io);
+	stdio_proceed(io);
+}
+
+/* Through a pipe: with the file itself the process could do more than to add to it. */
+static int carry_into(struct stdio *io, int which, int take_file, struct err *err)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		close(take_file);
+		return err_errno(err, "make pipe");
+	}
+	io->theirs[1 + which] = ends[1];
+	io->outputs[which] = copy_new(io->children->loop, ends[0], take_file, on_output_end, io);
+	return 0;
+}
+
+static int open_path(struct stdio *io, int which, const char *path, struct err *err)
+{
+	int fd = -1;
+	int r = open_output(path, &fd, &io->readers[which], err);
+
+	if (r < 0)
+		return r;
+	if (io->readers[which] < 0)
+		return carry_into(io, which, fd, err);
+	io->theirs[1 + which] = fd;
+	return 0;
+}
+
 static int open_input(struct stdio *io, int *ret, struct err *err)
 {
 	*ret = open(io->input, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -128,17 +168,19 @@ static int open_input(struct stdio *io, int *ret, struct err *err)
 	return 0;
 }
 
+/* Both outputs in one, whatever the second is said to be. */
 static int open_file(struct stdio *io, struct err *err)
 {
 	const char *path = io->output + strlen(FILE_SCHEME);
 	auto_free char *copy = xstrdup(path);
 	int r = dir_make(dirname(copy), 0755, err);
 
-	if (r < 0)
-		return r;
-	io->theirs[1] = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-	io->theirs[2] = fcntl(io->theirs[1], F_DUPFD_CLOEXEC, 3);
-	return io->theirs[2] < 0 ? err_errno(err, "open %s", path) : 0;
+	for (int i = 0; r == 0 && i < 2; i++) {
+		int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+
+		r = fd < 0 ? err_errno(err, "open %s", path) : carry_into(io, i, fd, err);
+	}
+	return r;
 }
 
 static int open_logger(struct stdio *io, const struct stdio_owner *owner, struct err *err)
@@ -155,9 +197,9 @@ static int open_paths(struct stdio *io, struct err *err)
 	int r = 0;
 
 	if (*io->output)
-		r = open_output(io->output, &io->theirs[1], &io->readers[0], err);
+		r = open_path(io, 0, io->output, err);
 	if (r == 0 && *io->errors)
-		r = open_output(io->errors, &io->theirs[2], &io->readers[1], err);
+		r = open_path(io, 1, io->errors, err);
 	if (r == 0 && *io->input)
 		r = open_input(io, &io->theirs[0], err);
 	return r;
@@ -212,15 +254,6 @@ static void on_input_end(void *arg)
 	io->to_terminal = copy_free(io->to_terminal);
 }
 
-static void on_output_end(void *arg)
-{
-	struct stdio *io = arg;
-
-	io->from_terminal = copy_free(io->from_terminal);
-	stdio_ended(io);
-	stdio_proceed(io);
-}
-
 static int open_terminal_output(struct stdio *io, struct err *err)
 {
 	int fd = -1;
@@ -241,8 +274,8 @@ static int carry_terminal(struct stdio *io, struct err *err)
 
 	if (output < 0)
 		return output;
-	io->from_terminal = copy_new(loop, fcntl(io->terminal, F_DUPFD_CLOEXEC, 3), output,
-				     on_output_end, io);
+	io->outputs[0] = copy_new(loop, fcntl(io->terminal, F_DUPFD_CLOEXEC, 3), output,
+				  on_output_end, io);
 	if (!*io->input)
 		return 0;
 	int r = open_input(io, &input, err);
@@ -299,7 +332,9 @@ static void begin_ending_logger(struct stdio *io)
 
 void stdio_proceed(struct stdio *io)
 {
-	if (!io->on_closed || (io->from_terminal && !io->is_late))
+	bool is_carrying = io->outputs[0] || io->outputs[1];
+
+	if (!io->on_closed || (is_carrying && !io->is_late))
 		return;
 	if (io->logger) {
 		if (!io->is_ending)
@@ -313,6 +348,7 @@ void stdio_proceed(struct stdio *io)
 
 void stdio_close(struct stdio *io, loop_fn fn, void *arg)
 {
+	close_theirs(io);
 	io->on_closed = fn;
 	io->arg = arg;
 	io->timer = timer_start(io->children->loop, DRAIN_MS, on_late, io);

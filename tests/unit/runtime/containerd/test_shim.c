@@ -19,7 +19,7 @@ static void is_known_by_its_words(void **state)
 	static const char shim[] = "/usr/bin/containerd-shim-runc-v2\0-namespace\0" NAMESPACE
 				   "\0-id\0" ID "\0-address\0/run/x.sock\0";
 	static const char foreign[] = "containerd-shim\0-namespace\0moby\0-id\0" ID "\0";
-	static const char starter[] = "/usr/libexec/holm-helper\0-namespace\0" NAMESPACE
+	static const char starter[] = "/usr/libexec/holm-shim\0-namespace\0" NAMESPACE
 				      "\0-address\0/run/x.sock\0-id\0" ID "\0start\0";
 	static const char editor[] = "vi\0-namespace\0" NAMESPACE "\0-id\0" ID "\0";
 
