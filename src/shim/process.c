@@ -367,17 +367,18 @@ static void signal_process(struct process *process)
 	auto_free char *sig = xasprintf("%d", r->sig);
 	const char *words[] = { "kill", c->shim->id, sig, NULL, NULL };
 	bool is_known = oci_is(&c->oci, "runc") || oci_is(&c->oci, "crun");
+	bool is_all = r->is_all && is_first(process);
 
-	if (r->is_all) {
+	if (is_all) {
 		words[1] = "--all";
 		words[2] = c->shim->id;
 		words[3] = sig;
 	}
 	if (!process->pid)
 		fail(process, -EBUSY, "process not created: failed precondition");
-	else if (process->has_ended && !r->is_all)
+	else if (process->has_ended && !is_all)
 		fail(process, -ENOENT, "process already finished: not found");
-	else if (!is_first(process) || (is_known && !r->is_all && process->state != TASK_IS_PAUSED))
+	else if (!is_first(process) || (is_known && !is_all && process->state != TASK_IS_PAUSED))
 		kill_directly(process, r->sig);
 	else
 		oci_run(&c->oci, &(struct oci_words){ .words = words }, on_killed, process);
