@@ -102,6 +102,7 @@ void exec_start(struct process *process)
 		return;
 	}
 	process->is_starting = true;
+	process->end = (struct task_end){ 0 };
 	if (write_spec(process, spec, &err) < 0 || stdio_open(&process->io, &owner, &err) < 0) {
 		not_started(process, &err);
 		return;

@@ -465,7 +465,10 @@ static void reply_state(struct process *process, struct task_call *take_call)
 
 static void wait_for_end(struct process *process, struct task_call *take_call)
 {
-	if (process->state == TASK_IS_STOPPED)
+	/* It could not be started: there is no end to come. */
+	bool has_failed = process->state == TASK_IS_CREATED && process->end.exit_status;
+
+	if (process->state == TASK_IS_STOPPED || has_failed)
 		task_reply_end(take_call, &process->end);
 	else
 		*ARRAY_ADD(process->waiters, process->n_waiters) = take_call;
