@@ -83,13 +83,14 @@ static void give_up(struct container *c, const struct err *err)
 static void on_created(void *arg, const struct err *failure, const char *output)
 {
 	struct container *c = arg;
+	auto_free char *pid_file = path_join(c->bundle, PID_FILE);
 	struct err err;
 	int r = 0;
 
 	if (failure)
 		r = err_set(&err, failure->code, "OCI runtime create failed: %s", failure->msg);
 	else
-		r = process_started(&c->first, PID_FILE, &err);
+		r = process_started(&c->first, pid_file, &err);
 	if (r < 0) {
 		give_up(c, &err);
 		return;

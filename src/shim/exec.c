@@ -17,9 +17,10 @@ void exec_add(struct container *container, struct task_call *take_call)
 	task_reply_empty(take_call);
 }
 
-static char *file_of(const struct process *process, const char *ending)
+/* Whatever its id: none of the container's own files, such as config.json. */
+char *exec_file(const struct process *process, const char *ending)
 {
-	return xasprintf("%s/%s.%s", process->container->bundle, process->id, ending);
+	return xasprintf("%s/exec.%s.%s", process->container->bundle, process->id, ending);
 }
 
 /* Whether there is a terminal is what the request says, whatever the process does. */
@@ -68,8 +69,8 @@ static void not_started(struct process *process, const struct err *err)
 static void on_started(void *arg, const struct err *failure, const char *output)
 {
 	struct process *process = arg;
-	auto_free char *spec = file_of(process, "json");
-	auto_free char *pid_file = xasprintf("%s.pid", process->id);
+	auto_free char *spec = exec_file(process, "json");
+	auto_free char *pid_file = exec_file(process, "pid");
 	struct err err;
 	int r;
 
@@ -89,8 +90,8 @@ void exec_start(struct process *process)
 	struct container *c = process->container;
 	const struct stdio_owner owner = { c->shim->ns, c->shim->id, c->shim->socket,
 					   c->shim->n_stdio++ };
-	auto_free char *spec = file_of(process, "json");
-	auto_free char *pid_file = file_of(process, "pid");
+	auto_free char *spec = exec_file(process, "json");
+	auto_free char *pid_file = exec_file(process, "pid");
 	const char *words[16] = { "exec", "--process", spec, "--detach", "--pid-file", pid_file };
 	size_t n = 6;
 	struct err err;

@@ -147,16 +147,15 @@ static void on_end(void *arg, int status)
 
 int process_started(struct process *process, const char *pid_file, struct err *err)
 {
-	auto_free char *path = path_join(process->container->bundle, pid_file);
 	auto_free char *text = NULL;
 	uint32_t pid = 0;
-	int r = file_read(path, PID_MAX_TEXT, &text, NULL, err);
+	int r = file_read(pid_file, PID_MAX_TEXT, &text, NULL, err);
 
 	if (r < 0)
 		return r;
 	text[strcspn(text, "\n")] = '\0';
 	if (parse_u32(text, 1, INT32_MAX, &pid) < 0)
-		return err_set(err, -EBADMSG, "read %s: %s is no process", path, text);
+		return err_set(err, -EBADMSG, "read %s: %s is no process", pid_file, text);
 	process->pid = (pid_t)pid;
 	children_watch(&process->container->shim->children, process->pid, on_end, process);
 	return stdio_begin(&process->io, err);
@@ -282,7 +281,7 @@ static void on_closed(void *arg)
 	struct err err;
 
 	if (!is_first(process)) {
-		auto_free char *path = xasprintf("%s/%s.pid", c->bundle, process->id);
+		auto_free char *path = exec_file(process, "pid");
 
 		unlink(path);
 		task_reply_deleted(call, (uint32_t)process->pid, &process->end);

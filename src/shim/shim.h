@@ -154,6 +154,7 @@ void process_tell(const struct process *process, enum task_event_type type);
 /* exec.c */
 void exec_add(struct container *container, struct task_call *take_call);
 void exec_start(struct process *process);
+char *exec_file(const struct process *process, const char *ending); /* path; the caller's */
 
 struct shim {
 	struct loop *loop;
