@@ -78,6 +78,7 @@ void children_init(struct children *children, struct loop *loop)
 {
 	*children = (struct children){ .loop = loop };
 	list_init(&children->watched);
+	list_init(&children->runs);
 	children->watch = signal_watch(loop, SIGCHLD, on_child, children);
 }
 

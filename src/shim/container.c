@@ -21,6 +21,7 @@ struct container *container_free(struct container *container)
 		free(process);
 	}
 	process_fini(&container->first);
+	oci_forget(&container->shim->children, container);
 	free(container->bundle);
 	free(container->rootfs);
 	free(container->oci.program);

@@ -12,6 +12,7 @@
 #define OUTPUT_MAX (1u << 20)
 
 struct run {
+	struct list node;
 	struct oci_words words;
 	oci_fn fn;
 	void *arg;
@@ -81,9 +82,17 @@ static char *read_output(const struct run *run)
 
 static void run_free(struct run *run)
 {
+	list_remove(&run->node);
 	cleanup_close(&run->output);
 	free(run->log);
 	free(run);
+}
+
+static void finish(struct run *run, const struct err *err, const char *output)
+{
+	if (run->fn)
+		run->fn(run->arg, err, output);
+	run_free(run);
 }
 
 static void on_end(void *arg, int status)
@@ -93,15 +102,11 @@ static void on_end(void *arg, int status)
 	auto_free char *output = !status && run->output >= 0 ? read_output(run) : NULL;
 	struct err err;
 
-	if (!status)
-		run->fn(run->arg, NULL, output);
-	else if (error)
+	if (error)
 		err_set(&err, -EIO, "%s", error);
-	else
+	else if (status)
 		err_set(&err, -EIO, "it ended with %d", status);
-	if (status)
-		run->fn(run->arg, &err, NULL);
-	run_free(run);
+	finish(run, status ? &err : NULL, output);
 }
 
 static void add_words(const struct oci *oci, const struct run *run, struct strv *argv)
@@ -160,8 +165,29 @@ static void fail(void *arg)
 	struct err err;
 
 	err_set(&err, -EIO, "%s", run->log);
-	run->fn(run->arg, &err, NULL);
-	run_free(run);
+	finish(run, &err, NULL);
+}
+
+void oci_forget(struct children *children, const void *arg)
+{
+	struct list *at, *next;
+
+	list_for_each(at, next, &children->runs) {
+		struct run *run = container_of(at, struct run, node);
+
+		if (run->arg == arg)
+			run->fn = NULL;
+	}
+}
+
+void oci_give_up(struct children *children)
+{
+	struct list *at, *next;
+	struct err err;
+
+	err_set(&err, -ECANCELED, "the shim ends");
+	list_for_each(at, next, &children->runs)
+		finish(container_of(at, struct run, node), &err, NULL);
 }
 
 void oci_run(struct oci *oci, const struct oci_words *words, oci_fn fn, void *arg)
@@ -169,6 +195,7 @@ void oci_run(struct oci *oci, const struct oci_words *words, oci_fn fn, void *ar
 	struct run *run = NEW(struct run);
 	struct err err;
 
+	list_push(&oci->children->runs, &run->node);
 	run->words = *words;
 	run->fn = fn;
 	run->arg = arg;

@@ -36,6 +36,9 @@ void process_fini(struct process *process)
 {
 	list_remove(&process->node);
 	children_forget(&process->container->shim->children, process);
+	oci_forget(&process->container->shim->children, process);
+	if (process->call)
+		refuse(TAKE(process->call));
 	for (size_t i = 0; i < process->n_calls; i++)
 		refuse(process->calls[i]);
 	for (size_t i = 0; i < process->n_waiters; i++)

@@ -96,6 +96,7 @@ int serve_main(int argc, char **argv)
 	shim.server = task_server_free(shim.server);
 	shim.container = container_free(shim.container);
 	shim.events = task_events_free(shim.events);
+	oci_give_up(&shim.children);
 	children_fini(&shim.children);
 	shim.loop = loop_free(shim.loop);
 	unlink(shim.socket);

@@ -23,7 +23,8 @@ struct children {
 		int status;
 	} ends[32]; /* of processes that nobody watched */
 	size_t n_ends;
-	size_t n_runs; /* of OCI runtimes, which tell only later whom they have started */
+	size_t n_runs;    /* of OCI runtimes, which tell only later whom they have started */
+	struct list runs; /* the same, as oci.c knows them */
 };
 typedef void (*child_fn)(void *arg, int status); /* exit code, or 128 + signal */
 void children_init(struct children *children, struct loop *loop);
@@ -52,6 +53,10 @@ struct oci_words {
 	const char *input;        /* instead: this text, and its output is wanted */
 };
 void oci_run(struct oci *oci, const struct oci_words *words, oci_fn fn, void *arg);
+/* `fn` is not called any more for this `arg`. */
+void oci_forget(struct children *children, const void *arg);
+/* Whoever waits for one is told that its end will not be seen. */
+void oci_give_up(struct children *children);
 /* "runc" is one whose ways are known: a container's process can be signalled and let go without it. */
 bool oci_is(const struct oci *oci, const char *name);
 
