@@ -32,6 +32,18 @@ static void wait_a_little(uint64_t end)
 	clock_poll(NULL, 0, clock_monotonic_ms() + PAUSE_MS);
 }
 
+/* Numbers with spaces between. */
+static char *children_of(pid_t pid)
+{
+	auto_free char *path = xasprintf("/proc/%d/task/%d/children", (int)pid, (int)pid);
+	char *text = NULL;
+	struct err err;
+
+	if (file_read(path, KIT_TEXT_MAX, &text, NULL, &err) < 0)
+		fail_msg("%s", err.msg);
+	return text;
+}
+
 char *kit_path(const struct kit *k, const char *name)
 {
 	return path_join(k->bundle, name);
@@ -161,6 +173,23 @@ int kit_setup(void **state)
 	return 0;
 }
 
+/* Whatever is left has come to us. */
+static void end_children(void)
+{
+	for (;;) {
+		auto_free char *text = children_of(getpid());
+		auto_strv struct strv pids = { 0 };
+		uint32_t pid = 0;
+
+		strv_split(&pids, text, " ");
+		for (size_t i = 0; i < pids.n; i++)
+			if (parse_u32(pids.items[i], 1, INT32_MAX, &pid) == 0)
+				kill((pid_t)pid, SIGKILL);
+		if (waitpid(-1, NULL, 0) < 0)
+			return;
+	}
+}
+
 int kit_teardown(void **state)
 {
 	struct kit *k = *state;
@@ -170,10 +199,7 @@ int kit_teardown(void **state)
 		kill(k->shim, SIGKILL);
 		waitpid(k->shim, NULL, 0);
 	}
-	for (size_t i = 0; i < k->n_pids; i++)
-		kill(k->pids[i], SIGKILL);
-	while (waitpid(-1, NULL, 0) > 0)
-		;
+	end_children();
 	peer_close(&k->peer);
 	cleanup_close(&k->listener);
 	cleanup_close(&k->events);
@@ -262,8 +288,6 @@ static int hear_pid(struct kit *k, uint32_t stream, pid_t *ret)
 		return code;
 	*ret = (pid_t)m->pid;
 	task__pid_response__free_unpacked(m, NULL);
-	assert_true(k->n_pids < KIT_PIDS_MAX);
-	k->pids[k->n_pids++] = *ret;
 	return 0;
 }
 
@@ -404,6 +428,19 @@ void kit_await_gone(pid_t pid)
 	while (kill(pid, 0) == 0)
 		wait_a_little(end);
 	assert_int_equal(errno, ESRCH);
+}
+
+void kit_await_no_children(const struct kit *k)
+{
+	uint64_t end = deadline();
+
+	for (;;) {
+		auto_free char *text = children_of(k->shim);
+
+		if (!*text)
+			return;
+		wait_a_little(end);
+	}
 }
 
 static void answer_event(struct kit *k, uint32_t stream)

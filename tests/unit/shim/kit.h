@@ -9,7 +9,6 @@
 #include "peer.h"
 
 #define KIT_ID       "0123456789abcdef01234567"
-#define KIT_PIDS_MAX 16
 #define KIT_TEXT_MAX 65536
 
 #define S(text) ((char *)(uintptr_t)(text))
@@ -28,10 +27,8 @@ struct kit {
 	char *program; /* the OCI runtime */
 	pid_t shim;    /* 0: it has ended */
 	struct peer peer;
-	int listener; /* of events */
-	int events;   /* their connection, -1 */
-	pid_t pids[KIT_PIDS_MAX];
-	size_t n_pids;
+	int listener;  /* of events */
+	int events;    /* their connection, -1 */
 	char why[256]; /* of the last answer */
 };
 
@@ -78,7 +75,8 @@ Task__StateResponse *kit_state(struct kit *k, const char *exec_id); /* the calle
 void kit_assert_state(struct kit *k, const char *exec_id, int state);
 uint32_t kit_wait(struct kit *k, const char *exec_id); /* exit status */
 uint32_t kit_wait_answer(struct kit *k, uint32_t stream);
-void kit_await_gone(pid_t pid); /* and collected by its parent */
+void kit_await_no_children(const struct kit *k); /* of the shim */
+void kit_await_gone(pid_t pid);                  /* and collected by its parent */
 
 /* The next event, as "start PID", "exit ID PID STATUS", "delete PID STATUS", "exec-added ID PID", … */
 void kit_assert_event(struct kit *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

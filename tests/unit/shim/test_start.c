@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -65,6 +66,8 @@ static int teardown(void **state)
 
 	if (p->shim.pid)
 		proc_kill(&p->shim, SIGKILL, &err);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
 	assert_int_equal(path_remove(p->dir, &err), 0);
 	free(p->address);
 	free(p->socket);
@@ -556,6 +559,8 @@ int main(void)
 		TEST(a_runtime_that_fails_is_heard),
 	};
 
+	/* So that what stays is collected. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	unsetenv("TTRPC_ADDRESS");
 	unsetenv("SCHED_CORE");
 	return cmocka_run_group_tests_name("shim/start", tests, NULL, NULL);
