@@ -20,7 +20,9 @@ static void on_drained(void *arg)
 void shim_release(struct shim *shim)
 {
 	shim->container = container_free(shim->container);
-	if (shim->is_ending)
+	if (shim->next)
+		container_create(shim, TAKE(shim->next));
+	else if (shim->is_ending)
 		task_events_drain(shim->events, DRAIN_MS, on_drained, shim);
 }
 
@@ -29,9 +31,15 @@ static void shut_down(struct shim *shim, struct task_call *take_call)
 	const struct container *c = shim->container;
 
 	task_reply_empty(take_call);
-	shim->is_ending = !c || c->has_failed;
+	shim->is_ending = !c || (c->has_failed && !shim->next);
 	if (!c)
 		shim_release(shim);
+}
+
+static bool can_wait(const struct shim *shim, const struct task_request *r)
+{
+	return r->method == TASK_CREATE && str_eq(r->id, shim->id) && shim->container->has_failed &&
+	       !shim->next && !shim->is_ending;
 }
 
 static void on_call(void *arg, struct task_call *call)
@@ -50,6 +58,8 @@ static void on_call(void *arg, struct task_call *call)
 		shut_down(shim, call);
 	} else if (r->method == TASK_CREATE && str_eq(r->id, shim->id) && !shim->container) {
 		container_create(shim, call);
+	} else if (can_wait(shim, r)) {
+		shim->next = call;
 	} else if (r->method == TASK_CREATE) {
 		err_set(&err, -EEXIST, "container %.64s: already exists", r->id);
 		task_reply_error(call, &err);

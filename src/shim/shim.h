@@ -171,6 +171,7 @@ struct shim {
 	struct task_events *events;
 	struct children children;
 	struct container *container; /* NULL before it is created and when it has been deleted */
+	struct task_call *next;      /* creation that waits until one that failed is cleared away */
 	unsigned n_stdio;            /* that there ever were */
 	bool is_ending;              /* as soon as the container has gone */
 };
