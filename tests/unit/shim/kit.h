@@ -17,7 +17,9 @@
  *   words       what it was called with, a line each, from the command on
  *   hold-CMD    a FIFO: it waits before it does CMD until kit_release()
  *   fail-CMD    it does not do CMD, for this reason
+ *   begin       a FIFO: what is created begins when it is started, else at once
  *   run-create  and run-exec: shell scripts, the programs; at first they sleep
+ *   no-terminal it sends none
  *   ps          what it prints when it is asked for processes
  *   updated     what it was given to update */
 struct kit {

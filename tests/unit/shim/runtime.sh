@@ -42,16 +42,21 @@ run() {
 		esac
 		shift
 	done
+	program=run-$command
+	if [ "$command" = create ] && [ -p begin ]; then
+		program=begin-create
+		printf 'read -r _ <begin\n. ./run-create\n' >"$program"
+	fi
 	if [ "$command" = create ] && [ "${0##*/}" = runc ]; then
 		mkdir -p "$root/$1"
 		mkfifo "$root/$1/exec.fifo"
 		ln -sf "$root/$1/exec.fifo" gate
 	fi
-	if [ "$console" ]; then
-		exec /usr/bin/python3 -c "$terminal" "$console" "$pid_file" "run-$command"
+	if [ "$console" ] && [ ! -e no-terminal ]; then
+		exec /usr/bin/python3 -c "$terminal" "$console" "$pid_file" "$program"
 	fi
 	exec 3<&0
-	sh "run-$command" <&3 3<&- &
+	sh "$program" <&3 3<&- &
 	echo $! >"$pid_file"
 }
 
@@ -63,6 +68,11 @@ if [ -e "fail-$command" ]; then
 fi
 case $command in
 create | exec) run "$@" ;;
+start)
+	if [ -p begin ]; then
+		echo >begin
+	fi
+	;;
 kill)
 	for signal; do :; done
 	kill "-$signal" "$(cat init.pid)" 2>/dev/null || fail "process already finished"
