@@ -186,22 +186,54 @@ static void a_further_process_has_its_own(void **state)
 	kit_finish(k);
 }
 
+static void run_and_delete(struct kit *k, const Task__CreateRequest *m, const char *program)
+{
+	kit_add_file(k, "run-create", program);
+	create(k, m);
+	assert_int_equal(kit_wait(k, ""), 0);
+	assert_int_equal(kit_ask(k, "Delete", ""), 0);
+}
+
+static void assert_text(const struct kit *k, const char *name, const char *wanted)
+{
+	auto_free char *text = kit_text(k, name);
+
+	assert_string_equal(text, wanted);
+}
+
+/* Both outputs are in it when the container has been deleted. */
 static void a_file_is_made_and_added_to(void **state)
 {
 	struct kit *k = *state;
 	Task__CreateRequest m = TASK__CREATE_REQUEST__INIT;
 	auto_free char *uri = xasprintf("file://%s/logs/a/out", k->bundle);
 
-	kit_add_file(k, "run-create", "echo one; echo two >&2\n");
 	m.stdout = m.stderr = uri;
-	create(k, &m);
-	assert_int_equal(kit_wait(k, ""), 0);
-	kit_await_text(k, "logs/a/out", "one\ntwo\n");
-	assert_int_equal(kit_ask(k, "Delete", ""), 0);
-	create(k, &m);
-	assert_int_equal(kit_wait(k, ""), 0);
-	kit_await_text(k, "logs/a/out", "one\ntwo\none\ntwo\n");
-	delete_container(k);
+	run_and_delete(k, &m, "echo one\n");
+	assert_text(k, "logs/a/out", "one\n");
+	run_and_delete(k, &m, "echo two >&2\n");
+	assert_text(k, "logs/a/out", "one\ntwo\n");
+	kit_shut_down(k);
+}
+
+static void a_path_may_be_a_file(void **state)
+{
+	struct kit *k = *state;
+	Task__CreateRequest m = TASK__CREATE_REQUEST__INIT;
+	auto_free char *input = kit_path(k, "in");
+	auto_free char *output = kit_path(k, "out");
+	auto_free char *errors = kit_path(k, "err");
+
+	kit_add_file(k, "in", "given\n");
+	kit_add_file(k, "out", "before\n");
+	kit_add_file(k, "err", "");
+	m.stdin = input;
+	m.stdout = output;
+	m.stderr = errors;
+	run_and_delete(k, &m, "cat; echo oh >&2\n");
+	assert_text(k, "out", "before\ngiven\n");
+	assert_text(k, "err", "oh\n");
+	kit_shut_down(k);
 }
 
 static void what_is_unknown_is_refused(void **state)
@@ -431,6 +463,7 @@ int main(void)
 		KIT_TEST(input_ends_when_it_is_closed),
 		KIT_TEST(a_further_process_has_its_own),
 		KIT_TEST(a_file_is_made_and_added_to),
+		KIT_TEST(a_path_may_be_a_file),
 		KIT_TEST(what_is_unknown_is_refused),
 		KIT_TEST(a_logger_reads_to_the_end),
 		KIT_TEST(a_logger_may_end_early),
