@@ -30,15 +30,20 @@ static void shut_down(struct shim *shim, struct task_call *take_call)
 {
 	const struct container *c = shim->container;
 
-	task_reply_empty(take_call);
 	shim->is_ending = !c || (c->has_failed && !shim->next);
+	/* Who asked may start another at once: that finds no shim here, and has its own socket there. */
+	if (shim->is_ending)
+		unlink(shim->socket);
+	task_reply_empty(take_call);
 	if (!c)
 		shim_release(shim);
 }
 
 static bool can_wait(const struct shim *shim, const struct task_request *r)
 {
-	return r->method == TASK_CREATE && str_eq(r->id, shim->id) && shim->container->has_failed &&
+	const struct container *c = shim->container;
+
+	return r->method == TASK_CREATE && str_eq(r->id, shim->id) && c && c->has_failed &&
 	       !shim->next && !shim->is_ending;
 }
 
@@ -56,7 +61,8 @@ static void on_call(void *arg, struct task_call *call)
 		task_reply_connected(call, (uint32_t)getpid(), c ? (uint32_t)c->first.pid : 0);
 	} else if (r->method == TASK_SHUTDOWN) {
 		shut_down(shim, call);
-	} else if (r->method == TASK_CREATE && str_eq(r->id, shim->id) && !shim->container) {
+	} else if (r->method == TASK_CREATE && str_eq(r->id, shim->id) && !shim->container &&
+		   !shim->is_ending) {
 		container_create(shim, call);
 	} else if (can_wait(shim, r)) {
 		shim->next = call;
@@ -109,7 +115,6 @@ int serve_main(int argc, char **argv)
 	oci_give_up(&shim.children);
 	children_fini(&shim.children);
 	shim.loop = loop_free(shim.loop);
-	unlink(shim.socket);
 	free(shim.socket);
 	return 0;
 }
