@@ -235,6 +235,22 @@ static void there_is_one_container(void **state)
 	kit_finish(k);
 }
 
+/* Not even while it tells what it has to tell. */
+static void what_ends_creates_nothing(void **state)
+{
+	struct kit *k = *state;
+	pid_t pid = 0;
+
+	kit_run(k);
+	assert_int_equal(kit_kill(k, "", SIGKILL), 0);
+	assert_int_equal(kit_wait(k, ""), 137);
+	assert_int_equal(kit_ask(k, "Delete", ""), 0);
+	/* Events that nobody takes keep it a while. */
+	assert_int_equal(kit_ask(k, "Shutdown", ""), 0);
+	assert_int_equal(kit_create_with(k, NULL, &pid), 6);
+	kit_shut_down(k);
+}
+
 static void checkpoints_are_refused(void **state)
 {
 	struct kit *k = *state;
@@ -579,6 +595,7 @@ int main(void)
 		KIT_TEST(a_runtime_that_lacks_is_told),
 		KIT_TEST(a_runtime_that_says_nothing_is_told),
 		KIT_TEST(there_is_one_container),
+		KIT_TEST(what_ends_creates_nothing),
 		KIT_TEST(checkpoints_are_refused),
 		KIT_TEST(what_cannot_be_started_can_be_later),
 		KIT_TEST(what_ends_while_it_starts_was_started),
