@@ -391,12 +391,12 @@ static void stop(struct roles *roles)
 	server_free(roles->server);
 	stream_hub_free(roles->streams);
 	char *const strings[] = { roles->token,           roles->helper_path,
-				  roles->shim_path,
-				  roles->socket,          roles->server_db,
-				  roles->worker_dir,      roles->worker_db,
-				  roles->overlay_dir,     roles->runtimes_path,
-				  roles->image_dir,       roles->image_root,
-				  roles->registries_file, roles->credentials_file };
+				  roles->shim_path,       roles->socket,
+				  roles->server_db,       roles->worker_dir,
+				  roles->worker_db,       roles->overlay_dir,
+				  roles->runtimes_path,   roles->image_dir,
+				  roles->image_root,      roles->registries_file,
+				  roles->credentials_file };
 	for (size_t i = 0; i < ARRAY_LEN(strings); i++)
 		free(strings[i]);
 	free(roles->server_key);

@@ -284,6 +284,7 @@ static void one_that_starts_for_ever_does_not_keep_the_shim(void **state)
 	auto_close int starting = kit_reach(k, "hold-exec");
 	kit_send(k, "Pids", "");
 	auto_close int listing = kit_reach(k, "hold-ps");
+	assert_true(starting >= 0 && listing >= 0);
 	kit_reconnect(k);
 	kit_finish(k);
 }
