@@ -111,9 +111,11 @@ static void a_client_may_go_and_come_back(void **state)
 	auto_free char *output = kit_path(k, "out");
 	int out = open_reader(k, "out");
 
+	/* A FIFO each: the first one's writer may still be there when the second is read. */
 	kit_add_fifo(k, "go");
+	kit_add_fifo(k, "end");
 	kit_add_file(k, "run-create",
-		     "echo one; read -r _ <go; echo two; echo >done; read -r _ <go\n");
+		     "echo one; read -r _ <go; echo two; echo >done; read -r _ <end\n");
 	m.stdout = output;
 	create(k, &m);
 	expect_bytes(out, "one\n", false);
@@ -122,7 +124,7 @@ static void a_client_may_go_and_come_back(void **state)
 	kit_await_text(k, "done", "\n");
 	out = open(output, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	expect_bytes(out, "two\n", false);
-	kit_release(kit_reach(k, "go"), "\n");
+	kit_release(kit_reach(k, "end"), "\n");
 	assert_int_equal(kit_wait(k, ""), 0);
 	expect_bytes(out, "", true);
 	close(out);
