@@ -25,10 +25,10 @@ static uint64_t deadline(void)
 	return clock_monotonic_ms() + PEER_WAIT_MS;
 }
 
-static void wait_a_little(uint64_t end)
+static void wait_a_little(uint64_t end, const char *what)
 {
 	if (clock_monotonic_ms() > end)
-		fail_msg("it does not come about");
+		fail_msg("it does not come about: %s", what);
 	clock_poll(NULL, 0, clock_monotonic_ms() + PAUSE_MS);
 }
 
@@ -93,7 +93,7 @@ void kit_await_text(const struct kit *k, const char *name, const char *wanted)
 			return;
 		if (clock_monotonic_ms() > end)
 			assert_string_equal(text, wanted);
-		wait_a_little(end);
+		wait_a_little(end, name);
 	}
 }
 
@@ -219,7 +219,7 @@ int kit_reach(const struct kit *k, const char *name)
 
 	while ((fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0) {
 		assert_true(errno == ENXIO || errno == ENOENT);
-		wait_a_little(end);
+		wait_a_little(end, name);
 	}
 	return fd;
 }
@@ -427,7 +427,7 @@ void kit_await_gone(pid_t pid)
 	uint64_t end = deadline();
 
 	while (kill(pid, 0) == 0)
-		wait_a_little(end);
+		wait_a_little(end, "its end");
 	assert_int_equal(errno, ESRCH);
 }
 
@@ -440,7 +440,7 @@ void kit_await_no_children(const struct kit *k)
 
 		if (!*text)
 			return;
-		wait_a_little(end);
+		wait_a_little(end, "its end");
 	}
 }
 

@@ -49,7 +49,8 @@ void kit_assert_words(const struct kit *k, const char *line); /* the last */
 /* A program's name decides about some ways. */
 void kit_use_program(struct kit *k, const char *name);
 
-/* The script waits in this FIFO; what lets it go on, and closes it. */
+/* The script waits in this FIFO; what lets it go on, and closes it: once, for who opens it a second time may
+ * still meet the first. */
 int kit_reach(const struct kit *k, const char *name);
 void kit_release(int take_fd, const char *text);
 

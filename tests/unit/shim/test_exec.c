@@ -281,12 +281,13 @@ static void one_that_starts_for_ever_does_not_keep_the_shim(void **state)
 	kit_run(k);
 	assert_int_equal(add(k, "e"), 0);
 	kit_send(k, "Start", "e");
-	auto_close int starting = kit_reach(k, "hold-exec");
+	const int starting = kit_reach(k, "hold-exec");
 	kit_send(k, "Pids", "");
-	auto_close int listing = kit_reach(k, "hold-ps");
-	assert_true(starting >= 0 && listing >= 0);
+	const int listing = kit_reach(k, "hold-ps");
 	kit_reconnect(k);
 	kit_finish(k);
+	close(starting);
+	close(listing);
 }
 
 static void a_paused_container_has_paused_processes(void **state)
