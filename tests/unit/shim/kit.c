@@ -230,6 +230,20 @@ void kit_release(int take_fd, const char *text)
 	close(take_fd);
 }
 
+void kit_end_before_script(const struct kit *k, const char *command)
+{
+	auto_free char *after = xasprintf("after-%s", command);
+	auto_free char *name = xasprintf("pid-%s", command);
+	int held = kit_reach(k, after);
+	auto_free char *text = kit_text(k, name);
+	uint32_t pid = 0;
+
+	text[strcspn(text, "\n")] = '\0';
+	assert_int_equal(parse_u32(text, 1, INT32_MAX, &pid), 0);
+	kit_await_gone((pid_t)pid);
+	kit_release(held, "\n");
+}
+
 uint32_t kit_send(struct kit *k, const char *method, const char *exec_id)
 {
 	Task__ProcessRequest m = TASK__PROCESS_REQUEST__INIT;
@@ -340,15 +354,20 @@ int kit_exec_with(struct kit *k, const Task__ExecRequest *m)
 	return kit_code(k, peer_send(&k->peer, "Exec", &exec));
 }
 
-pid_t kit_start_exec(struct kit *k, const char *exec_id)
+pid_t kit_started_exec(struct kit *k, const char *exec_id, uint32_t stream)
 {
 	pid_t pid = 0;
 
-	assert_int_equal(hear_pid(k, kit_send(k, "Start", exec_id), &pid), 0);
+	assert_int_equal(hear_pid(k, stream, &pid), 0);
 	assert_true(pid > 0);
 	kit_assert_event(k, "exec-added %s 0", exec_id);
 	kit_assert_event(k, "exec-started %s %d", exec_id, (int)pid);
 	return pid;
+}
+
+pid_t kit_start_exec(struct kit *k, const char *exec_id)
+{
+	return kit_started_exec(k, exec_id, kit_send(k, "Start", exec_id));
 }
 
 pid_t kit_run(struct kit *k)

@@ -16,6 +16,7 @@
 /* The script's ways, by files in the bundle:
  *   words       what it was called with, a line each, from the command on
  *   hold-CMD    a FIFO: it waits before it does CMD until kit_release()
+ *   after-CMD   the same behind create and exec; the process's number is in pid-CMD
  *   fail-CMD    it does not do CMD, for this reason
  *   begin       a FIFO: what is created begins when it is started, else at once
  *   run-create  and run-exec: shell scripts, the programs; at first they sleep
@@ -54,6 +55,9 @@ void kit_use_program(struct kit *k, const char *name);
 int kit_reach(const struct kit *k, const char *name);
 void kit_release(int take_fd, const char *text);
 
+/* The process that the script has started ends before the script does. */
+void kit_end_before_script(const struct kit *k, const char *command);
+
 /* Codes of answers, of one that failed `why`. */
 uint32_t kit_send(struct kit *k, const char *method, const char *exec_id);
 int kit_code(struct kit *k, uint32_t stream);
@@ -65,6 +69,7 @@ uint32_t kit_send_create(struct kit *k, const Task__CreateRequest *m);
 int kit_create_with(struct kit *k, const Task__CreateRequest *m, pid_t *ret);
 pid_t kit_create(struct kit *k);
 int kit_exec_with(struct kit *k, const Task__ExecRequest *m);
+pid_t kit_started_exec(struct kit *k, const char *exec_id, uint32_t stream);
 pid_t kit_start_exec(struct kit *k, const char *exec_id);
 /* The container's process runs, and containerd has been told so. */
 pid_t kit_run(struct kit *k);

@@ -55,9 +55,16 @@ run() {
 	if [ "$console" ] && [ ! -e no-terminal ]; then
 		exec /usr/bin/python3 -c "$terminal" "$console" "$pid_file" "$program"
 	fi
-	exec 3<&0
-	sh "$program" <&3 3<&- &
-	echo $! >"$pid_file"
+	# In a shell of its own, so that it is the shim's child at once.
+	(
+		exec 3<&0
+		sh "$program" <&3 3<&- &
+		echo $! >"$pid_file"
+	)
+	cp "$pid_file" "pid-$command"
+	if [ -p "after-$command" ]; then
+		read -r _ <"after-$command"
+	fi
 }
 
 if [ -p "hold-$command" ]; then

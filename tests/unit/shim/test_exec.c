@@ -219,7 +219,10 @@ static void what_ends_while_it_starts_was_started(void **state)
 	kit_add_file(k, "run-exec", "exit 4\n");
 	assert_int_equal(add(k, "e"), 0);
 	uint32_t waiting = kit_send(k, "Wait", "e");
-	pid_t pid = kit_start_exec(k, "e");
+	kit_add_fifo(k, "after-exec");
+	uint32_t starting = kit_send(k, "Start", "e");
+	kit_end_before_script(k, "exec");
+	pid_t pid = kit_started_exec(k, "e", starting);
 	assert_int_equal(kit_wait_answer(k, waiting), 4);
 	kit_assert_event(k, "exit e %d 4", (int)pid);
 	delete_ended(k, "e", pid, 4);

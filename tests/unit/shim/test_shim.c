@@ -303,6 +303,22 @@ static void what_ends_while_it_starts_was_started(void **state)
 	kit_shut_down(k);
 }
 
+/* Before it is known which process it is. */
+static void what_ends_while_it_is_created_has_ended(void **state)
+{
+	struct kit *k = *state;
+
+	kit_add_fifo(k, "after-create");
+	kit_add_file(k, "run-create", "exit 9\n");
+	uint32_t creating = kit_send_create(k, NULL);
+	kit_end_before_script(k, "create");
+	assert_int_equal(kit_code(k, creating), 0);
+	assert_int_equal(kit_wait(k, ""), 9);
+	assert_int_equal(kit_ask(k, "Start", ""), 9);
+	assert_int_equal(kit_ask(k, "Delete", ""), 0);
+	kit_shut_down(k);
+}
+
 static void what_ends_before_it_starts_was_not_started(void **state)
 {
 	struct kit *k = *state;
@@ -599,6 +615,7 @@ int main(void)
 		KIT_TEST(checkpoints_are_refused),
 		KIT_TEST(what_cannot_be_started_can_be_later),
 		KIT_TEST(what_ends_while_it_starts_was_started),
+		KIT_TEST(what_ends_while_it_is_created_has_ended),
 		KIT_TEST(what_ends_before_it_starts_was_not_started),
 		KIT_TEST(what_has_ended_takes_no_signal),
 		KIT_TEST(a_signal_that_cannot_be_sent_is_told),

@@ -448,16 +448,15 @@ static void an_answer_to_nobody_is_dropped(void **state)
 {
 	struct world *w = *state;
 	struct task_call *c = world_call(w, "Wait", NULL);
-	struct peer other;
 
-	world_dial(w, &other);
-	peer_close(&w->peer);
-	w->peer = other;
-	/* As soon as this one is served, the end of the other has been seen. */
-	world_expect_service(w);
-	world_turn(w);
+	/* The server has seen our end when there is its own. */
+	assert_int_equal(shutdown(w->peer.fd, SHUT_WR), 0);
+	world_run(w, w->peer.fd);
+	assert_false(frame_read(w->peer.fd, &(struct frame){ 0 }));
 	assert_string_equal(task_call_request(c)->id, "");
 	task_reply_pid(c, 3);
+	peer_close(&w->peer);
+	world_dial(w, &w->peer);
 	world_expect_service(w);
 }
 
@@ -492,6 +491,33 @@ static void open_calls_outlive_the_server(void **state)
 	assert_false(frame_read(w->peer.fd, &(struct frame){ 0 }));
 }
 
+static size_t read_what_there_is(struct world *w)
+{
+	char part[4096];
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = recv(w->peer.fd, part, sizeof(part), MSG_DONTWAIT)) > 0)
+		len += (size_t)n;
+	return len;
+}
+
+/* As far as there is room. */
+static void what_was_not_sent_is_sent_at_the_end(void **state)
+{
+	struct world *w = *state;
+	auto_free char *text = xmalloc(BIG + 1);
+
+	memset(text, 'x', BIG);
+	text[BIG] = '\0';
+	task_reply_state(world_call(w, "State", NULL),
+			 &(struct task_process_state){ .bundle = text });
+	assert_true(read_what_there_is(w) < BIG);
+	assert_int_equal(read_what_there_is(w), 0);
+	w->server = task_server_free(w->server);
+	assert_true(read_what_there_is(w) > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -515,6 +541,7 @@ int main(void)
 		WORLD_TEST(an_answer_to_nobody_is_dropped),
 		WORLD_TEST(an_answer_to_a_closed_connection_does_no_harm),
 		WORLD_TEST(open_calls_outlive_the_server),
+		WORLD_TEST(what_was_not_sent_is_sent_at_the_end),
 	};
 
 	return cmocka_run_group_tests_name("wire/task", tests, NULL, NULL);
