@@ -1,8 +1,10 @@
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -125,6 +127,9 @@ static void become_shim(const struct kit *k, int fd)
 	int nowhere = open("/dev/null", O_RDWR);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* What it mounts is nobody else's; without the right to that it cannot mount either. */
+	if (unshare(CLONE_NEWNS) == 0)
+		mount("", "/", "", MS_REC | MS_PRIVATE, NULL);
 	dup2(nowhere, STDIN_FILENO);
 	dup2(nowhere, STDOUT_FILENO);
 	if (dup2(fd, 3) == 3 && fcntl(3, F_SETFD, 0) == 0 && chdir(k->bundle) == 0 &&

@@ -580,20 +580,70 @@ static void clients_come_back(void **state)
 	kit_shut_down(k);
 }
 
-/* Without process numbers of its own the others have to be ended. */
-static void what_is_left_of_it_is_ended(void **state)
+static void expect_rest_ended(struct kit *k, const char *config)
 {
-	struct kit *k = *state;
-	pid_t pid = 0;
-
-	kit_add_file(k, "config.json", "{\"linux\":{\"namespaces\":[{\"type\":\"mount\"}]}}");
+	kit_add_file(k, "config.json", config);
 	use_obedient(k);
-	pid = kit_run(k);
+	pid_t pid = kit_run(k);
 	end_it(k, "8");
 	assert_int_equal(kit_wait(k, ""), 8);
 	kit_assert_words(k, "kill --all " KIT_ID " 9");
 	kit_assert_event(k, "exit - %d 8", (int)pid);
 	delete_ended(k, pid, 8);
+	kit_shut_down(k);
+}
+
+/* Without process numbers of its own the others have to be ended. */
+static void what_is_left_of_it_is_ended(void **state)
+{
+	expect_rest_ended(*state, "{\"linux\":{\"namespaces\":[{\"type\":\"mount\"}]}}");
+}
+
+static void what_is_left_in_anothers_namespace_is_ended(void **state)
+{
+	expect_rest_ended(*state, "{\"linux\":{\"namespaces\":[{\"type\":\"pid\","
+				  "\"path\":\"/proc/1/ns/pid\"}]}}");
+}
+
+static bool has_rootfs(const struct kit *k)
+{
+	auto_free char *path = xasprintf("/proc/%d/mountinfo", (int)k->shim);
+	auto_free char *line = xasprintf(" %s/rootfs ", k->bundle);
+	auto_free char *text = NULL;
+	struct err err;
+
+	assert_int_equal(file_read(path, 16 * KIT_TEXT_MAX, &text, NULL, &err), 0);
+	return strstr(text, line);
+}
+
+/* One that fails and one that lives leave nothing mounted. */
+static void its_root_is_mounted_as_long_as_it_is_there(void **state)
+{
+	struct kit *k = *state;
+	Task__CreateRequest m = TASK__CREATE_REQUEST__INIT;
+	Task__Mount mount = TASK__MOUNT__INIT;
+	Task__Mount *list[] = { &mount };
+	pid_t pid = 0;
+
+	if (geteuid() != 0)
+		skip(); /* takes root */
+	mount.type = mount.source = S("tmpfs");
+	m.rootfs = list;
+	m.n_rootfs = 1;
+	kit_add_file(k, "fail-create", "no");
+	assert_int_equal(kit_create_with(k, &m, &pid), 2);
+	assert_string_equal(k->why, "OCI runtime create failed: no");
+	assert_int_equal(kit_ask(k, "State", ""),
+			 5); /* that was answered before it is cleared away */
+	assert_false(has_rootfs(k));
+	kit_remove(k, "fail-create");
+	assert_int_equal(kit_create_with(k, &m, &pid), 0);
+	assert_true(has_rootfs(k));
+	assert_int_equal(kit_kill(k, "", SIGKILL), 0);
+	assert_int_equal(kit_wait(k, ""), 137);
+	assert_true(has_rootfs(k));
+	assert_int_equal(kit_ask(k, "Delete", ""), 0);
+	assert_false(has_rootfs(k));
 	kit_shut_down(k);
 }
 
@@ -630,6 +680,8 @@ int main(void)
 		KIT_TEST(all_who_wait_are_told),
 		KIT_TEST(clients_come_back),
 		KIT_TEST(what_is_left_of_it_is_ended),
+		KIT_TEST(what_is_left_in_anothers_namespace_is_ended),
+		KIT_TEST(its_root_is_mounted_as_long_as_it_is_there),
 	};
 
 	return cmocka_run_group_tests_name("shim/shim", tests, NULL, NULL);
