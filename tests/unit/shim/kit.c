@@ -235,7 +235,7 @@ void kit_release(int take_fd, const char *text)
 	close(take_fd);
 }
 
-void kit_end_before_script(const struct kit *k, const char *command)
+void kit_end_before_script(const struct kit *k, const char *command, const char *status)
 {
 	auto_free char *after = xasprintf("after-%s", command);
 	auto_free char *name = xasprintf("pid-%s", command);
@@ -245,6 +245,7 @@ void kit_end_before_script(const struct kit *k, const char *command)
 
 	text[strcspn(text, "\n")] = '\0';
 	assert_int_equal(parse_u32(text, 1, INT32_MAX, &pid), 0);
+	kit_release(kit_reach(k, "go"), status);
 	kit_await_gone((pid_t)pid);
 	kit_release(held, "\n");
 }

@@ -55,8 +55,8 @@ void kit_use_program(struct kit *k, const char *name);
 int kit_reach(const struct kit *k, const char *name);
 void kit_release(int take_fd, const char *text);
 
-/* The process that the script has started ends before the script does. */
-void kit_end_before_script(const struct kit *k, const char *command);
+/* The process that the script has started, which reads `status` from "go", ends before the script does. */
+void kit_end_before_script(const struct kit *k, const char *command, const char *status);
 
 /* Codes of answers, of one that failed `why`. */
 uint32_t kit_send(struct kit *k, const char *method, const char *exec_id);

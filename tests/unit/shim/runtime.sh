@@ -55,7 +55,8 @@ run() {
 	if [ "$console" ] && [ ! -e no-terminal ]; then
 		exec /usr/bin/python3 -c "$terminal" "$console" "$pid_file" "$program"
 	fi
-	# In a shell of its own, so that it is the shim's child at once.
+	# In a shell of its own, so that it is the shim's child at once. It must not end before that one,
+	# which would collect it.
 	(
 		exec 3<&0
 		sh "$program" <&3 3<&- &

@@ -216,12 +216,12 @@ static void what_ends_while_it_starts_was_started(void **state)
 	struct kit *k = *state;
 
 	kit_run(k);
-	kit_add_file(k, "run-exec", "exit 4\n");
+	use_obedient(k);
 	assert_int_equal(add(k, "e"), 0);
 	uint32_t waiting = kit_send(k, "Wait", "e");
 	kit_add_fifo(k, "after-exec");
 	uint32_t starting = kit_send(k, "Start", "e");
-	kit_end_before_script(k, "exec");
+	kit_end_before_script(k, "exec", "4\n");
 	pid_t pid = kit_started_exec(k, "e", starting);
 	assert_int_equal(kit_wait_answer(k, waiting), 4);
 	kit_assert_event(k, "exit e %d 4", (int)pid);

@@ -309,9 +309,9 @@ static void what_ends_while_it_is_created_has_ended(void **state)
 	struct kit *k = *state;
 
 	kit_add_fifo(k, "after-create");
-	kit_add_file(k, "run-create", "exit 9\n");
+	use_obedient(k);
 	uint32_t creating = kit_send_create(k, NULL);
-	kit_end_before_script(k, "create");
+	kit_end_before_script(k, "create", "9\n");
 	assert_int_equal(kit_code(k, creating), 0);
 	assert_int_equal(kit_wait(k, ""), 9);
 	assert_int_equal(kit_ask(k, "Start", ""), 9);
