@@ -8,7 +8,7 @@
 #include "shim/shim.h"
 
 #define LOG        "log.json"
-#define LOG_MAX    (256u << 10)
+#define LOG_MAX    (64u << 10) /* of one run */
 #define OUTPUT_MAX (1u << 20)
 
 struct run {
@@ -50,14 +50,14 @@ static char *error_in(const char *line)
 /* The last error since we began, without space around it; NULL. */
 static char *last_error(const struct run *run)
 {
-	auto_free char *text = NULL;
+	auto_close int fd = open(run->log, O_RDONLY | O_CLOEXEC);
+	auto_free char *text = xcalloc(1, LOG_MAX + 1);
 	auto_strv struct strv lines = { 0 };
-	size_t len = 0;
-	struct err ignored;
 
-	if (file_read(run->log, LOG_MAX, &text, &len, &ignored) < 0 || (size_t)run->log_from > len)
+	/* What was in it before may be long: of every run that failed. */
+	if (fd < 0 || pread(fd, text, LOG_MAX, run->log_from) <= 0)
 		return NULL;
-	strv_split(&lines, text + run->log_from, "\n");
+	strv_split(&lines, text, "\n");
 	for (size_t i = lines.n; i > 0; i--) {
 		char *found = error_in(lines.items[i - 1]);
 		size_t end = found ? strlen(found) : 0;

@@ -204,9 +204,10 @@ static void post(struct task_events *events, const char *topic, const Task__Any 
 	envelope.event = (Task__Any *)(uintptr_t)any;
 	request.envelope = &envelope;
 	letter->request = message_pack(&request, &letter->len);
-	/* The oldest may be on its way. */
+	/* The oldest goes, unless it is on its way. */
 	if (events->n == KEPT_MAX)
-		letter_free(events, events->letters.next->next);
+		letter_free(events,
+			    events->is_waiting ? events->letters.next->next : events->letters.next);
 	list_push(&events->letters, &letter->node);
 	events->n++;
 	send_next(events);

@@ -179,6 +179,24 @@ static void what_cannot_be_started_is_told(void **state)
 	kit_finish(k);
 }
 
+/* Of this run, whatever the log has of earlier ones. */
+static void why_is_told_after_many_failures(void **state)
+{
+	struct kit *k = *state;
+	auto_buf struct buf log;
+
+	kit_run(k);
+	buf_init(&log, 1 << 20);
+	while (log.len < 300000)
+		buf_add_str(&log, "{\"level\":\"error\",\"msg\":\"an earlier one\"}\n");
+	kit_add_file(k, "log.json", log.data);
+	assert_int_equal(add(k, "e"), 0);
+	kit_add_file(k, "fail-exec", "no such program");
+	assert_int_equal(kit_ask(k, "Start", "e"), 2);
+	assert_string_equal(k->why, "OCI runtime exec failed: no such program");
+	kit_finish(k);
+}
+
 /* There is nothing to wait for. */
 static void who_asks_later_what_was_not_started_is_told(void **state)
 {
@@ -316,6 +334,7 @@ int main(void)
 		KIT_TEST(what_has_ended_takes_no_signal_to_all),
 		KIT_TEST(what_was_never_started_is_deleted),
 		KIT_TEST(what_cannot_be_started_is_told),
+		KIT_TEST(why_is_told_after_many_failures),
 		KIT_TEST(who_asks_later_what_was_not_started_is_told),
 		KIT_TEST(what_is_no_process_is_told),
 		KIT_TEST(what_ends_while_it_starts_was_started),
