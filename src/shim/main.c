@@ -6,7 +6,7 @@ int main(int argc, char **argv)
 {
 	const char *last = argc > 1 ? argv[argc - 1] : "";
 
-	if (str_eq(last, "start") || str_eq(last, "-v"))
+	if (str_eq(last, "start"))
 		return start_main(argc, argv);
 	if (str_eq(last, "delete"))
 		return remove_main(argc, argv);

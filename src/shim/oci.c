@@ -7,25 +7,41 @@
 #include "json/json.h"
 #include "shim/shim.h"
 
-#define LOG        "log.json"
-#define LOG_MAX    (64u << 10) /* of one run */
-#define OUTPUT_MAX (1u << 20)
+#define LOG          "log.json"
+#define LOG_MAX      (64u << 10) /* of one run */
+#define OUTPUT_MAX   (1u << 20)
+#define PID_TEXT_MAX 32
 
 struct run {
 	struct list node;
-	struct oci_words words;
 	oci_fn fn;
 	void *arg;
 	char *log;
 	off_t log_from; /* what was in it before */
 	int output;     /* -1: nobody wants it */
+	struct err err; /* why it was not started */
 };
 
-bool oci_is(const struct oci *oci, const char *name)
+bool oci_is(const char *program, const char *name)
 {
-	const char *slash = strrchr(oci->program, '/');
+	const char *slash = strrchr(program, '/');
 
-	return str_eq(slash ? slash + 1 : oci->program, name);
+	return str_eq(slash ? slash + 1 : program, name);
+}
+
+int oci_read_pid(const char *path, pid_t *ret, struct err *err)
+{
+	auto_free char *text = NULL;
+	uint32_t pid = 0;
+	int r = file_read(path, PID_TEXT_MAX, &text, NULL, err);
+
+	if (r < 0)
+		return r;
+	text[strcspn(text, "\n")] = '\0';
+	if (parse_u32(text, 1, INT32_MAX, &pid) < 0)
+		return err_set(err, -EBADMSG, "read %s: %s is no process", path, text);
+	*ret = (pid_t)pid;
+	return 0;
 }
 
 static off_t size_of(const char *path)
@@ -109,7 +125,7 @@ static void on_end(void *arg, int status)
 	finish(run, status ? &err : NULL, output);
 }
 
-static void add_words(const struct oci *oci, const struct run *run, struct strv *argv)
+static void add_options(const struct oci *oci, const struct run *run, struct strv *argv)
 {
 	strv_add(argv, oci->program);
 	strv_add(argv, "--root");
@@ -120,8 +136,6 @@ static void add_words(const struct oci *oci, const struct run *run, struct strv 
 	strv_add(argv, "json");
 	if (oci->has_systemd_cgroup)
 		strv_add(argv, "--systemd-cgroup");
-	for (size_t i = 0; run->words.words[i]; i++)
-		strv_add(argv, run->words.words[i]);
 }
 
 /* Text to be read from and written to, without a process to do it. */
@@ -134,16 +148,16 @@ static int open_text(const char *text)
 	return fd;
 }
 
-static int spawn(struct oci *oci, struct run *run, struct err *err)
+static int spawn(struct oci *oci, const struct oci_words *words, struct run *run)
 {
 	auto_strv struct strv argv = { 0 };
 	auto_close int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
-	auto_close int input = run->words.input ? open_text(run->words.input) : -1;
+	auto_close int input = words->input ? open_text(words->input) : -1;
 	int stdio[] = { nowhere, nowhere, nowhere };
 
-	if (run->words.stdio)
-		memcpy(stdio, run->words.stdio, sizeof(stdio));
-	if (run->words.input) {
+	if (words->stdio)
+		memcpy(stdio, words->stdio, sizeof(stdio));
+	if (words->input) {
 		run->output = open_text("");
 		stdio[0] = input;
 		stdio[1] = run->output;
@@ -151,21 +165,23 @@ static int spawn(struct oci *oci, struct run *run, struct err *err)
 	for (int i = 0; i < 3; i++)
 		if (stdio[i] < 0)
 			stdio[i] = nowhere;
-	add_words(oci, run, &argv);
+	add_options(oci, run, &argv);
+	for (size_t i = 0; words->words[i]; i++)
+		strv_add(&argv, words->words[i]);
 	const struct child_spec spec = { .argv = argv.items,
 					 .env = environ,
 					 .dir = oci->bundle,
 					 .stdio = stdio };
-	return children_run(oci->children, &spec, on_end, run, err);
+	return children_run(oci->children, &spec, on_end, run, &run->err);
 }
 
+/* Whatever lacks: "not found" would be said of the container. */
 static void fail(void *arg)
 {
 	struct run *run = arg;
-	struct err err;
 
-	err_set(&err, -EIO, "%s", run->log);
-	finish(run, &err, NULL);
+	run->err.code = -EIO;
+	finish(run, &run->err, NULL);
 }
 
 void oci_forget(struct children *children, const void *arg)
@@ -193,19 +209,13 @@ void oci_give_up(struct children *children)
 void oci_run(struct oci *oci, const struct oci_words *words, oci_fn fn, void *arg)
 {
 	struct run *run = NEW(struct run);
-	struct err err;
 
 	list_push(&oci->children->runs, &run->node);
-	run->words = *words;
 	run->fn = fn;
 	run->arg = arg;
 	run->output = -1;
 	run->log = path_join(oci->bundle, LOG);
 	run->log_from = size_of(run->log);
-	if (spawn(oci, run, &err) == 0)
-		return;
-	/* The message in place of the log's name: there is no log to look into. */
-	free(run->log);
-	run->log = xstrdup(err.msg);
-	loop_post(oci->children->loop, fail, run);
+	if (spawn(oci, words, run) < 0)
+		loop_post(oci->children->loop, fail, run);
 }

@@ -8,9 +8,8 @@
 #include "json/json.h"
 #include "shim/shim.h"
 
-#define PID_MAX_TEXT 32
-#define CONFIG       "config.json"
-#define CONFIG_MAX   (8u << 20)
+#define CONFIG     "config.json"
+#define CONFIG_MAX (8u << 20)
 
 void process_init(struct process *process, struct container *container,
 		  const struct task_request *request)
@@ -150,16 +149,10 @@ static void on_end(void *arg, int status)
 
 int process_started(struct process *process, const char *pid_file, struct err *err)
 {
-	auto_free char *text = NULL;
-	uint32_t pid = 0;
-	int r = file_read(pid_file, PID_MAX_TEXT, &text, NULL, err);
+	int r = oci_read_pid(pid_file, &process->pid, err);
 
 	if (r < 0)
 		return r;
-	text[strcspn(text, "\n")] = '\0';
-	if (parse_u32(text, 1, INT32_MAX, &pid) < 0)
-		return err_set(err, -EBADMSG, "read %s: %s is no process", pid_file, text);
-	process->pid = (pid_t)pid;
 	children_watch(&process->container->shim->children, process->pid, on_end, process);
 	return stdio_begin(&process->io, err);
 }
@@ -249,7 +242,7 @@ static bool open_gate(struct process *process)
 	const struct container *c = process->container;
 	auto_free char *path = gate_path(c);
 
-	if (!oci_is(&c->oci, "runc"))
+	if (!oci_is(c->oci.program, "runc"))
 		return false;
 	process->gate = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (process->gate < 0)
@@ -368,7 +361,7 @@ static void signal_process(struct process *process)
 	struct container *c = process->container;
 	auto_free char *sig = xasprintf("%d", r->sig);
 	const char *words[] = { "kill", c->shim->id, sig, NULL, NULL };
-	bool is_known = oci_is(&c->oci, "runc") || oci_is(&c->oci, "crun");
+	bool is_known = oci_is(c->oci.program, "runc") || oci_is(c->oci.program, "crun");
 	bool is_all = r->is_all && is_first(process);
 
 	if (is_all) {

@@ -36,10 +36,9 @@ static void read_options(const char *bundle, struct options *ret)
 /* runc has a folder for each container that there is; to be told so by it costs a start of it. */
 static bool is_there(const struct options *options, const char *root, const char *id)
 {
-	const char *slash = strrchr(options->program, '/');
 	auto_free char *dir = path_join(root, id);
 
-	return !str_eq(slash ? slash + 1 : options->program, "runc") || path_exists(dir);
+	return !oci_is(options->program, "runc") || path_exists(dir);
 }
 
 static void delete_container(const struct options *options, const char *ns, const char *id)
@@ -63,14 +62,11 @@ static void delete_container(const struct options *options, const char *ns, cons
 static uint32_t read_pid(const char *bundle)
 {
 	auto_free char *path = path_join(bundle, PID_FILE);
-	auto_free char *text = NULL;
-	uint32_t pid = 0;
+	pid_t pid = 0;
 	struct err ignored;
 
-	if (file_read(path, TEXT_MAX, &text, NULL, &ignored) < 0)
-		return 0;
-	text[strcspn(text, "\n")] = '\0';
-	return parse_u32(text, 1, INT32_MAX, &pid) < 0 ? 0 : pid;
+	oci_read_pid(path, &pid, &ignored);
+	return (uint32_t)pid;
 }
 
 int remove_main(int argc, char **argv)

@@ -58,7 +58,9 @@ void oci_forget(struct children *children, const void *arg);
 /* Whoever waits for one is told that its end will not be seen. */
 void oci_give_up(struct children *children);
 /* "runc" is one whose ways are known: a container's process can be signalled and let go without it. */
-bool oci_is(const struct oci *oci, const char *name);
+bool oci_is(const char *program, const char *name);
+/* From a file that a runtime has written. */
+int oci_read_pid(const char *path, pid_t *ret, struct err *err);
 
 /* copy.c: bytes from one descriptor to another until an end. Takes both. */
 struct copy;
