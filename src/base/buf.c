@@ -21,7 +21,7 @@ void buf_reset(struct buf *b)
 	b->data[0] = '\0';
 }
 
-static int reserve(struct buf *b, size_t more)
+int buf_reserve(struct buf *b, size_t more)
 {
 	if (more > b->max || b->len > b->max - more)
 		return -E2BIG;
@@ -39,7 +39,7 @@ static int reserve(struct buf *b, size_t more)
 
 int buf_add(struct buf *b, const void *data, size_t len)
 {
-	int r = reserve(b, len);
+	int r = buf_reserve(b, len);
 
 	if (r < 0)
 		return r;
@@ -64,7 +64,7 @@ int buf_addf(struct buf *b, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0)
 		return -EINVAL;
-	int r = reserve(b, (size_t)n);
+	int r = buf_reserve(b, (size_t)n);
 	if (r < 0)
 		return r;
 	va_start(ap, fmt);

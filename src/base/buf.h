@@ -15,7 +15,9 @@ void buf_init(struct buf *b, size_t max);
 void buf_fini(struct buf *b);
 void buf_reset(struct buf *b);
 
-/* 0, or -E2BIG when the maximum would be passed; the buffer is then unchanged. */
+/* 0, or -E2BIG when the maximum would be passed; the buffer is then unchanged. The first only makes room for
+ * so many bytes and a NUL, for who writes there himself. */
+int buf_reserve(struct buf *b, size_t more);
 int buf_add(struct buf *b, const void *data, size_t len);
 int buf_add_str(struct buf *b, const char *s);
 int buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -5,6 +5,7 @@
 #include "base/base.h"
 #include "json/internal.h"
 
+#define WORD        sizeof(uint64_t)
 #define REPLACEMENT "\xef\xbf\xbd"
 
 void json_out_init(struct json_out *out, size_t max)
@@ -18,28 +19,46 @@ void json_out_fini(struct json_out *out)
 	buf_fini(&out->text);
 }
 
-static void add(struct json_out *out, const char *data, size_t len)
-{
-	if (!out->is_over && buf_add(&out->text, data, len) < 0)
-		out->is_over = true;
-}
-
 /* Bytes for which there is room already. */
 static size_t room_of(const struct buf *b)
 {
 	return (b->room - 1 < b->max ? b->room - 1 : b->max) - b->len;
 }
 
+/* Where so many bytes may be written, NULL beyond the maximum. */
+static char *reserve(struct json_out *out, size_t len)
+{
+	if (room_of(&out->text) < len && buf_reserve(&out->text, len) < 0) {
+		out->is_over = true;
+		return NULL;
+	}
+	return out->text.data + out->text.len;
+}
+
+static void advance(struct json_out *out, size_t len)
+{
+	out->text.len += len;
+	out->text.data[out->text.len] = '\0';
+}
+
+static void add(struct json_out *out, const char *data, size_t len)
+{
+	char *at = reserve(out, len);
+
+	if (!at)
+		return;
+	memcpy(at, data, len);
+	advance(out, len);
+}
+
 static void add_char(struct json_out *out, char c)
 {
-	struct buf *b = &out->text;
+	char *at = reserve(out, 1);
 
-	if (out->is_over || !room_of(b)) {
-		add(out, &c, 1);
+	if (!at)
 		return;
-	}
-	b->data[b->len++] = c;
-	b->data[b->len] = '\0';
+	*at = c;
+	advance(out, 1);
 }
 
 static void add_text(struct json_out *out, const char *text)
@@ -101,23 +120,37 @@ static bool is_plain(unsigned char c)
 	return !others[c];
 }
 
-/* Writes the bytes up to one that is not plain and returns it. Measuring first and copying then would take
- * longer: lists are thousands of short texts. */
-static const char *add_plain(struct json_out *out, const char *s)
+/* Copies eight bytes; false: they are not all plain. One that is not sets the highest bit of its place; a
+ * borrow comes only from such a one. */
+static bool copy_plain_word(char *to, const char *s)
 {
-	while (!out->is_over) {
-		char *at = out->text.data + out->text.len;
-		const char *end = at + room_of(&out->text);
+	const uint64_t ones = 0x0101010101010101;
+	uint64_t word;
 
-		while (at < end && is_plain((unsigned char)*s))
-			*at++ = *s++;
-		*at = '\0';
-		out->text.len = (size_t)(at - out->text.data);
-		if (!is_plain((unsigned char)*s))
-			return s;
-		add(out, s++, 1); /* which makes room */
+	memcpy(&word, s, sizeof(word));
+	memcpy(to, &word, sizeof(word));
+	uint64_t quotes = word ^ ones * '"';
+	uint64_t slashes = word ^ ones * '\\';
+	return !((word | (word - ones * ' ') | (quotes - ones) | (slashes - ones)) & ones * 0x80);
+}
+
+/* The same for any number. Lists are thousands of short texts: so looking and copying are one, and what is left
+ * after whole words is copied with some of the last once more. */
+static bool copy_plain(char *to, const char *s, size_t len)
+{
+	bool is_whole = true;
+	size_t n = 0;
+
+	for (; len - n >= WORD; n += WORD)
+		if (!copy_plain_word(to + n, s + n))
+			return false;
+	if (n && n < len)
+		return copy_plain_word(to + len - WORD, s + len - WORD);
+	for (; n < len; n++) {
+		is_whole &= is_plain((unsigned char)s[n]);
+		to[n] = s[n];
 	}
-	return "";
+	return is_whole;
 }
 
 /* What is not plain, returning what follows. */
@@ -136,12 +169,34 @@ static const char *add_special(struct json_out *out, const char *s)
 	return s + (len ? len : 1);
 }
 
-static void add_string(struct json_out *out, const char *s)
+static void add_escaped(struct json_out *out, const char *s)
 {
 	add_char(out, '"');
-	for (s = add_plain(out, s); *s; s = add_plain(out, s))
-		s = add_special(out, s);
+	while (*s) {
+		const char *from = s;
+
+		while (is_plain((unsigned char)*s))
+			s++;
+		add(out, from, (size_t)(s - from));
+		if (*s)
+			s = add_special(out, s);
+	}
 	add_char(out, '"');
+}
+
+static void add_string(struct json_out *out, const char *s)
+{
+	size_t len = strlen(s);
+	char *at = reserve(out, len + strlen("\"\""));
+
+	if (!at)
+		return;
+	if (!copy_plain(at + 1, s, len)) {
+		add_escaped(out, s);
+		return;
+	}
+	at[0] = at[len + 1] = '"';
+	advance(out, len + 2);
 }
 
 /* What stands in front of a value. */

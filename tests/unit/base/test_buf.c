@@ -44,6 +44,20 @@ static void formats_behind_what_is_there(void **state)
 	assert_int_equal(b.data[b.len], 0);
 }
 
+static void has_room_for_what_is_written_later(void **state)
+{
+	auto_buf struct buf b = { 0 };
+
+	buf_init(&b, 100);
+	buf_add_str(&b, "a");
+	assert_int_equal(buf_reserve(&b, 99), 0);
+	assert_true(b.room > 100);
+	assert_string_equal(b.data, "a");
+	assert_int_equal(buf_reserve(&b, 100), -E2BIG);
+	assert_int_equal(buf_reserve(&b, SIZE_MAX), -E2BIG);
+	assert_int_equal(b.len, 1);
+}
+
 static void bytes_come_off_the_front(void **state)
 {
 	auto_buf struct buf b = { 0 };
@@ -89,6 +103,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(grows_up_to_its_maximum),
 		cmocka_unit_test(formats_behind_what_is_there),
+		cmocka_unit_test(has_room_for_what_is_written_later),
 		cmocka_unit_test(bytes_come_off_the_front),
 		cmocka_unit_test(zero_bytes_are_bytes),
 		cmocka_unit_test(taking_leaves_an_empty_one),

@@ -66,6 +66,32 @@ static void every_byte_pair_gives_valid_json(void **state)
 		}
 }
 
+/* Texts are looked at in pieces: each place of a piece, and of what is left behind the last. */
+static void sees_what_is_special_at_every_place(void **state)
+{
+	static const char *const specials[][2] = {
+		{ "\"", "\\\"" },      { "\\", "\\\\" },
+		{ "\x1f", "\\u001f" }, { "\n", "\\n" },
+		{ "\xff", R },         { "é", "é" },
+		{ " ", " " },          { "\x7f", "\x7f" },
+		{ "#", "#" },          { "\"\x01", "\\\"\\u0001" },
+	};
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+
+	for (size_t i = 0; i < ARRAY_LEN(specials); i++)
+		for (int len = 0; len < 26; len++)
+			for (int at = 0; at <= len; at++) {
+				auto_free char *value = xasprintf("%.*s%s%.*s", at, letters,
+								  specials[i][0], len - at,
+								  letters + at);
+				auto_free char *expected = xasprintf("\"%.*s%s%.*s\"", at, letters,
+								     specials[i][1], len - at,
+								     letters + at);
+
+				writes_as(value, expected);
+			}
+}
+
 static void nests(void **state)
 {
 	auto_json_out struct json_out out;
@@ -159,6 +185,7 @@ int main(void)
 		cmocka_unit_test(escapes),
 		cmocka_unit_test(replaces_what_is_not_utf8),
 		cmocka_unit_test(every_byte_pair_gives_valid_json),
+		cmocka_unit_test(sees_what_is_special_at_every_place),
 		cmocka_unit_test(nests),
 		cmocka_unit_test(numbers_are_short_and_exact),
 		cmocka_unit_test(is_bounded),
