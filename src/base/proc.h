@@ -21,6 +21,8 @@ void proc_boot_id(char out[BOOT_ID_SIZE]);
 
 /* Identity of a process that runs now; -ESRCH if there is none (a zombie counts as none). */
 int proc_identify(pid_t pid, struct proc_id *ret, struct err *err);
+/* The same by the text of its /proc/PID/stat, which is changed. */
+int proc_identify_by(pid_t pid, char *stat, struct proc_id *ret, struct err *err);
 
 bool proc_is_alive(const struct proc_id *id);
 

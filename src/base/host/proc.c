@@ -52,16 +52,12 @@ static int read_stat(pid_t pid, char **ret, struct err *err)
 	return r < 0 ? err_copy(err, &cause) : 0;
 }
 
-int proc_identify(pid_t pid, struct proc_id *ret, struct err *err)
+int proc_identify_by(pid_t pid, char *stat, struct proc_id *ret, struct err *err)
 {
-	auto_free char *line = NULL;
+	const char *state = stat_field(stat, STAT_STATE_AT);
+	char *start = stat_field(stat, STAT_START_AT);
 	uint64_t start_time;
-	int r = read_stat(pid, &line, err);
 
-	if (r < 0)
-		return r;
-	const char *state = stat_field(line, STAT_STATE_AT);
-	char *start = stat_field(line, STAT_START_AT);
 	if (!state || !start)
 		return err_set(err, -EPROTO, "look up process %d: cannot read its stat file", pid);
 	if (*state == 'Z' || *state == 'X')
@@ -72,6 +68,14 @@ int proc_identify(pid_t pid, struct proc_id *ret, struct err *err)
 	*ret = (struct proc_id){ .pid = pid, .start_time = start_time };
 	proc_boot_id(ret->boot_id);
 	return 0;
+}
+
+int proc_identify(pid_t pid, struct proc_id *ret, struct err *err)
+{
+	auto_free char *line = NULL;
+	int r = read_stat(pid, &line, err);
+
+	return r < 0 ? r : proc_identify_by(pid, line, ret, err);
 }
 
 /* 0, -ESRCH when the process is another or none, or why that cannot be told. */

@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -15,6 +17,8 @@
 #include "loop/child.h"
 
 #define LONG_MS 20000
+#define PAGE    ((size_t)4096)
+#define PAGES   4096
 
 #define ARGV(...) ((char *const *)(const char *const[]){ __VA_ARGS__, NULL })
 #define LONG_ARGV ARGV("tail", "-f", "/dev/null")
@@ -300,6 +304,44 @@ static pid_t start_in_namespace(int hold[2])
 	return -1;
 }
 
+static long faults(void)
+{
+	struct rusage usage;
+
+	assert_int_equal(getrusage(RUSAGE_THREAD, &usage), 0);
+	return usage.ru_minflt;
+}
+
+static void write_pages(char *memory, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		((volatile char *)memory)[i * PAGE]++;
+}
+
+/* A fork has a fault at every page that is written to after it. */
+static void our_memory_is_not_copied(void **state)
+{
+	struct child_spec spec = { .argv = LONG_ARGV };
+	struct proc_id id;
+	struct err err;
+	char *memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	assert_int_equal(madvise(memory, PAGES * PAGE, MADV_NOHUGEPAGE), 0);
+	for (int is_detached = 0; is_detached < 2; is_detached++) {
+		spec.is_detached = is_detached;
+		write_pages(memory, PAGES);
+		assert_int_equal(child_spawn(&spec, &id, &err), 0);
+		long before = faults();
+		write_pages(memory, PAGES);
+		assert_true(faults() - before < PAGES / 2);
+		assert_int_equal(proc_kill(&id, SIGKILL, &err), 0);
+		assert_int_equal(proc_wait(&id, LONG_MS, &err), 0);
+	}
+	munmap(memory, PAGES * PAGE);
+}
+
 static void a_network_namespace_is_joined(void **state)
 {
 	int hold[2];
@@ -337,6 +379,7 @@ int main(void)
 		cmocka_unit_test(a_child_that_ends_at_once_has_an_identity),
 		cmocka_unit_test(only_a_detached_child_outlives_its_parent),
 		cmocka_unit_test(output_is_appended_to_a_file),
+		cmocka_unit_test(our_memory_is_not_copied),
 		cmocka_unit_test(a_network_namespace_is_joined),
 	};
 
