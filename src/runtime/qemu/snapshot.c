@@ -1,12 +1,12 @@
 /* Keys, files and their care. A state lies in KEY.state and its record, written last, in KEY.json:
- * one without the other is a leftover. */
+ * one without the other is a leftover. The record's time tells of the last use: the state itself stays as
+ * it is, so that it need not be read again to know that it is whole. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include "runtime/qemu/snapshot.h"
 #include "runtime/qemu/snapshot_files.h"
-#include "wire/digest/digest.h"
 
 #define FORMAT     "1" /* changes whenever old states must not be used any more */
 #define RECORD_MAX 65536
@@ -112,26 +112,25 @@ static void remove_files(const struct qemu *qemu, const char *key)
 	unlink(state);
 }
 
-static int open_whole(const struct qemu *qemu, const char *key, struct err *err)
+static int open_whole(struct qemu *qemu, const char *key, struct err *err)
 {
 	auto_free char *path = snapshot_file(qemu, key, ".json");
 	auto_free char *state = snapshot_file(qemu, key, ".state");
 	auto_close int fd = open(state, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	char digest[DIGEST_TEXT_MAX];
 	struct record record = { 0 };
-	uint64_t size;
 
 	if (fd < 0)
 		return err_errno(err, "open %s", state);
 	int r = read_record(path, &record, err);
 	if (r == 0)
-		r = digest_fd(fd, digest, &size, err);
+		r = digest_memo_fd(&qemu->states, fd, digest, err);
 	if (r == 0 && !str_eq(record.digest, digest))
 		r = err_set(err, -EBADMSG, "state is not what was saved");
 	fields_fini(&record_table, &record);
 	if (r < 0)
 		return r;
-	futimens(fd, NULL); /* when it was used last */
+	utimensat(AT_FDCWD, path, NULL, 0); /* when it was used last */
 	return TAKE_FD(fd);
 }
 
@@ -189,7 +188,7 @@ static bool is_usable(const struct qemu *qemu, const char *key, time_t *ret_used
 	struct err err;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	if (stat(state, &st) < 0 || read_record(path, &record, &err) < 0)
+	if (!path_exists(state) || stat(path, &st) < 0 || read_record(path, &record, &err) < 0)
 		return false;
 	bool has_image = record.image && path_exists(record.image);
 	fields_fini(&record_table, &record);

@@ -7,6 +7,7 @@
 #include "base/cgroup.h"
 #include "runtime/qemu/args.h"
 #include "runtime/runtime.h"
+#include "wire/digest/digest.h"
 
 /* This machine's own kind of guests, and the other one. */
 #if defined(__aarch64__)
@@ -40,7 +41,8 @@ struct qemu {
 	pthread_mutex_t probe_lock;
 	bool is_probed;
 	struct qemu_probe probe;
-	pthread_mutex_t snapshot_lock; /* files below snapshots/ */
+	pthread_mutex_t snapshot_lock; /* files below snapshots/, and the next */
+	struct digest_memo states;     /* that were whole */
 	struct warm *warm;             /* the pool */
 };
 

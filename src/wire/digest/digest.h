@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -32,5 +33,30 @@ int digest_fd(int fd, char out[DIGEST_TEXT_MAX], uint64_t *ret_size, struct err 
 void digest_hmac(const struct secret *key, const char *text, char out[DIGEST_HMAC_SIZE]);
 /* True for the one form above, lower case. */
 bool digest_is_valid(const char *text);
+
+/* Digests of files that were read once and have not changed since, by device, inode, size and times. The
+ * kernel sets the time of change (ctime) at every write and lets nobody choose it, but counts in ticks: a
+ * file that had changed just before it was read is not kept in mind, as another change in the same tick
+ * would not show. */
+#define DIGEST_MEMO_MAX       16 /* files; the one noted first makes room */
+#define DIGEST_MEMO_SETTLED_S 2  /* longer than a tick of any file system */
+
+/* Zeroed: nothing in mind. Nothing to be freed. */
+struct digest_memo {
+	struct {
+		struct stat st;
+		char digest[DIGEST_TEXT_MAX]; /* "": none */
+	} files[DIGEST_MEMO_MAX];
+	unsigned next;
+};
+
+/* Like digest_fd(), but reads only what is not known. */
+int digest_memo_fd(struct digest_memo *memo, int fd, char out[DIGEST_TEXT_MAX], struct err *err);
+
+/* The two halves of it. `st` is how the file was at `now`, before it was read. */
+void digest_memo_note(struct digest_memo *memo, const struct stat *st, const struct timespec *now,
+		      const char *digest);
+bool digest_memo_find(const struct digest_memo *memo, const struct stat *st,
+		      char out[DIGEST_TEXT_MAX]);
 
 #endif

@@ -10,6 +10,8 @@
 #include "runtime/qemu/snapshot.h"
 #include "runtime/qemu/snapshot_files.h"
 
+#define NOT_ITS_OWN "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
 struct fixture {
 	char dir[32];
 	struct qemu qemu;
@@ -121,7 +123,8 @@ static void save(struct fixture *f, const char *key, const char *image, time_t u
 	assert_int_equal(file_write_atomic(path, key, strlen(key), 0600, &err), 0);
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_int_equal(snapshot_record(&f->qemu, key, fd, image, &err), 0);
-	assert_int_equal(futimens(fd, times), 0);
+	auto_free char *record = snapshot_file(&f->qemu, key, ".json");
+	assert_int_equal(utimensat(AT_FDCWD, record, times, 0), 0);
 }
 
 static bool is_there(struct fixture *f, const char *key)
@@ -157,6 +160,58 @@ static void a_damaged_state_is_removed(void **state)
 	assert_false(is_there(f, key));
 }
 
+static struct stat look(struct fixture *f, const char *key)
+{
+	auto_free char *path = snapshot_file(&f->qemu, key, ".state");
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st;
+}
+
+/* In place of what its file has, so that its file tells by itself that it was not read. */
+static void a_state_that_was_whole_is_not_read_again(void **state)
+{
+	struct fixture *f = *state;
+	char key[SNAPSHOT_KEY_SIZE];
+	struct err err;
+
+	make_key(1, key);
+	save(f, key, "/", time(NULL));
+	auto_free char *path = snapshot_file(&f->qemu, key, ".json");
+	auto_free char *text = xasprintf("{\"digest\":\"%s\",\"image\":\"/\"}", NOT_ITS_OWN);
+	assert_int_equal(file_write_atomic(path, text, strlen(text), 0600, &err), 0);
+	for (int i = 0; i < 2; i++) { /* the first use is no change of it either */
+		struct stat st = look(f, key);
+		const struct timespec later = { .tv_sec = st.st_ctim.tv_sec + 60 };
+
+		if (i == 0)
+			digest_memo_note(&f->qemu.states, &st, &later, NOT_ITS_OWN);
+		int fd = snapshot_open(&f->qemu, key, &err);
+		assert_true(fd >= 0);
+		close(fd);
+	}
+	auto_free char *file = snapshot_file(&f->qemu, key, ".state");
+	assert_int_equal(chmod(file, 0400), 0); /* of its change alone */
+	assert_int_equal(snapshot_open(&f->qemu, key, &err), -EBADMSG);
+	assert_false(is_there(f, key));
+}
+
+static void use_keeps_a_state(void **state)
+{
+	struct fixture *f = *state;
+	char key[SNAPSHOT_KEY_SIZE];
+	struct err err;
+
+	make_key(1, key);
+	save(f, key, "/", time(NULL) - SNAPSHOT_AGE_S - 1);
+	int fd = snapshot_open(&f->qemu, key, &err);
+	assert_true(fd >= 0);
+	close(fd);
+	snapshot_prune(&f->qemu);
+	assert_true(is_there(f, key));
+}
+
 static void states_go_with_their_image_by_age_and_by_number(void **state)
 {
 	struct fixture *f = *state;
@@ -190,6 +245,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_key_is_all_but_the_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_saved_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_damaged_state_is_removed, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_state_that_was_whole_is_not_read_again, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(use_keeps_a_state, setup, teardown),
 		cmocka_unit_test_setup_teardown(states_go_with_their_image_by_age_and_by_number,
 						setup, teardown),
 	};
