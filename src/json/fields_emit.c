@@ -9,39 +9,39 @@ static void emit_str(const struct field *field, const void *object, struct json_
 	const char *text = *(char **)field_at(field, object);
 
 	/* What was given was empty: null would be what was not. */
-	json_out_str(out, field->name, !text && field->flags & F_GIVEN ? "" : text);
+	json_out_str(out, NULL, !text && field->flags & F_GIVEN ? "" : text);
 }
 
 static void emit_chars(const struct field *field, const void *object, struct json_out *out)
 {
-	json_out_str(out, field->name, field_at(field, object));
+	json_out_str(out, NULL, field_at(field, object));
 }
 
 static void emit_bool(const struct field *field, const void *object, struct json_out *out)
 {
-	json_out_bool(out, field->name, *(bool *)field_at(field, object));
+	json_out_bool(out, NULL, *(bool *)field_at(field, object));
 }
 
 static void emit_u32(const struct field *field, const void *object, struct json_out *out)
 {
-	json_out_int(out, field->name, *(uint32_t *)field_at(field, object));
+	json_out_int(out, NULL, *(uint32_t *)field_at(field, object));
 }
 
 static void emit_i64(const struct field *field, const void *object, struct json_out *out)
 {
-	json_out_int(out, field->name, *(int64_t *)field_at(field, object));
+	json_out_int(out, NULL, *(int64_t *)field_at(field, object));
 }
 
 static void emit_double(const struct field *field, const void *object, struct json_out *out)
 {
-	json_out_double(out, field->name, *(double *)field_at(field, object));
+	json_out_double(out, NULL, *(double *)field_at(field, object));
 }
 
 static void emit_strv(const struct field *field, const void *object, struct json_out *out)
 {
 	const struct strv *v = field_at(field, object);
 
-	json_out_array(out, field->name);
+	json_out_array(out, NULL);
 	for (size_t i = 0; i < v->n; i++)
 		json_out_str(out, NULL, v->items[i]);
 	json_out_array_end(out);
@@ -49,17 +49,17 @@ static void emit_strv(const struct field *field, const void *object, struct json
 
 static void emit_enum(const struct field *field, const void *object, struct json_out *out)
 {
-	json_out_str(out, field->name, field->names[*(int *)field_at(field, object)]);
+	json_out_str(out, NULL, field->names[*(int *)field_at(field, object)]);
 }
 
 static void emit_object(const struct field *field, const void *object, struct json_out *out)
 {
-	fields_emit(field->table, field_at(field, object), out, field->name);
+	fields_emit(field->table, field_at(field, object), out, NULL);
 }
 
 static void emit_array(const struct field *field, const void *object, struct json_out *out)
 {
-	json_out_array(out, field->name);
+	json_out_array(out, NULL);
 	for (size_t i = 0; i < *field_count(field, object); i++)
 		fields_emit(field->table, field_element(field, object, i), out, NULL);
 	json_out_array_end(out);
@@ -67,7 +67,7 @@ static void emit_array(const struct field *field, const void *object, struct jso
 
 static void emit_raw(const struct field *field, const void *object, struct json_out *out)
 {
-	json_out_raw(out, field->name, *(char **)field_at(field, object));
+	json_out_raw(out, NULL, *(char **)field_at(field, object));
 }
 
 static const emit_fn emitters[] = {
@@ -89,8 +89,10 @@ static bool is_emitted(const struct field *field, const void *object)
 
 static void emit_field(const struct field *field, const void *object, struct json_out *out)
 {
-	if (is_emitted(field, object))
-		emitters[field->type](field, object, out);
+	if (!is_emitted(field, object))
+		return;
+	json_out_key(out, field);
+	emitters[field->type](field, object, out);
 }
 
 void fields_emit_members(const struct field_table *table, const void *object, struct json_out *out)

@@ -16,6 +16,9 @@ int json_scan(char *text, size_t len, struct strv *warnings, struct err *err);
 /* Adds a value of any kind at the place where `out` stands. */
 void json_out_value(struct json_out *out, const char *key, const struct json *v);
 
+/* A member's key; its value comes next, without one. */
+void json_out_key(struct json_out *out, const struct field *field);
+
 /* Shortest decimal form that reads back as the same number. */
 #define DOUBLE_TEXT_MAX 40
 void double_format(double value, char out[DOUBLE_TEXT_MAX]);

@@ -102,6 +102,7 @@ struct field_table;
 
 struct field {
 	const char *name;
+	const char *key; /* the name with quotes and colon, as texts have it: FIELD makes it */
 	enum field_type type;
 	unsigned flags;
 	size_t offset;
@@ -126,17 +127,18 @@ struct field_table {
 };
 
 /* FIELD(struct app, name, "application_name", F_STR, .flags = F_REQUIRED, .help = "…") */
-#define FIELD(type_, member, name_, kind, ...)                                      \
-	{                                                                           \
-		.name = (name_), .type = (kind), .offset = offsetof(type_, member), \
-		.size = sizeof(((type_ *)0)->member), __VA_ARGS__                   \
+#define FIELD(type_, member, name_, kind, ...)                                           \
+	{                                                                                \
+		.name = (name_), .key = "\"" name_ "\":", .type = (kind),                \
+		.offset = offsetof(type_, member), .size = sizeof(((type_ *)0)->member), \
+		__VA_ARGS__                                                              \
 	}
 /* The same for a list of structs and their number. */
-#define FIELD_ARRAY(type_, member, n_member, name_, table_, ...)                                  \
-	{                                                                                         \
-		.name = (name_), .type = F_ARRAY, .offset = offsetof(type_, member),              \
-		.size = sizeof(*((type_ *)0)->member), .count_offset = offsetof(type_, n_member), \
-		.table = (table_), __VA_ARGS__                                                    \
+#define FIELD_ARRAY(type_, member, n_member, name_, table_, ...)                          \
+	{                                                                                 \
+		.name = (name_), .key = "\"" name_ "\":", .type = F_ARRAY,                \
+		.offset = offsetof(type_, member), .size = sizeof(*((type_ *)0)->member), \
+		.count_offset = offsetof(type_, n_member), .table = (table_), __VA_ARGS__ \
 	}
 
 #define FIELD_TABLE(var, type, label, list)                    \

@@ -211,6 +211,13 @@ static void begin(struct json_out *out, const char *key)
 	}
 }
 
+void json_out_key(struct json_out *out, const struct field *field)
+{
+	begin(out, NULL);
+	add_text(out, field->key);
+	out->needs_comma = false;
+}
+
 static void open_bracket(struct json_out *out, const char *key, char bracket)
 {
 	begin(out, key);
@@ -253,20 +260,26 @@ void json_out_str(struct json_out *out, const char *key, const char *value)
 		add_text(out, "null");
 }
 
+/* Decimal digits in front of `end`; returns the first. */
+static char *put_digits(char *end, uint64_t value)
+{
+	do {
+		*--end = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	return end;
+}
+
 void json_out_int(struct json_out *out, const char *key, int64_t value)
 {
-	uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
 	char text[24];
-	char *at = text + sizeof(text) - 1;
+	char *end = text + sizeof(text);
+	char *at = put_digits(end, value < 0 ? -(uint64_t)value : (uint64_t)value);
 
-	*at = '\0';
-	do {
-		*--at = (char)('0' + rest % 10);
-		rest /= 10;
-	} while (rest);
 	if (value < 0)
 		*--at = '-';
-	json_out_raw(out, key, at);
+	begin(out, key);
+	add(out, at, (size_t)(end - at));
 }
 
 void json_out_double(struct json_out *out, const char *key, double value)

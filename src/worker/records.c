@@ -9,21 +9,20 @@
 #define KIND_UNIKERNEL "unikernel"
 
 static const struct field record_fields[] = {
-	{ "is_wished", F_BOOL, F_REQUIRED, offsetof(struct run_record, is_wished) },
-	{ "namespace_ip", F_CHARS, 0, offsetof(struct run_record, namespace_ip),
-	  .size = IPV4_STR_MAX },
-	{ "incarnation", F_U32, 0, offsetof(struct run_record, incarnation) },
-	{ "digest", F_CHARS, 0, offsetof(struct run_record, digest), .size = DIGEST_SIZE },
-	{ "restarts", F_U32, 0, offsetof(struct run_record, restarts) },
-	{ "started_incarnation", F_U32, 0, offsetof(struct run_record, started_incarnation) },
-	{ "ready_incarnation", F_U32, 0, offsetof(struct run_record, ready_incarnation) },
-	{ "is_completed", F_BOOL, 0, offsetof(struct run_record, is_completed) },
-	{ "is_failed", F_BOOL, 0, offsetof(struct run_record, is_failed) },
-	{ "detail", F_CHARS, 0, offsetof(struct run_record, detail), .size = DETAIL_MAX },
-	{ "failures", F_U32, 0, offsetof(struct run_record, failures) },
-	{ "retry_at_ms", F_U64, 0, offsetof(struct run_record, retry_at_ms) },
-	{ "run_ms", F_U64, 0, offsetof(struct run_record, run_ms) },
-	{ "previous_ms", F_U64, 0, offsetof(struct run_record, previous_ms) },
+	FIELD(struct run_record, is_wished, "is_wished", F_BOOL, .flags = F_REQUIRED),
+	FIELD(struct run_record, namespace_ip, "namespace_ip", F_CHARS),
+	FIELD(struct run_record, incarnation, "incarnation", F_U32),
+	FIELD(struct run_record, digest, "digest", F_CHARS),
+	FIELD(struct run_record, restarts, "restarts", F_U32),
+	FIELD(struct run_record, started_incarnation, "started_incarnation", F_U32),
+	FIELD(struct run_record, ready_incarnation, "ready_incarnation", F_U32),
+	FIELD(struct run_record, is_completed, "is_completed", F_BOOL),
+	FIELD(struct run_record, is_failed, "is_failed", F_BOOL),
+	FIELD(struct run_record, detail, "detail", F_CHARS),
+	FIELD(struct run_record, failures, "failures", F_U32),
+	FIELD(struct run_record, retry_at_ms, "retry_at_ms", F_U64),
+	FIELD(struct run_record, run_ms, "run_ms", F_U64),
+	FIELD(struct run_record, previous_ms, "previous_ms", F_U64),
 };
 static FIELD_TABLE(record_table, struct run_record, "record", record_fields);
 
