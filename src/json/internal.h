@@ -19,7 +19,8 @@ void json_out_value(struct json_out *out, const char *key, const struct json *v)
 /* A member's key; its value comes next, without one. */
 void json_out_key(struct json_out *out, const struct field *field);
 
-/* Shortest decimal form that reads back as the same number. */
+bool double_is_whole(double value); /* and in the range where all whole numbers are */
+/* Shortest decimal form of another one that reads back as the same number. */
 #define DOUBLE_TEXT_MAX 40
 void double_format(double value, char out[DOUBLE_TEXT_MAX]);
 

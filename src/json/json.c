@@ -120,7 +120,7 @@ bool json_is_number(const struct json *v, double *ret)
 	return true;
 }
 
-static bool is_whole(double d)
+bool double_is_whole(double d)
 {
 	return d >= -WHOLE_MAX && d <= WHOLE_MAX && d == (double)(int64_t)d;
 }
@@ -133,7 +133,7 @@ bool json_is_whole(const struct json *v, int64_t *ret)
 		*ret = json_integer_value(lib(v));
 		return true;
 	}
-	if (!json_is_number(v, &d) || !is_whole(d))
+	if (!json_is_number(v, &d) || !double_is_whole(d))
 		return false;
 	*ret = (int64_t)d;
 	return true;
@@ -171,10 +171,6 @@ void double_format(double value, char out[DOUBLE_TEXT_MAX])
 {
 	bool is_same = false;
 
-	if (is_whole(value)) {
-		snprintf(out, DOUBLE_TEXT_MAX, "%.1f", value);
-		return;
-	}
 	for (int digits = 15; digits <= 17 && !is_same; digits++) {
 		snprintf(out, DOUBLE_TEXT_MAX, "%.*g", digits, value);
 		json_t *back = json_loads(out, JSON_DECODE_ANY, NULL);

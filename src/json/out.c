@@ -138,7 +138,7 @@ static bool copy_plain_word(char *to, const char *s)
  * after whole words is copied with some of the last once more. */
 static bool copy_plain(char *to, const char *s, size_t len)
 {
-	bool is_whole = true;
+	bool are_plain = true;
 	size_t n = 0;
 
 	for (; len - n >= WORD; n += WORD)
@@ -147,10 +147,10 @@ static bool copy_plain(char *to, const char *s, size_t len)
 	if (n && n < len)
 		return copy_plain_word(to + len - WORD, s + len - WORD);
 	for (; n < len; n++) {
-		is_whole &= is_plain((unsigned char)s[n]);
+		are_plain &= is_plain((unsigned char)s[n]);
 		to[n] = s[n];
 	}
-	return is_whole;
+	return are_plain;
 }
 
 /* What is not plain, returning what follows. */
@@ -260,32 +260,36 @@ void json_out_str(struct json_out *out, const char *key, const char *value)
 		add_text(out, "null");
 }
 
-/* Decimal digits in front of `end`; returns the first. */
-static char *put_digits(char *end, uint64_t value)
+static void add_whole(struct json_out *out, const char *key, bool is_negative, uint64_t value)
 {
+	char text[24];
+	char *end = text + sizeof(text);
+	char *at = end;
+
 	do {
-		*--end = (char)('0' + value % 10);
+		*--at = (char)('0' + value % 10);
 		value /= 10;
 	} while (value);
-	return end;
+	if (is_negative)
+		*--at = '-';
+	begin(out, key);
+	add(out, at, (size_t)(end - at));
 }
 
 void json_out_int(struct json_out *out, const char *key, int64_t value)
 {
-	char text[24];
-	char *end = text + sizeof(text);
-	char *at = put_digits(end, value < 0 ? -(uint64_t)value : (uint64_t)value);
-
-	if (value < 0)
-		*--at = '-';
-	begin(out, key);
-	add(out, at, (size_t)(end - at));
+	add_whole(out, key, value < 0, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
 void json_out_double(struct json_out *out, const char *key, double value)
 {
 	char text[DOUBLE_TEXT_MAX] = "null"; /* JSON has no infinity */
 
+	if (double_is_whole(value)) {
+		add_whole(out, key, signbit(value), (uint64_t)fabs(value));
+		add_text(out, ".0");
+		return;
+	}
 	if (isfinite(value))
 		double_format(value, text);
 	json_out_raw(out, key, text);

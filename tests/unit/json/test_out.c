@@ -128,6 +128,12 @@ static void numbers_are_short_and_exact(void **state)
 	number_is(0.1, "0.1");
 	number_is(4, "4.0");
 	number_is(-2.5, "-2.5");
+	number_is(-4, "-4.0");
+	number_is(0, "0.0");
+	number_is(-0.0, "-0.0");
+	number_is(9007199254740992, "9007199254740992.0");
+	number_is(-9007199254740992, "-9007199254740992.0");
+	number_is(1e16, "1e+16");
 	number_is(1.0 / 3, "0.3333333333333333");
 	number_is(1e300, "1e+300");
 	number_is(NAN, "null");
