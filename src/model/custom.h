@@ -29,13 +29,13 @@ struct custom {
 /* As watchers see them, and types as everybody does. */
 struct custom_type_view {
 	char id[ID_SIZE];
-	char *name;
-	char *schema;
+	const char *name;
+	const char *schema;
 };
 struct custom_view {
 	char id[ID_SIZE];
-	char *type;
-	char *object;
+	const char *type;
+	const char *object;
 };
 
 extern const struct field_table custom_type_table, custom_table;

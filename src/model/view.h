@@ -1,4 +1,5 @@
-/* What people and scripts see: the objects of /api/v1 as `holm get -o json` prints them. */
+/* What people and scripts see: the objects of /api/v1 as `holm get -o json` prints them. The texts of one that was
+ * parsed are its own; what the server shows is mostly the state's. */
 #ifndef HOLM_MODEL_VIEW_H
 #define HOLM_MODEL_VIEW_H
 
@@ -13,9 +14,9 @@ struct port_view {
 
 struct app_view {
 	char id[ID_SIZE];
-	char *name; /* app.appns */
-	char *description;
-	char *owner;
+	const char *name; /* app.appns */
+	const char *description;
+	const char *owner;
 	uint32_t services;
 	uint32_t instances;
 	uint32_t running;
@@ -24,43 +25,43 @@ struct app_view {
 
 struct service_view {
 	char id[ID_SIZE];
-	char *app;     /* app.appns */
-	char *service; /* service.servicens */
-	char *name;    /* app.appns.service.servicens */
-	char *runtime; /* as asked for */
-	char *code;
+	const char *app;     /* app.appns */
+	const char *service; /* service.servicens */
+	const char *name;    /* app.appns.service.servicens */
+	const char *runtime; /* as asked for */
+	const char *code;
 	uint32_t replicas;
 	uint32_t running;
 	uint32_t generation;
-	char *service_address;
+	const char *service_address;
 	struct port_view *ports;
 	size_t n_ports;
 	uint32_t memory_mib;
 	uint32_t vcpus;
-	char *state;  /* the least advanced of its instances, "" without any */
-	char *reason; /* of that one */
+	const char *state;  /* the least advanced of its instances, "" without any */
+	const char *reason; /* of that one */
 	char created_at[RFC3339_MAX];
 };
 
 struct instance_view {
 	char id[ID_SIZE];
-	char *app;     /* app.appns */
-	char *service; /* service.servicens */
+	const char *app;     /* app.appns */
+	const char *service; /* service.servicens */
 	uint32_t number;
-	char *runtime; /* container, unikernel, runsc, … */
-	char *state;   /* Oakestra's names */
-	char *reason;  /* "" while all is well */
-	char *node;    /* host name */
-	char *address; /* in the node's block, "" until it has one */
-	char *instance_address;
-	char *service_address;
+	const char *runtime; /* container, unikernel, runsc, … */
+	const char *state;   /* Oakestra's names */
+	const char *reason;  /* "" while all is well */
+	const char *node;    /* host name */
+	const char *address; /* in the node's block, "" until it has one */
+	const char *instance_address;
+	const char *service_address;
 	struct port_view *ports;
 	size_t n_ports;
 	int64_t pid; /* 0: none */
 	uint32_t memory_limit_mib;
 	double memory_mib;
-	char *image;
-	char *digest;
+	const char *image;
+	const char *digest;
 	uint32_t generation;        /* of the spec that runs, 0: none */
 	uint32_t wished_generation; /* of the spec that is wished */
 	uint32_t incarnation;       /* counts starts */
@@ -77,7 +78,7 @@ struct instance_view {
 /* A secret or configuration object, without its value. */
 struct value_view {
 	char id[ID_SIZE];
-	char *name;
+	const char *name;
 	uint64_t revision;
 	uint64_t size;
 	struct strv used_by; /* full names of services */
@@ -87,9 +88,9 @@ struct value_view {
 
 struct node_view {
 	char id[ID_SIZE];
-	char *hostname;
-	char *address;
-	char *arch;
+	const char *hostname;
+	const char *address;
+	const char *arch;
 	bool is_alive;
 	bool is_cordoned;
 	uint32_t cpus;
@@ -110,7 +111,7 @@ struct node_view {
 	struct strv subnets;
 	struct strv csi_drivers;
 	uint32_t instances;
-	char *version;
+	const char *version;
 };
 
 /* Answer to apply, delete and scale. */

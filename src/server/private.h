@@ -233,6 +233,12 @@ void fact_remove(struct server *server, const char *instance_id);
 struct node_live *live_get(struct server *server, const char *node_id);
 bool live_is_alive(const struct server *server, const char *node_id);
 
+/* What a view shows is the state's, but for this; both live until it is written. */
+struct view_made {
+	struct strv texts;
+	struct port_view *ports;
+};
+
 /* view.c: whether watchers are told of its changes */
 bool view_is_shown(enum kind kind);
 void view_emit(struct server *server, enum kind kind, const void *object, struct json_out *out);

@@ -2,13 +2,30 @@
 #include "model/custom.h"
 #include "server/private.h"
 
-void view_split_name(const char *sname, char **ret_app, char **ret_service)
+/* Returns what follows the application's full name. */
+static const char *split(const char *sname, char **ret_app)
 {
 	const char *dot = strchr(sname, '.');
 
 	dot = dot ? strchr(dot + 1, '.') : NULL;
 	*ret_app = dot ? xstrndup(sname, (size_t)(dot - sname)) : xstrdup(sname);
-	*ret_service = xstrdup(dot ? dot + 1 : "");
+	return dot ? dot + 1 : "";
+}
+
+/* What is shown of a service's full name: the first two parts, and the others. */
+static void show_name(const char *sname, struct view_made *made, const char **ret_app,
+		      const char **ret_service)
+{
+	char *app = NULL;
+
+	*ret_service = split(sname, &app);
+	*ret_app = app;
+	strv_take(&made->texts, app);
+}
+
+void view_split_name(const char *sname, char **ret_app, char **ret_service)
+{
+	*ret_service = xstrdup(split(sname, ret_app));
 }
 
 const struct fact *fact_or_none(const struct server *server, const char *id)
@@ -31,14 +48,23 @@ enum instance_state view_state_of(const struct server *server, const struct inst
 	return view_state_by(inst, fact_or_none(server, inst->id));
 }
 
-static void view_app(struct server *server, const struct app *app, void *out)
+static void show_ports(const struct service_spec *spec, struct view_made *made,
+		       struct port_view **ret, size_t *ret_n)
+{
+	port_views_from(spec->port, &made->ports, ret_n);
+	*ret = made->ports;
+}
+
+static void view_app(struct server *server, const struct app *app, void *out,
+		     struct view_made *made)
 {
 	struct app_view *view = out;
 
 	STR_COPY(view->id, app->id);
-	view->name = app_full_name(app);
-	view->description = xstrdup(app->desc ? app->desc : "");
-	view->owner = xstrdup(app->owner);
+	strv_take(&made->texts, app_full_name(app));
+	view->name = made->texts.items[0];
+	view->description = app->desc ? app->desc : "";
+	view->owner = app->owner;
 	format_rfc3339(app->created_ms, view->created_at);
 	family_for_each(server, KIND_APP, app->id, struct service, service)
 	{
@@ -71,24 +97,25 @@ const struct instance *view_least(const struct server *server, const struct serv
 	return at;
 }
 
-static void view_service(struct server *server, const struct service *service, void *out)
+static void view_service(struct server *server, const struct service *service, void *out,
+			 struct view_made *made)
 {
 	struct service_view *view = out;
 	const struct instance *least = view_least(server, service);
 
 	STR_COPY(view->id, service->id);
-	view_split_name(service->name, &view->app, &view->service);
-	view->name = xstrdup(service->name);
-	view->runtime = xstrdup(service->spec.virtualization);
-	view->code = xstrdup(service->spec.code);
+	show_name(service->name, made, &view->app, &view->service);
+	view->name = service->name;
+	view->runtime = service->spec.virtualization;
+	view->code = service->spec.code;
 	view->generation = service->generation;
-	view->service_address = xstrdup(service->rr_ip);
+	view->service_address = service->rr_ip;
 	view->memory_mib = service->spec.memory_mib;
 	view->vcpus = service->spec.vcpus;
-	port_views_from(service->spec.port, &view->ports, &view->n_ports);
+	show_ports(&service->spec, made, &view->ports, &view->n_ports);
 	format_rfc3339(service->created_ms, view->created_at);
-	view->reason = xstrdup(least ? fact_or_none(server, least->id)->status.detail : "");
-	view->state = xstrdup(least ? state_name(view_state_of(server, least)) : "");
+	view->reason = least ? fact_or_none(server, least->id)->status.detail : "";
+	view->state = least ? state_name(view_state_of(server, least)) : "";
 	family_for_each(server, KIND_SERVICE, service->id, struct instance, inst)
 	{
 		view->replicas += !inst->is_removed;
@@ -102,17 +129,17 @@ static const char *runtime_word(const char *virtualization)
 }
 
 static void add_service_facts(const struct server *server, const struct instance *inst,
-			      struct instance_view *view)
+			      struct instance_view *view, struct view_made *made)
 {
 	const struct service *service = state_get(server, KIND_SERVICE, inst->service_id);
 
-	view->runtime = xstrdup(service ? runtime_word(service->spec.virtualization) : "");
-	view->service_address = xstrdup(service ? service->rr_ip : "");
-	view->image = xstrdup(service ? service->spec.code : "");
+	view->runtime = service ? runtime_word(service->spec.virtualization) : "";
+	view->service_address = service ? service->rr_ip : "";
+	view->image = service ? service->spec.code : "";
 	view->wished_generation = service ? service->generation : 0;
 	view->memory_limit_mib = inst->memory_mib;
 	if (service)
-		port_views_from(service->spec.port, &view->ports, &view->n_ports);
+		show_ports(&service->spec, made, &view->ports, &view->n_ports);
 }
 
 static void add_node_facts(const struct server *server, const struct instance *inst,
@@ -122,12 +149,12 @@ static void add_node_facts(const struct server *server, const struct instance *i
 	const struct instance_status *s = &fact->status;
 	const struct node *node = state_get(server, KIND_NODE, inst->node_id);
 
-	view->node = xstrdup(node ? node->hostname : "");
-	view->state = xstrdup(state_name(view_state_by(inst, fact)));
-	view->reason = xstrdup(s->detail);
-	view->address = xstrdup(s->namespace_ip);
+	view->node = node ? node->hostname : "";
+	view->state = state_name(view_state_by(inst, fact));
+	view->reason = s->detail;
+	view->address = s->namespace_ip;
 	view->pid = s->pid;
-	view->digest = xstrdup(s->digest);
+	view->digest = s->digest;
 	view->generation = s->generation;
 	view->incarnation = s->incarnation;
 	view->is_ready = s->is_ready;
@@ -138,23 +165,22 @@ static void add_node_facts(const struct server *server, const struct instance *i
 	view->memory_mib = s->pid ? (double)fact->stats.memory_bytes / (1 << 20) : 0;
 	if (s->started_ms)
 		format_rfc3339(s->started_ms, view->started_at);
-	if (s->runtime[0]) {
-		free(view->runtime);
-		view->runtime = xstrdup(s->runtime);
-	}
+	if (s->runtime[0])
+		view->runtime = s->runtime;
 }
 
-static void view_instance(struct server *server, const struct instance *inst, void *out)
+static void view_instance(struct server *server, const struct instance *inst, void *out,
+			  struct view_made *made)
 {
 	struct instance_view *view = out;
 
 	STR_COPY(view->id, inst->id);
-	view_split_name(inst->sname, &view->app, &view->service);
+	show_name(inst->sname, made, &view->app, &view->service);
 	view->number = inst->number;
-	view->instance_address = xstrdup(inst->instance_ip);
+	view->instance_address = inst->instance_ip;
 	view->is_removed = inst->is_removed;
 	view->is_pause_wished = inst->is_paused;
-	add_service_facts(server, inst, view);
+	add_service_facts(server, inst, view, made);
 	add_node_facts(server, inst, view);
 }
 
@@ -164,9 +190,9 @@ static void view_node(struct server *server, const struct node *node, void *out)
 	const struct node_live *live = map_find(&server->lives, node->id);
 
 	STR_COPY(view->id, node->id);
-	view->hostname = xstrdup(node->hostname);
-	view->address = xstrdup(node->address);
-	view->arch = xstrdup(node->arch);
+	view->hostname = node->hostname;
+	view->address = node->address;
+	view->arch = node->arch;
 	view->is_alive = live_is_alive(server, node->id);
 	view->is_cordoned = node->is_cordoned;
 	view->cpus = node->cpus;
@@ -179,17 +205,15 @@ static void view_node(struct server *server, const struct node *node, void *out)
 		view->warm = live->warm;
 	}
 	view->has_kvm = node->has_kvm;
-	view->version = xstrdup(node->version);
-	strv_copy(&view->virtualization, &node->virtualization);
-	strv_copy(&view->emulated, &node->emulated);
-	strv_copy(&view->pending, &node->pending);
-	view->runtimes = xcalloc(node->n_runtimes ? node->n_runtimes : 1, sizeof(*view->runtimes));
+	view->version = node->version;
+	view->virtualization = node->virtualization;
+	view->emulated = node->emulated;
+	view->pending = node->pending;
+	view->runtimes = node->runtimes;
 	view->n_runtimes = node->n_runtimes;
-	for (size_t i = 0; i < node->n_runtimes; i++)
-		fields_copy(&node_runtime_table, &node->runtimes[i], &view->runtimes[i]);
-	strv_copy(&view->problems, &node->problems);
-	strv_copy(&view->csi_drivers, &node->csi_drivers);
-	strv_copy(&view->subnets, &node->subnets);
+	view->problems = node->problems;
+	view->csi_drivers = node->csi_drivers;
+	view->subnets = node->subnets;
 	state_for_each(server, KIND_INSTANCE, struct instance, inst)
 	{
 		if (!str_eq(inst->node_id, node->id))
@@ -213,24 +237,25 @@ static const struct field_table *const view_tables[KIND_N] = {
 	[KIND_CUSTOM] = &custom_view_table,
 };
 
-static void fill(struct server *server, enum kind kind, const void *object, void *view)
+static void fill(struct server *server, enum kind kind, const void *object, void *view,
+		 struct view_made *made)
 {
 	switch (kind) {
 	case KIND_APP:
-		view_app(server, object, view);
+		view_app(server, object, view, made);
 		break;
 	case KIND_SERVICE:
-		view_service(server, object, view);
+		view_service(server, object, view, made);
 		break;
 	case KIND_INSTANCE:
-		view_instance(server, object, view);
+		view_instance(server, object, view, made);
 		break;
 	case KIND_NODE:
 		view_node(server, object, view);
 		break;
 	case KIND_SECRET:
 	case KIND_CONFIG:
-		values_view(server, kind, object, view);
+		values_view(server, kind, object, view, made);
 		break;
 	case KIND_CUSTOM_TYPE:
 		custom_type_view(object, view);
@@ -254,26 +279,27 @@ bool view_is_shown(enum kind kind)
 	return view_tables[kind] != NULL;
 }
 
-char *view_json(struct server *server, enum kind kind, const char *id)
-{
-	const void *object = state_get(server, kind, id);
-
-	if (!object)
-		return NULL;
-	auto_free void *view = xcalloc(1, view_tables[kind]->size);
-	fill(server, kind, object, view);
-	char *text = fields_format(view_tables[kind], view);
-	fields_fini(view_tables[kind], view);
-	return text;
-}
-
 void view_emit(struct server *server, enum kind kind, const void *object, struct json_out *out)
 {
 	auto_free void *view = xcalloc(1, view_tables[kind]->size);
+	struct view_made made = { 0 };
 
-	fill(server, kind, object, view);
+	fill(server, kind, object, view, &made);
 	fields_emit(view_tables[kind], view, out, NULL);
-	fields_fini(view_tables[kind], view);
+	strv_fini(&made.texts);
+	free(made.ports);
+}
+
+char *view_json(struct server *server, enum kind kind, const char *id)
+{
+	const void *object = state_get(server, kind, id);
+	auto_json_out struct json_out out;
+
+	json_out_init(&out, JSON_TEXT_MAX);
+	if (!object)
+		return NULL;
+	view_emit(server, kind, object, &out);
+	return buf_take(&out.text);
 }
 
 char *server_view_node(struct server *server, const char *name, struct err *err)

@@ -42,8 +42,8 @@ void custom_type_view(const struct custom_type *type, void *out)
 	struct custom_type_view *view = out;
 
 	STR_COPY(view->id, type->id);
-	view->name = xstrdup(type->name);
-	view->schema = xstrdup(type->schema);
+	view->name = type->name;
+	view->schema = type->schema;
 }
 
 void custom_view(const struct server *server, const struct custom *custom, void *out)
@@ -52,8 +52,8 @@ void custom_view(const struct server *server, const struct custom *custom, void 
 	struct custom_view *view = out;
 
 	STR_COPY(view->id, custom->id);
-	view->type = xstrdup(type ? type->name : "");
-	view->object = xstrdup(custom->body);
+	view->type = type ? type->name : "";
+	view->object = custom->body;
 }
 
 static char *finish(struct json_out *out, struct err *err)

@@ -8,7 +8,8 @@
 /* Inside a request: -ENOENT, or what is wrong with one that the spec asks for. */
 int values_check(struct server *server, const struct service_spec *spec, struct err *err);
 /* What of it may be seen, into a struct value_view. */
-void values_view(const struct server *server, enum kind kind, const struct value *value, void *out);
+void values_view(const struct server *server, enum kind kind, const struct value *value, void *out,
+		 struct view_made *made);
 const struct value *values_find(const struct server *server, enum value_kind kind, const char *name,
 				bool is_next);
 /* Plain bytes of one. */

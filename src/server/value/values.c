@@ -375,12 +375,13 @@ int values_check(struct server *server, const struct service_spec *spec, struct 
 	return 0;
 }
 
-void values_view(const struct server *server, enum kind kind, const struct value *value, void *out)
+void values_view(const struct server *server, enum kind kind, const struct value *value, void *out,
+		 struct view_made *made)
 {
 	struct value_view *view = out;
 
 	STR_COPY(view->id, value->id);
-	view->name = xstrdup(value->name);
+	view->name = value->name;
 	view->revision = value->revision;
 	view->size = value->size;
 	format_rfc3339(value->created_ms, view->created_at);
@@ -388,6 +389,7 @@ void values_view(const struct server *server, enum kind kind, const struct value
 	state_for_each(server, KIND_SERVICE, struct service, service)
 	{
 		if (value_is_wanted(&service->spec, value_kind_of(kind), value->name))
-			strv_add(&view->used_by, service->name);
+			strv_add(&made->texts, service->name);
 	}
+	view->used_by = made->texts;
 }
