@@ -159,13 +159,19 @@ static void put_detail(const struct server *server, const struct instance *inst,
 		       const struct fact *fact, struct json_out *out)
 {
 	const struct instance_status *s = &fact->status;
-	auto_buf struct buf text;
+	bool has_progress = s->progress_percent && !strchr(s->detail, '%');
+	bool is_silent = inst->node_id[0] && !live_is_alive(server, inst->node_id);
+	auto_buf struct buf text = { 0 };
 
+	if (!has_progress && !is_silent) {
+		json_out_str(out, "status_detail", s->detail);
+		return;
+	}
 	buf_init(&text, 2 * DETAIL_MAX);
 	buf_add_str(&text, s->detail);
-	if (s->progress_percent && !strchr(s->detail, '%'))
+	if (has_progress)
 		buf_addf(&text, "%s%u %%", text.len ? ", " : "", s->progress_percent);
-	if (inst->node_id[0] && !live_is_alive(server, inst->node_id))
+	if (is_silent)
 		buf_addf(&text, "%sits node has been silent, this is how it was",
 			 text.len ? "; " : "");
 	json_out_str(out, "status_detail", text.data);
@@ -215,12 +221,14 @@ static void put_status(const struct server *server, const struct service *servic
 
 static void put_names(const struct app *app, const struct service *service, struct json_out *out)
 {
-	auto_free char *name = xasprintf("%s.%s.%s.%s", app->name, app->ns, service->spec.name,
-					 service->spec.ns);
+	/* Its full name here, but for an application's label. */
+	auto_free char *other = app->label ? xasprintf("%s.%s.%s.%s", app->name, app->ns,
+						       service->spec.name, service->spec.ns)
+					   : NULL;
 
 	json_out_str(out, "microserviceID", service->id);
 	json_out_str(out, "applicationID", service->app_id);
-	json_out_str(out, "job_name", name);
+	json_out_str(out, "job_name", other ? other : service->name);
 	json_out_str(out, "app_name", app->name);
 	json_out_str(out, "app_ns", app->ns);
 	json_out_str(out, "service_name", service->spec.name);
