@@ -112,6 +112,9 @@ struct runtime_status {
 	enum runtime_phase phase;
 	struct proc_id proc;  /* init or QEMU */
 	struct proc_id watch; /* the process whose end means that exit facts are ready */
+	/* Of another program, without which the instance is ended within seconds, a container's shim;
+	 * pid 0: none, or not known. */
+	struct proc_id keeper;
 	enum runtime_end end;
 	int exit_code;    /* meaningful when ended */
 	bool is_silent;   /* CAP_BOOT: it runs, and has not printed a byte yet */
@@ -226,8 +229,9 @@ struct runtime_driver {
 	 * is halted can be stopped like all else. */
 	int (*set_paused)(void *state, const char *instance_id, bool is_paused, struct err *err);
 	/* Optional: sends the stop signal and returns, so that the grace period can be waited for
-	 * elsewhere. Gone is success. */
-	int (*terminate)(void *state, const char *instance_id, struct err *err);
+	 * elsewhere; to the process that was last seen where the runtime has lost it. Gone is
+	 * success. */
+	int (*terminate)(void *state, const struct runtime_status *last, struct err *err);
 	/* Stop signal, grace, kill; then removes everything of it except its logs. Gone is
 	 * success. `ret` may be NULL; else tells how it ended. Cancel shortens the grace to nothing. */
 	int (*stop)(void *state, const char *instance_id, const struct runtime_ctx *ctx,

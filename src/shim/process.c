@@ -209,7 +209,7 @@ static void on_started(void *arg, const struct err *failure, const char *output)
 
 static char *gate_path(const struct container *c)
 {
-	return xasprintf("%s/%s/exec.fifo", c->oci.root, c->shim->id);
+	return xasprintf("%s/%s/" GATE, c->oci.root, c->shim->id);
 }
 
 /* The process writes a byte when somebody has opened the FIFO to read, and goes on. */

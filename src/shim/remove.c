@@ -8,7 +8,7 @@
 #include "json/json.h"
 #include "shim/start.h"
 
-#define RUN_MS   4000 /* containerd waits 5 s */
+#define RUN_MS   1800 /* containerd waits 5 s, for orphan_end() too */
 #define TEXT_MAX 65536
 
 struct options {
@@ -41,16 +41,21 @@ static bool is_there(const struct options *options, const char *root, const char
 	return !oci_is(options->program, "runc") || path_exists(dir);
 }
 
-static void delete_container(const struct options *options, const char *ns, const char *id)
+static bool is_not_started(const struct options *options, const char *root, const char *id)
 {
-	auto_free char *root = path_join(options->root, ns);
-	char *argv[] = { options->program,  (char *)"--root",      root, (char *)"delete",
+	auto_free char *dir = path_join(root, id);
+	auto_free char *gate = path_join(dir, GATE);
+
+	return oci_is(options->program, "runc") && path_exists(gate);
+}
+
+static void delete_container(const struct options *options, const char *root, const char *id)
+{
+	char *argv[] = { options->program,  (char *)"--root",      (char *)root, (char *)"delete",
 			 (char *)"--force", (char *)(uintptr_t)id, NULL };
 	auto_free char *output = NULL;
 	struct err err;
 
-	if (!is_there(options, root, id))
-		return;
 	int r = child_run(&(struct child_spec){ .argv = argv, .env = environ }, RUN_MS, &output,
 			  &err);
 	if (r < 0)
@@ -83,13 +88,20 @@ int remove_main(int argc, char **argv)
 		fprintf(stderr, "usage: holm-shim -namespace N -id I [-bundle DIR] delete\n");
 		return 2;
 	}
-	read_options(bundle ? bundle : ".", &options);
-	delete_container(&options, ns, id);
-	auto_free char *rootfs = path_join(bundle ? bundle : ".", ROOTFS);
+	if (!bundle)
+		bundle = ".";
+	read_options(bundle, &options);
+	auto_free char *root = path_join(options.root, ns);
+	if (is_there(&options, root, id)) {
+		if (!is_not_started(&options, root, id))
+			orphan_end(id, bundle, start_option(argc, argv, "-address"));
+		delete_container(&options, root, id);
+	}
+	auto_free char *rootfs = path_join(bundle, ROOTFS);
 	if (rootfs_unmount(rootfs, &err) < 0)
 		fprintf(stderr, "%s\n", err.msg);
 	clock_gettime(CLOCK_REALTIME, &end.at);
-	auto_free char *answer = task_format_deleted(read_pid(bundle ? bundle : "."), &end, &len);
+	auto_free char *answer = task_format_deleted(read_pid(bundle), &end, &len);
 	free(options.program);
 	free(options.root);
 	return fwrite(answer, 1, len, stdout) == len && fflush(stdout) == 0 ? 0 : 1;

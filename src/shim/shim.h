@@ -12,6 +12,7 @@
 #define RUNTIME_ROOT "/run/containerd/runc" /* unless told */
 #define PID_FILE     "init.pid"
 #define ROOTFS       "rootfs"
+#define GATE         "exec.fifo" /* runc's, of a container that was created and not started */
 
 /* children.c: ends of processes, those that others leave to us as well. */
 struct children {
@@ -181,6 +182,9 @@ struct shim {
 void shim_release(struct shim *shim);
 /* The process that stays; its exit status. */
 int serve_main(int argc, char **argv);
+/* orphan.c: its shim has ended; returns when it has, too, or when its time is over. `address`: containerd's,
+ * may be NULL. */
+void orphan_end(const char *id, const char *bundle, const char *address);
 /* remove.c: cleans up behind a shim that has gone; exit status. */
 int remove_main(int argc, char **argv);
 

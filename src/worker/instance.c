@@ -15,6 +15,7 @@ struct winst *winst_new(struct worker *worker, const char *id)
 
 	inst->worker = worker;
 	inst->exit_fd = -1;
+	inst->life.keeper_fd = -1;
 	inst->state = STATE_NODE_SCHEDULED;
 	STR_COPY(inst->id, id);
 	map_set(&worker->instances, id, inst);
@@ -31,6 +32,8 @@ struct winst *winst_free(struct winst *inst)
 	probes_free(inst->life.probing);
 	if (inst->exit_fd >= 0)
 		close(inst->exit_fd);
+	if (inst->life.keeper_fd >= 0)
+		close(inst->life.keeper_fd);
 	free(inst);
 	return NULL;
 }

@@ -208,6 +208,8 @@ void winst_saw_run(struct winst *inst, struct runtime_slot *slot,
 /* run.c: start, stop, watching the end */
 void run_start(struct winst *inst);
 void run_stop(struct winst *inst);
+/* What run_stop() goes on with, once no connection is led to it any more. */
+void run_end(struct winst *inst);
 void run_watch(struct winst *inst);
 void run_unwatch(struct winst *inst);
 void run_inspect(struct winst *inst);

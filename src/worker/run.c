@@ -198,7 +198,7 @@ static void terminate_run(struct op *op)
 {
 	struct run_op *r = container_of(op, struct run_op, op);
 
-	op->result = r->slot->driver->terminate(r->slot->state, r->id, &op->err);
+	op->result = r->slot->driver->terminate(r->slot->state, &r->status, &op->err);
 }
 
 static void on_grace_over(void *arg)
@@ -222,13 +222,12 @@ static void terminate_done(struct op *op)
 					  inst);
 }
 
-static void drain(struct winst *inst)
+static void end_running(struct winst *inst)
 {
 	inst->is_draining = true;
 	probes_end(inst);
 	boot_end(inst);
 	pause_forget(inst);
-	network_publish(inst->worker);
 	if (!inst->record.is_wished)
 		winst_set_state(inst, STATE_UNDEPLOYED, "stopping");
 	else if (inst->life.condemned[0])
@@ -238,6 +237,7 @@ static void drain(struct winst *inst)
 				inst->status.generation == inst->wish.generation
 					? "stopping it for a restart"
 					: "stopping the earlier version");
+	drain_begin(inst);
 }
 
 /* One that holds nothing of it as far as it tells, and so need not be probed. */
@@ -253,11 +253,23 @@ static struct runtime_slot *slot_of_kind(struct worker *worker, const struct ser
 	return NULL;
 }
 
-void run_stop(struct winst *inst)
+void run_end(struct winst *inst)
 {
 	uint32_t grace_s = inst->current.spec.grace_s ? inst->current.spec.grace_s
 						      : GRACE_DEFAULT_S;
 
+	if (!inst->slot->driver->terminate || !inst->exit_watch) {
+		stop_begin(inst, grace_s * 1000);
+		return;
+	}
+	struct run_op *r = run_op_new(inst, terminate_run, terminate_done);
+	r->status = inst->status;
+	r->grace_ms = grace_s * 1000;
+	op_begin(inst->worker, EXECUTOR_RUNTIME, &r->op);
+}
+
+void run_stop(struct winst *inst)
+{
 	if (!inst->slot)
 		inst->slot = slot_of_kind(inst->worker, &inst->current.spec);
 	if (!inst->slot) { /* its runtime could not be opened: what is there is not to be found */
@@ -265,18 +277,10 @@ void run_stop(struct winst *inst)
 		winst_step_done(inst);
 		return;
 	}
-	if (inst->run != RUN_ALIVE) {
+	if (inst->run == RUN_ALIVE)
+		end_running(inst);
+	else
 		stop_begin(inst, 0);
-		return;
-	}
-	drain(inst);
-	if (!inst->slot->driver->terminate || !inst->exit_watch) {
-		stop_begin(inst, grace_s * 1000);
-		return;
-	}
-	struct run_op *r = run_op_new(inst, terminate_run, terminate_done);
-	r->grace_ms = grace_s * 1000;
-	op_begin(inst->worker, EXECUTOR_RUNTIME, &r->op);
 }
 
 static void inspect_run(struct op *op)
@@ -351,7 +355,7 @@ static void on_exit_event(void *arg, unsigned events)
 
 	run_unwatch(inst);
 	inst->needs_inspect = true;
-	if (inst->grace) {
+	if (drain_cancel(inst) || inst->grace) {
 		inst->grace = timer_cancel(inst->grace);
 		stop_begin(inst, 0);
 		return;
@@ -371,12 +375,14 @@ void run_watch(struct winst *inst)
 					    on_exit_event, inst);
 	else if (inst->status.watch.pid)
 		inst->needs_inspect = true; /* it has just ended, most likely */
+	keeper_watch(inst);
 	if (!inst->needs_inspect && (!inst->exit_watch || inst->status.phase == RUNTIME_STARTING))
 		look_again_later(inst);
 }
 
 void run_unwatch(struct winst *inst)
 {
+	keeper_unwatch(inst);
 	inst->exit_watch = io_cancel(inst->exit_watch);
 	inst->look = timer_cancel(inst->look);
 	if (inst->exit_fd >= 0)

@@ -105,7 +105,7 @@ static int end_test(struct driver *d, const char *id, struct runtime_status *sta
 	int r = status->phase == RUNTIME_RUNNING ? -ETIMEDOUT : 0;
 
 	while (r == -ETIMEDOUT && clock_monotonic_ms() < end) {
-		r = instance_terminate(d, id, err);
+		r = instance_terminate(d, status, err);
 		if (r == 0)
 			r = proc_wait(&status->proc, AGAIN_MS, err);
 	}

@@ -136,7 +136,7 @@ char *container_dir(const struct driver *driver, const char *instance_id);
 /* process.c, pause.c, stop.c */
 int container_start(void *state, const struct runtime_spec *spec, const struct runtime_ctx *ctx,
 		    struct runtime_status *ret, struct err *err);
-int instance_terminate(void *state, const char *instance_id, struct err *err);
+int instance_terminate(void *state, const struct runtime_status *last, struct err *err);
 int container_set_paused(void *state, const char *instance_id, bool is_paused, struct err *err);
 int container_stop(void *state, const char *instance_id, const struct runtime_ctx *ctx,
 		   struct runtime_status *ret, struct err *err);

@@ -3,6 +3,7 @@
 #include "runtime/containerd/driver.h"
 #include "runtime/containerd/ending.h"
 #include "runtime/containerd/output.h"
+#include "runtime/containerd/shim.h"
 #include "runtime/group_stats.h"
 
 #define NOTICE_MS 3000 /* for containerd to notice the end of a process that we saw end */
@@ -70,6 +71,7 @@ static void fill_running(struct client *client, const struct containerd_process 
 	if (proc_identify(process->pid, &status->proc, &err) == 0) {
 		status->watch = status->proc;
 		status->phase = RUNTIME_RUNNING;
+		shim_find(process->pid, status->instance_id, &status->keeper);
 		status->is_paused = process->state == CONTAINERD_TASK_PAUSED;
 	} else if (containerd_task_wait(&api, status->instance_id, &exit_code, &err) == 0) {
 		fill_ended(client->driver, exit_code, status);

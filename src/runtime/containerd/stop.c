@@ -87,16 +87,20 @@ static int end_by_force(struct stop *s, struct err *err)
 		       (int)s->status.proc.pid, KILL_MS);
 }
 
-/* A task that was created and never started has a process too. */
+/* A task that was created and never started has a process too, and so for a moment has one that lost its
+ * shim (shim/orphan.c). */
 static void kill_remaining(struct client *client, const char *instance_id)
 {
 	struct containerd api = client_with(client, CALL_MS, NULL);
+	auto_free char *cgroup = container_cgroup(client->driver, instance_id);
 	struct containerd_process process = { 0 };
 	struct proc_id proc;
 	struct err err;
 
-	if (containerd_task_get(&api, instance_id, &process, &err) < 0)
+	if (containerd_task_get(&api, instance_id, &process, &err) < 0) {
+		cgroup_kill(&client->driver->cgroups, cgroup, &err);
 		return;
+	}
 	if (process.state != CONTAINERD_TASK_STOPPED) {
 		if (containerd_task_kill(&api, instance_id, SIGKILL, &err) < 0 &&
 		    proc_identify(process.pid, &proc, &err) == 0)
@@ -213,14 +217,17 @@ int container_stop(void *state, const char *instance_id, const struct runtime_ct
 	return 0;
 }
 
-int instance_terminate(void *state, const char *instance_id, struct err *err)
+int instance_terminate(void *state, const struct runtime_status *last, struct err *err)
 {
 	auto_client struct client client = client_open(state, NULL);
 	struct runtime_status status = { 0 };
+	struct err ignored;
 	int sig = SIGTERM;
-	int r = container_find(&client, instance_id, &status, &sig, err);
+	int r = container_find(&client, last->instance_id, &status, &sig, err);
 
 	if (r > 0 && status.phase == RUNTIME_RUNNING)
 		send_signal(&client, &status, sig);
-	return r < 0 ? err_wrap(err, "stop container %s", instance_id) : 0;
+	else if (r > 0 && last->proc.pid) /* unless it has ended, it lost its shim */
+		proc_kill(&last->proc, sig, &ignored);
+	return r < 0 ? err_wrap(err, "stop container %s", last->instance_id) : 0;
 }

@@ -136,6 +136,18 @@ static void put_linux(const struct spec_ctx *ctx)
 	json_out_object_end(out);
 }
 
+/* By image-spec's name (annotations.md): who has to stop it without having the image. */
+static void put_annotations(const struct spec_ctx *ctx)
+{
+	const char *sig = spec_stop_signal(ctx->spec, ctx->image);
+
+	if (!*sig)
+		return;
+	json_out_object(ctx->out, "annotations");
+	json_out_str(ctx->out, "org.opencontainers.image.stopSignal", sig);
+	json_out_object_end(ctx->out);
+}
+
 int spec_build(const struct runtime_spec *spec, const struct oci_image *image,
 	       const struct spec_host *host, char **ret, struct err *err)
 {
@@ -162,6 +174,7 @@ int spec_build(const struct runtime_spec *spec, const struct oci_image *image,
 	if (r < 0)
 		return r;
 	put_linux(&ctx);
+	put_annotations(&ctx);
 	json_out_object_end(&out);
 	return json_out_finish(&out, ret, err);
 }

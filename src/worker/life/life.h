@@ -5,8 +5,10 @@
 #include "base/base.h"
 #include "model/object.h"
 
-struct winst;
+struct io;
 struct probing;
+struct winst;
+struct worker;
 
 /* Last lines of an instance's output, as they stand in a reason. */
 #define LAST_WORDS_MAX   300 /* bytes */
@@ -52,6 +54,12 @@ struct life {
 	bool is_boot_due;        /* it is over, and the next look tells */
 	struct pause pause;
 	char condemned[DETAIL_MAX]; /* why it is to be stopped and started again, or "" */
+	int keeper_fd;              /* pidfd of status.keeper while that is watched, or -1 */
+	struct io *keeper_watch;
+	bool lost_keeper; /* it runs without, for a moment */
+	struct timer *
+		drain; /* the longest that its end waits for the kernel's tables, or for requests */
+	uint64_t drain_after; /* its end waits for this publication; 0: for none */
 };
 
 /* "exit code 3, crash loop: 7 ends in a row, next start in 12.8 s; last output: …" */
@@ -87,6 +95,19 @@ void ending_tell_recorded(struct winst *inst);
 void boot_begin(struct winst *inst);
 void boot_judge(struct winst *inst);
 void boot_end(struct winst *inst);
+
+/* What is wrong with it is found where its keeper ends (runtime.h): it is condemned while it still
+ * answers. keeper_watch() again for each run that is seen. */
+void keeper_watch(struct winst *inst);
+void keeper_unwatch(struct winst *inst);
+
+/* It runs, and is to be stopped: no connection is led to it any more. run_end() follows, as soon as the
+ * kernel's tables say so if another instance takes its connections, else at once. */
+void drain_begin(struct winst *inst);
+/* The publication with this number has been made, or has failed. */
+void drain_published(struct worker *worker, uint64_t seq);
+/* It has ended before: true if run_end() was still to come, which will not now. */
+bool drain_cancel(struct winst *inst);
 
 /* Of one that runs: whether it is not as wished, and that may be changed now; a step that does it. Paused
  * is told once no address leads to it any more. */

@@ -410,17 +410,21 @@ static void add_told(struct worker *worker, struct net_op *n, struct map *by_nam
 	}
 }
 
+static bool is_serving(const struct winst *inst)
+{
+	return inst->run == RUN_ALIVE && !inst->is_draining && inst->life.is_ready &&
+	       !pause_keeps_traffic_away(inst);
+}
+
 static void add_own(struct worker *worker, struct net_op *n, struct map *by_name)
 {
 	map_for_each(&worker->instances, i, e) {
 		const struct winst *inst = e->value;
 		const struct msg_deploy *d = inst->current.generation ? &inst->current
 								      : &inst->wish;
-		/* The mapping of a stopping service must not outlive its wish. */
-		bool is_serving = inst->run == RUN_ALIVE && !inst->is_draining &&
-				  inst->life.is_ready && !pause_keeps_traffic_away(inst);
 
-		/* One that nobody remembers has no service. */
+		/* One that nobody remembers has no service, and the mapping of one that stops must not
+		 * outlive its wish. */
 		if (!d->sname || (!inst->record.is_wished && inst->run != RUN_ALIVE))
 			continue;
 		struct overlay_service *s = table_service(n, by_name, d->sname, d->rr_ip,
@@ -429,11 +433,40 @@ static void add_own(struct worker *worker, struct net_op *n, struct map *by_name
 		STR_COPY(o->instance_id, inst->id);
 		o->number = d->instance_number;
 		o->is_local = true;
-		o->is_ready = is_serving;
+		o->is_ready = is_serving(inst);
 		if (inst->run == RUN_ALIVE)
 			o->namespace_ip = addr_of(inst->record.namespace_ip);
 		o->instance_ip = addr_of(d->instance_ip);
 	}
+}
+
+/* As the server told last: the instances of other nodes. */
+static bool is_served_elsewhere(const struct winst *inst)
+{
+	const struct worker *worker = inst->worker;
+
+	for (size_t i = 0; i < worker->table.n_services; i++) {
+		const struct msg_table_service *told = &worker->table.services[i];
+
+		for (size_t k = 0; str_eq(told->sname, inst->current.sname) && k < told->n_backends;
+		     k++)
+			if (told->backends[k].is_ready &&
+			    !str_eq(told->backends[k].node_id, worker->config.node_id))
+				return true;
+	}
+	return false;
+}
+
+bool network_has_others(const struct winst *inst)
+{
+	map_for_each(&inst->worker->instances, i, e) {
+		const struct winst *other = e->value;
+
+		if (other != inst && is_serving(other) &&
+		    str_eq(other->current.sname, inst->current.sname))
+			return true;
+	}
+	return is_served_elsewhere(inst);
 }
 
 static void publish_run(struct op *op)
@@ -500,6 +533,7 @@ static void publish_done(struct op *op)
 	} else {
 		tell_running(worker, n->seq);
 	}
+	drain_published(worker, n->seq);
 	if (worker->needs_publish)
 		publish_begin(worker);
 	if (worker->is_down)

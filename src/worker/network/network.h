@@ -16,6 +16,8 @@ void network_attach(struct winst *inst);
 void network_detach(struct winst *inst);
 /* Coalesces; returns the number of the publication that will carry the change. */
 uint64_t network_publish(struct worker *worker);
+/* Another instance of its service gets traffic. */
+bool network_has_others(const struct winst *inst);
 bool network_pick_ip(struct winst *inst);
 
 /* look.c: asks whether it is as we made it, and makes again what is not; one question at a time. */

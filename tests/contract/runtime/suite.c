@@ -241,11 +241,11 @@ static void is_asked_to_end_without_waiting(void **state)
 	instance_init(&i, s, PROGRAM_HELLO);
 	start(s, &i, &status);
 	wait_log(&i, "hello"); /* it listens to the signal */
-	must(s->driver->terminate(s->state, i.id, &err), &err);
+	must(s->driver->terminate(s->state, &status, &err), &err);
 	wait_ended(s, &i, &status);
-	must(s->driver->terminate(s->state, i.id, &err), &err); /* it has ended */
+	must(s->driver->terminate(s->state, &status, &err), &err); /* it has ended */
 	stop(s, &i, NULL);
-	must(s->driver->terminate(s->state, i.id, &err), &err); /* it is gone */
+	must(s->driver->terminate(s->state, &status, &err), &err); /* it is gone */
 	instance_fini(&i);
 }
 
@@ -431,7 +431,7 @@ static void ends_by_its_signal_though_paused(void **state)
 		start(s, &i, &status);
 		wait_log(&i, "hello\n");
 		set_paused(s, &i, true);
-		must(s->driver->terminate(s->state, i.id, &err), &err);
+		must(s->driver->terminate(s->state, &status, &err), &err);
 		wait_ended(s, &i, &status);
 		stop(s, &i, NULL);
 	}

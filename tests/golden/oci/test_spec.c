@@ -433,6 +433,18 @@ static void the_service_chooses_before_the_image(void **state)
 	f->image.user = NULL;
 }
 
+static void the_stop_signal_is_noted(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *json = NULL;
+	struct err err;
+
+	f->container.stop_signal = (char *)"SIGINT";
+	assert_int_equal(spec_build(&f->spec, &f->image, &f->host, &json, &err), 0);
+	assert_non_null(strstr(json, "\"annotations\":{"
+				     "\"org.opencontainers.image.stopSignal\":\"SIGINT\"}"));
+}
+
 static void refuses_what_cannot_run(void **state)
 {
 	struct fixture *f = *state;
@@ -490,6 +502,7 @@ int main(void)
 		TEST(filter_of_system_calls),
 		TEST(one_mount_at_a_place),
 		TEST(the_service_chooses_before_the_image),
+		TEST(the_stop_signal_is_noted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -460,8 +460,8 @@ static void a_lacking_program_is_told(void **state)
 /* Beside what it prints, what it does is asserted by the caller. */
 static void delete_it(const struct place *p, uint32_t pid)
 {
-	const char *const words[] = { "-namespace", "holm", "-id",    ID,
-				      "-bundle",    p->dir, "delete", NULL };
+	const char *const words[] = { "-namespace", "holm",    "-address", p->address, "-id",
+				      ID,           "-bundle", p->dir,     "delete",   NULL };
 	auto_buf struct buf told;
 	time_t now = time(NULL);
 
@@ -511,6 +511,28 @@ static void what_is_there_is_deleted(void **state)
 	assert_file(p, "calls", wanted);
 }
 
+/* A number may be another process's by now: here it is ours. */
+static void what_is_not_of_the_container_is_let_be(void **state)
+{
+	struct place *p = *state;
+	auto_free char *options = xasprintf("{\"root\":\"%s\"}", p->dir);
+	auto_free char *dir = xasprintf("%s/holm/" ID, p->dir);
+	auto_free char *number = xasprintf("%d", (int)getpid());
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	auto_close int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct err err;
+
+	STR_COPY(addr.sun_path, p->address);
+	assert_int_equal(bind(listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	add_file(p, "options.json", options);
+	add_file(p, "init.pid", number);
+	assert_int_equal(dir_make(dir, 0700, &err), 0);
+	delete_it(p, (uint32_t)getpid());
+	auto_free char *calls = text_of(p, "calls");
+	assert_non_null(strstr(calls, " delete --force " ID "\n"));
+}
+
 /* Of its ways nothing is known. */
 static void another_runtime_is_always_asked(void **state)
 {
@@ -555,6 +577,7 @@ int main(void)
 		TEST(nothing_there_is_deleted_without_the_runtime),
 		TEST(one_that_never_was_has_no_number),
 		TEST(what_is_there_is_deleted),
+		TEST(what_is_not_of_the_container_is_let_be),
 		TEST(another_runtime_is_always_asked),
 		TEST(a_runtime_that_fails_is_heard),
 	};

@@ -48,6 +48,32 @@ static void one_that_drains_is_left_alone(void **state)
 		assert_string_equal(fake_network_connect(kit->network, RR), ID_2);
 }
 
+/* A signal can end a program at once, with what it is asked meanwhile. */
+static void one_is_stopped_after_others_took_over(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_deploy(kit, &(struct wish){ .id = ID_1 });
+	kit_deploy(kit, &(struct wish){ .id = ID_2 });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	kit_await(kit, ID_2, STATE_RUNNING);
+	for (uint32_t i = 1; i < 50; i++) {
+		bool is_reached = true;
+
+		kit_await(kit, ID_1, STATE_RUNNING);
+		kit_forget(kit);
+		kit_deploy(kit, &(struct wish){ .id = ID_1, .restarts = i });
+		while (fake_host_running(kit->host, ID_1)) {
+			const char *first = fake_network_connect(kit->network, RR);
+			const char *next = fake_network_connect(kit->network, RR);
+
+			is_reached = !str_eq(first, next);
+			assert_true(loop_sim_step(kit->loop));
+		}
+		assert_false(is_reached);
+	}
+}
+
 static void others_come_from_the_server(void **state)
 {
 	struct kit *kit = *state;
@@ -499,6 +525,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(only_ready_backends_are_reached),
 		KIT_TEST(one_that_drains_is_left_alone),
+		KIT_TEST(one_is_stopped_after_others_took_over),
 		KIT_TEST(others_come_from_the_server),
 		KIT_TEST(an_instance_without_an_address_of_its_own),
 		KIT_TEST(nothing_starts_without_a_block),
