@@ -30,6 +30,7 @@ struct winst *winst_free(struct winst *inst)
 	free(inst->image);
 	volume_mounts_fini(&inst->mounts);
 	probes_free(inst->life.probing);
+	listen_free(inst->life.listening);
 	if (inst->exit_fd >= 0)
 		close(inst->exit_fd);
 	if (inst->life.keeper_fd >= 0)
@@ -182,6 +183,7 @@ void winst_saw_run(struct winst *inst, struct runtime_slot *slot,
 	inst->run = RUN_ENDED;
 	inst->life.condemned[0] = '\0';
 	probes_end(inst);
+	listen_end(inst);
 	boot_end(inst);
 	pause_forget(inst);
 	run_unwatch(inst);

@@ -87,6 +87,7 @@ static void start_done(struct op *op)
 	if (inst->run == RUN_ALIVE) { /* it may have ended as soon as it was started */
 		/* Told as RUNNING only when its addresses lead to it. */
 		inst->state = STATE_CREATED;
+		listen_begin(inst);
 		inst->publish_after = network_publish(inst->worker);
 		if (r->start.given.seq != inst->worker->value_seq)
 			values_refresh(inst);
@@ -226,6 +227,7 @@ static void end_running(struct winst *inst)
 {
 	inst->is_draining = true;
 	probes_end(inst);
+	listen_end(inst);
 	boot_end(inst);
 	pause_forget(inst);
 	if (!inst->record.is_wished)

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/base.h"
-#include "world.h"
+#include "programs.h"
 
 #define SEEDS     100
 #define SETTLE_MS 120000
@@ -19,6 +19,21 @@
 	"\"microservice_name\":\"web\",\"microservice_namespace\":\"test\","                    \
 	"\"virtualization\":\"container\",\"code\":\"docker.io/library/web:1\","                \
 	"\"cmd\":[\"" cmd "\"],\"memory\":10,\"port\":\"80:80\",\"replicas\":" #replicas "}]}]}"
+
+static struct programs *begin(struct world *world, uint64_t seed)
+{
+	world_init(world, seed);
+	world->prober = &programs_prober;
+	world_boot(world);
+	world_run(world, 1000);
+	return programs_new(world);
+}
+
+static void end(struct world *world, struct programs *programs)
+{
+	world_fini(world);
+	programs_free(programs);
+}
 
 static void assert_settled(struct world *world, unsigned n)
 {
@@ -33,24 +48,18 @@ static void assert_settled(struct world *world, unsigned n)
 static void deploys_without_a_crash(void **state)
 {
 	struct world world;
-
-	world_init(&world, 1);
-	world_boot(&world);
-	world_run(&world, 1000);
+	struct programs *programs = begin(&world, 1);
 	assert_true(world.is_ready);
 	world_apply(&world, DESCRIPTOR(3, "serve"));
 	assert_settled(&world, 3);
-	world_fini(&world);
+	end(&world, programs);
 }
 
 static void crashes_between_steps_of_a_deployment(void **state)
 {
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
 		struct world world;
-
-		world_init(&world, seed * 1000);
-		world_boot(&world);
-		world_run(&world, 1000);
+		struct programs *programs = begin(&world, seed * 1000);
 		world_apply(&world, DESCRIPTOR(3, "serve"));
 		for (unsigned crash = 0; crash < 4; crash++) {
 			world_step(&world, world_random(&world, STEPS_MAX));
@@ -59,7 +68,7 @@ static void crashes_between_steps_of_a_deployment(void **state)
 			assert_in_range(world_most_running(&world), 0, 1);
 		}
 		assert_settled(&world, 3);
-		world_fini(&world);
+		end(&world, programs);
 	}
 }
 
@@ -67,10 +76,7 @@ static void crashes_between_steps_of_a_replacement(void **state)
 {
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
 		struct world world;
-
-		world_init(&world, seed * 1000);
-		world_boot(&world);
-		world_run(&world, 1000);
+		struct programs *programs = begin(&world, seed * 1000);
 		world_apply(&world, DESCRIPTOR(2, "serve"));
 		assert_settled(&world, 2);
 		world_apply(&world, DESCRIPTOR(4, "serve faster"));
@@ -83,17 +89,14 @@ static void crashes_between_steps_of_a_replacement(void **state)
 		world_crash(&world);
 		world_boot(&world);
 		assert_settled(&world, 1);
-		world_fini(&world);
+		end(&world, programs);
 	}
 }
 
 static void acknowledged_or_nothing_when_the_disk_is_full(void **state)
 {
 	struct world world;
-
-	world_init(&world, 7);
-	world_boot(&world);
-	world_run(&world, 1000);
+	struct programs *programs = begin(&world, 7);
 	store_mem_fail(world.server_disk, 1);
 	world_apply_begin(&world, DESCRIPTOR(3, "serve"));
 	world_run(&world, SETTLE_MS);
@@ -102,7 +105,7 @@ static void acknowledged_or_nothing_when_the_disk_is_full(void **state)
 	world_apply(&world, DESCRIPTOR(3, "serve"));
 	store_mem_fail(world.worker_disk, 2);
 	assert_settled(&world, 3);
-	world_fini(&world);
+	end(&world, programs);
 }
 
 int main(void)

@@ -272,7 +272,9 @@ static const struct field service_spec_fields[] = {
 		  "started again"),
 	S(readiness, "readiness", F_OBJECT, .table = &sla_probe_table, .flags = F_GIVEN,
 	  .given_offset = offsetof(struct service_spec, readiness.is_given),
-	  .help = "Holm: an instance is RUNNING, and gets requests, while this passes"),
+	  .help = "Holm: an instance is RUNNING, and gets requests, while this passes. Without it and "
+		  "`startup`: as soon as it is started; beside other instances, as soon as something "
+		  "listens on the first TCP port of `port`, or after 5 seconds"),
 	S(liveness, "liveness", F_OBJECT, .table = &sla_probe_table, .flags = F_GIVEN,
 	  .given_offset = offsetof(struct service_spec, liveness.is_given),
 	  .help = "Holm: if it fails, the instance is stopped and started again"),

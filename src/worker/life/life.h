@@ -6,6 +6,8 @@
 #include "model/object.h"
 
 struct io;
+struct listening;
+struct prober;
 struct probing;
 struct winst;
 struct worker;
@@ -44,14 +46,15 @@ struct pause {
 };
 /* What a worker's instance has of this folder. */
 struct life {
-	struct ending ending;    /* the last one */
-	struct probing *probing; /* NULL: no probes go on */
-	bool is_ready;           /* gets traffic, as far as probes decide */
-	bool was_ready;          /* once in this run */
-	bool was_healthy;        /* for a while, before it was condemned */
-	uint64_t oom_kills;      /* of its processes in this run, while it goes on */
-	struct timer *boot;      /* its time for that, or NULL */
-	bool is_boot_due;        /* it is over, and the next look tells */
+	struct ending ending;        /* the last one */
+	struct probing *probing;     /* NULL: no probes go on */
+	struct listening *listening; /* NULL: it is not waited for */
+	bool is_ready;               /* gets traffic, as far as probes decide */
+	bool was_ready;              /* once in this run */
+	bool was_healthy;            /* for a while, before it was condemned */
+	uint64_t oom_kills;          /* of its processes in this run, while it goes on */
+	struct timer *boot;          /* its time for that, or NULL */
+	bool is_boot_due;            /* it is over, and the next look tells */
 	struct pause pause;
 	char condemned[DETAIL_MAX]; /* why it is to be stopped and started again, or "" */
 	int keeper_fd;              /* pidfd of status.keeper while that is watched, or -1 */
@@ -96,6 +99,13 @@ void boot_begin(struct winst *inst);
 void boot_judge(struct winst *inst);
 void boot_end(struct winst *inst);
 
+/* One that has just been started, has addresses and, by its probes, is ready: it is not before it listens,
+ * where it can be waited for. */
+void listen_begin(struct winst *inst);
+void listen_end(struct winst *inst);
+/* The same after the loop has been freed. */
+struct listening *listen_free(struct listening *listening);
+
 /* What is wrong with it is found where its keeper ends (runtime.h): it is condemned while it still
  * answers. keeper_watch() again for each run that is seen. */
 void keeper_watch(struct winst *inst);
@@ -132,5 +142,7 @@ void probes_change(struct winst *inst);
 void probes_end(struct winst *inst);
 /* The same after the loop has been freed. */
 struct probing *probes_free(struct probing *probing);
+/* How its ports are asked. */
+const struct prober *prober_of(const struct winst *inst);
 
 #endif

@@ -35,7 +35,7 @@ struct probing {
 
 static const struct prober by_sockets = { net_probe_begin, net_probe_cancel, net_probe_free };
 
-static const struct prober *prober_of(const struct winst *inst)
+const struct prober *prober_of(const struct winst *inst)
 {
 	const struct prober *given = inst->worker->config.prober;
 

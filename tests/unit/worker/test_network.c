@@ -74,6 +74,61 @@ static void one_is_stopped_after_others_took_over(void **state)
 	}
 }
 
+#define SPEC_PORT ",\"port\":\"8080:80\""
+
+static void one_that_does_not_listen_yet_is_spared(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_deploy(kit, &(struct wish){ .id = ID_1, .spec = SPEC_PORT });
+	kit_await(kit, ID_1, STATE_RUNNING); /* nobody else could answer */
+	kit_deploy(kit, &(struct wish){ .id = ID_2, .spec = SPEC_PORT });
+	while (!kit_has_told(kit, ID_2, "nothing listens on its port 80 yet"))
+		assert_true(loop_sim_step(kit->loop));
+	kit_run(kit, 1000);
+	for (int i = 0; i < 4; i++)
+		assert_string_equal(fake_network_connect(kit->network, RR), ID_1);
+	kit_port(kit, "10.18.0.3:80", 200);
+	kit_await(kit, ID_2, STATE_RUNNING);
+	const char *first = fake_network_connect(kit->network, RR);
+	assert_string_not_equal(first, fake_network_connect(kit->network, RR));
+	/* Adopted ones are as they were. */
+	kit_port(kit, "10.18.0.3:80", KIT_CLOSED);
+	kit_crash(kit);
+	kit_forget(kit);
+	kit_boot(kit);
+	kit_await(kit, ID_2, STATE_RUNNING);
+	assert_false(kit_has_told(kit, ID_2, "nothing listens on its port 80 yet"));
+}
+
+static void one_that_never_listens_gets_its_share(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_deploy(kit, &(struct wish){ .id = ID_1, .spec = SPEC_PORT });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	kit_deploy(kit, &(struct wish){ .id = ID_2, .spec = SPEC_PORT });
+	uint64_t begin_ms = loop_now_ms(kit->loop);
+	kit_await(kit, ID_2, STATE_RUNNING);
+	assert_in_range(loop_now_ms(kit->loop) - begin_ms, 5000, 6000);
+}
+
+static void one_alone_is_not_waited_for_any_more(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_deploy(kit, &(struct wish){ .id = ID_1, .spec = SPEC_PORT });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	kit_deploy(kit, &(struct wish){ .id = ID_2, .spec = SPEC_PORT });
+	while (!kit_has_told(kit, ID_2, "nothing listens on its port 80 yet"))
+		assert_true(loop_sim_step(kit->loop));
+	uint64_t begin_ms = loop_now_ms(kit->loop);
+	kit_delete(kit, ID_1);
+	kit_await(kit, ID_2, STATE_RUNNING);
+	assert_in_range(loop_now_ms(kit->loop) - begin_ms, 0, 1000);
+	assert_string_equal(fake_network_connect(kit->network, RR), ID_2);
+}
+
 static void others_come_from_the_server(void **state)
 {
 	struct kit *kit = *state;
@@ -526,6 +581,9 @@ int main(void)
 		KIT_TEST(only_ready_backends_are_reached),
 		KIT_TEST(one_that_drains_is_left_alone),
 		KIT_TEST(one_is_stopped_after_others_took_over),
+		KIT_TEST(one_that_does_not_listen_yet_is_spared),
+		KIT_TEST(one_that_never_listens_gets_its_share),
+		KIT_TEST(one_alone_is_not_waited_for_any_more),
 		KIT_TEST(others_come_from_the_server),
 		KIT_TEST(an_instance_without_an_address_of_its_own),
 		KIT_TEST(nothing_starts_without_a_block),
