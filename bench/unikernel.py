@@ -181,10 +181,11 @@ def since_start(holm, instance, answer):
 
 
 def answer_ours(holm, descriptor, address):
+    """Nothing is asked of Holm until the guest has answered: QEMU by hand has the machine to itself."""
     asker = Asker(address)
     holm.apply(descriptor)
-    instance = next(i for i in holm.instances() if i['service'].startswith('uni.'))
     answer = asker.wait()
+    instance = next(i for i in holm.instances() if i['service'].startswith('uni.'))
     seconds = since_start(holm, instance, answer)
     holm.delete('uni')
     return seconds
@@ -218,8 +219,9 @@ class Warm:
         self.await_machine()
         asker = Asker(self.address)
         self.holm.apply(self.descriptor(2))
+        answer = asker.wait()
         instance = next(i for i in self.holm.instances() if i['address'] == self.address)
-        seconds = since_start(self.holm, instance, asker.wait())
+        seconds = since_start(self.holm, instance, answer)
         self.holm.apply(self.descriptor(1))
         return seconds
 

@@ -169,8 +169,6 @@ static _Noreturn void child_main(const struct run_options *options, const struct
 	struct err err;
 	int r = connect_streams(options, birth->output[1], birth->errors[1], &err);
 
-	if (!wait_for_gate(birth->gate[0]))
-		_exit(PROGRAM_FAILED);
 	fcntl(LOCK_FD, F_SETFD, FD_CLOEXEC);
 	close_range(PROGRAM_FDS_END, ~0u, CLOSE_RANGE_CLOEXEC);
 	if (birth->events >= 0 && dup2(birth->events, PROGRAM_EVENTS) < 0)
@@ -180,6 +178,8 @@ static _Noreturn void child_main(const struct run_options *options, const struct
 	reset_signals();
 	if (r == 0)
 		r = become(options, is_in_group, &program, &err);
+	if (!wait_for_gate(birth->gate[0]))
+		_exit(PROGRAM_FAILED);
 	if (r == 0) {
 		execvp(program ? program : options->argv[0], options->argv);
 		err_errno(&err, "execute %s", options->argv[0]);

@@ -21,9 +21,9 @@ struct program {
 /* In the instance's folder: the pipe that is its standard input. */
 #define PROGRAM_INPUT "in"
 
-/* Forks it; it does not run its first instruction before program_release(), so that its pid can
- * be written down first, and ends if we do before that. What hinders it after that it says on its standard error, and ends with
- * PROGRAM_FAILED. */
+/* Forks it. Meanwhile its surroundings are made, but its first instruction does not run before
+ * program_release(), so that its pid can be written down first, and it ends if we do before that. What
+ * hinders it it says after that on its standard error, and ends with PROGRAM_FAILED. */
 #define PROGRAM_FAILED 127
 /* `events` becomes its PROGRAM_EVENTS, -1: none. */
 int program_fork(const struct run_options *options, int events, struct program *ret, int *ret_gate,

@@ -278,15 +278,19 @@ static int open_shares(const struct run_options *options, struct err *err)
 	return 0;
 }
 
-/* Both ways to the program for those who attach, see run.h. */
-static int open_doors(struct run *run, const struct run_options *options, struct err *err)
+/* To the program for those who attach, see run.h. */
+static int make_input(const struct run_options *options, struct err *err)
 {
 	auto_free char *input = path_join(options->dir, PROGRAM_INPUT);
-	int listener;
 
-	if (mkfifo(input, 0600) < 0 && errno != EEXIST)
-		return err_errno(err, "create %s", input);
-	listener = socket_listen(options->dir, RUN_SOCKET, SOCK_SEQPACKET, err);
+	return mkfifo(input, 0600) < 0 && errno != EEXIST ? err_errno(err, "create %s", input) : 0;
+}
+
+/* And from it. */
+static int open_door(struct run *run, const struct run_options *options, struct err *err)
+{
+	int listener = socket_listen(options->dir, RUN_SOCKET, SOCK_SEQPACKET, err);
+
 	if (listener < 0)
 		return listener;
 	audience_init(&run->audience, &run->fds[WATCH_AUDIENCE], listener);
@@ -295,27 +299,48 @@ static int open_doors(struct run *run, const struct run_options *options, struct
 
 /* The program's descriptors are closed here once it has them: its end of a connection has to end
  * with it. */
-static int start(struct run *run, const struct run_options *options, struct err *err)
+static void leave_to_program(const struct run_options *options)
 {
-	auto_close int events = -1;
-	int gate;
-
-	if (options->nice)
-		setpriority(PRIO_PROCESS, 0, (int)options->nice);
-	if (write_pid(options, "helper.pid", getpid(), err) < 0 ||
-	    open_doors(run, options, err) < 0 || open_shares(options, err) < 0 ||
-	    (options->has_events && events_open(&run->events, &events, err) < 0) ||
-	    program_fork(options, events, &run->program, &gate, err) < 0)
-		return err->code;
-	if (write_pid(options, "vm.pid", run->program.pid, err) < 0) {
-		kill(run->program.pid, SIGKILL);
-		return err->code;
-	}
-	program_release(gate);
 	for (int fd = PROGRAM_FDS_FROM; fd < PROGRAM_FDS_END; fd++)
 		close(fd);
 	for (size_t i = 0; i < options->n_shares; i++)
 		close(PROGRAM_SHARES_FROM + (int)i);
+}
+
+static int begin(struct run *run, const struct run_options *options, int *ret_gate, struct err *err)
+{
+	auto_close int events = -1;
+
+	if (options->nice)
+		setpriority(PRIO_PROCESS, 0, (int)options->nice);
+	if (make_input(options, err) < 0 || open_shares(options, err) < 0 ||
+	    (options->has_events && events_open(&run->events, &events, err) < 0) ||
+	    program_fork(options, events, &run->program, ret_gate, err) < 0)
+		return err->code;
+	return 0;
+}
+
+/* What has to be there before the program runs, and need not be before it is forked: it has enough to do
+ * until then. */
+static int write_down(struct run *run, const struct run_options *options, struct err *err)
+{
+	if (write_pid(options, "helper.pid", getpid(), err) < 0 ||
+	    open_door(run, options, err) < 0 ||
+	    write_pid(options, "vm.pid", run->program.pid, err) < 0) {
+		kill(run->program.pid, SIGKILL);
+		return err->code;
+	}
+	return 0;
+}
+
+static int start(struct run *run, const struct run_options *options, struct err *err)
+{
+	int gate;
+
+	if (begin(run, options, &gate, err) < 0 || write_down(run, options, err) < 0)
+		return err->code;
+	program_release(gate);
+	leave_to_program(options);
 	if (options->timeout_ms)
 		run->deadline_ms = clock_monotonic_ms() + options->timeout_ms;
 	run->fds[LOG_STREAM_OUT] = (struct pollfd){ .fd = run->program.output, .events = POLLIN };

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 #include "runtime/group_stats.h"
 #include "runtime/qemu/caps.h"
@@ -114,9 +115,14 @@ static int driver_check_image(void *state, const char *dir, struct err *err)
 static int check_present(const struct qemu *qemu, const struct runtime_spec *spec,
 			 struct runtime_status *ret, struct err *err)
 {
+	auto_free char *path = instance_path(qemu, spec->instance_id);
+	struct stat st;
 	struct err ignored;
-	int r = instance_status(qemu, spec->instance_id, ret, &ignored);
 
+	/* What is left of an instance has its name until all else has gone. */
+	if (lstat(path, &st) < 0 && errno == ENOENT)
+		return 0;
+	int r = instance_status(qemu, spec->instance_id, ret, &ignored);
 	if (r == -ENOENT || (r == 0 && ret->phase == RUNTIME_ENDED))
 		return machine_remove(qemu, spec->instance_id, err);
 	if (r < 0)

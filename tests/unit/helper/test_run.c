@@ -1,4 +1,5 @@
 /* The supervisor with small shell scripts as its program. */
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 
 #include "base/base.h"
 #include "base/cgroup.h"
+#include "base/clock.h"
 #include "base/exit_record.h"
 #include "base/proc.h"
 #include "helper/program.h"
@@ -328,6 +330,40 @@ static void what_nobody_wrote_down_never_runs(void **state)
 	}
 }
 
+static bool works_in(pid_t pid, const char *folder)
+{
+	auto_free char *link = xasprintf("/proc/%d/cwd", pid);
+	char target[PATH_MAX] = "";
+
+	return readlink(link, target, sizeof(target) - 1) > 0 && str_eq(target, folder);
+}
+
+/* While its number is being written down. */
+static void surroundings_are_made_before_it_may_run(void **state)
+{
+	struct fixture *f = *state;
+	char *argv[] = { (char *)"/bin/true", NULL };
+	const struct run_options options = { .dir = f->dir, .argv = argv };
+	auto_free char *input = path_join(f->dir, PROGRAM_INPUT);
+	auto_free char *folder = path_join(f->dir, "vm");
+	uint64_t end_ms = clock_monotonic_ms() + WAIT_MS;
+	struct program program;
+	struct err err;
+	int gate, status;
+
+	assert_int_equal(mkfifo(input, 0600), 0);
+	assert_int_equal(program_fork(&options, -1, &program, &gate, &err), 0);
+	while (!works_in(program.pid, folder) && clock_monotonic_ms() < end_ms)
+		clock_poll(NULL, 0, clock_monotonic_ms() + 1);
+	assert_true(works_in(program.pid, folder));
+	program_release(gate);
+	assert_int_equal(waitpid(program.pid, &status, 0), program.pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	close(program.pidfd);
+	close(program.output);
+	close(program.errors);
+}
+
 /* A folder that is root's alone, given to another user; what that makes is root's again. */
 static void shares_folders(void **state)
 {
@@ -477,6 +513,7 @@ int main(void)
 		TEST(sees_nothing_of_the_machine),
 		TEST(is_born_into_its_group),
 		TEST(what_nobody_wrote_down_never_runs),
+		TEST(surroundings_are_made_before_it_may_run),
 		cmocka_unit_test(refuses_bad_words),
 	};
 
