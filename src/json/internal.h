@@ -19,10 +19,11 @@ void json_out_value(struct json_out *out, const char *key, const struct json *v)
 /* A member's key; its value comes next, without one. */
 void json_out_key(struct json_out *out, const struct field *field);
 
+/* Numbers as JSON has them, somewhere in `text`. */
+#define NUMBER_TEXT_MAX 40
+const char *int_format(int64_t value, char text[NUMBER_TEXT_MAX]);
+const char *double_format(double value, char text[NUMBER_TEXT_MAX]);
 bool double_is_whole(double value); /* and in the range where all whole numbers are */
-/* Shortest decimal form of another one that reads back as the same number. */
-#define DOUBLE_TEXT_MAX 40
-void double_format(double value, char out[DOUBLE_TEXT_MAX]);
 
 /* Whole numbers, also written as 4.0 or 1e2, without loss. */
 bool json_is_whole(const struct json *v, int64_t *ret);

@@ -167,18 +167,6 @@ int64_t json_get_int(const struct json *object, const char *key, int64_t otherwi
 	return json_int(json_get(object, key), otherwise);
 }
 
-void double_format(double value, char out[DOUBLE_TEXT_MAX])
-{
-	bool is_same = false;
-
-	for (int digits = 15; digits <= 17 && !is_same; digits++) {
-		snprintf(out, DOUBLE_TEXT_MAX, "%.*g", digits, value);
-		json_t *back = json_loads(out, JSON_DECODE_ANY, NULL);
-		is_same = json_number_value(back) == value;
-		json_decref(back);
-	}
-}
-
 static void out_members(struct json_out *out, const char *key, const struct json *v)
 {
 	json_out_object(out, key);

@@ -1,7 +1,5 @@
 /* Writing JSON. Whatever bytes a C string holds, the text is valid: what is not UTF-8 becomes
  * U+FFFD, the replacement character. */
-#include <math.h>
-
 #include "base/base.h"
 #include "json/internal.h"
 
@@ -260,39 +258,18 @@ void json_out_str(struct json_out *out, const char *key, const char *value)
 		add_text(out, "null");
 }
 
-static void add_whole(struct json_out *out, const char *key, bool is_negative, uint64_t value)
-{
-	char text[24];
-	char *end = text + sizeof(text);
-	char *at = end;
-
-	do {
-		*--at = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
-	if (is_negative)
-		*--at = '-';
-	begin(out, key);
-	add(out, at, (size_t)(end - at));
-}
-
 void json_out_int(struct json_out *out, const char *key, int64_t value)
 {
-	add_whole(out, key, value < 0, value < 0 ? -(uint64_t)value : (uint64_t)value);
+	char text[NUMBER_TEXT_MAX];
+
+	json_out_raw(out, key, int_format(value, text));
 }
 
 void json_out_double(struct json_out *out, const char *key, double value)
 {
-	char text[DOUBLE_TEXT_MAX] = "null"; /* JSON has no infinity */
+	char text[NUMBER_TEXT_MAX];
 
-	if (double_is_whole(value)) {
-		add_whole(out, key, signbit(value), (uint64_t)fabs(value));
-		add_text(out, ".0");
-		return;
-	}
-	if (isfinite(value))
-		double_format(value, text);
-	json_out_raw(out, key, text);
+	json_out_raw(out, key, double_format(value, text));
 }
 
 void json_out_bool(struct json_out *out, const char *key, bool value)

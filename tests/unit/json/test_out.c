@@ -140,6 +140,40 @@ static void numbers_are_short_and_exact(void **state)
 	number_is(INFINITY, "null");
 }
 
+/* What has up to 15 digits is written with these, whatever the number of its decimals. */
+static void decimals_are_as_they_were_given(void **state)
+{
+	static const uint64_t steps[] = { 1, 7, 1001, 65537, 123456789, 99999999999 };
+	char expected[64];
+
+	number_is(1764433123.007, "1764433123.007");
+	number_is(-0.25, "-0.25");
+	number_is(12345678.0 / (1 << 20), "11.77375602722168");
+	number_is(0.1 + 0.2, "0.30000000000000004");
+	number_is(0.0001, "0.0001");
+	number_is(0.00012, "0.00012");
+	number_is(0.00001, "1e-05");
+	number_is(123456789012345.6, "123456789012345.6");
+	number_is(99999999999999.9, "99999999999999.9");
+	number_is(1e-9, "1e-09");
+	number_is(1.000000001, "1.000000001");
+	number_is(1.0000000001, "1.0000000001");
+	for (size_t k = 0; k < ARRAY_LEN(steps); k++)
+		for (uint64_t i = 1; i < 2000; i++) {
+			double value = (double)(i * steps[k]) / 256;
+
+			if (i * steps[k] % 256 == 0)
+				continue;
+			snprintf(expected, sizeof(expected), "%.15g", value);
+			if (strlen(expected) < 15)
+				number_is(value, expected);
+			snprintf(expected, sizeof(expected), "%lu.%03lu7",
+				 (unsigned long)(i * steps[k] / 1000),
+				 (unsigned long)(i * steps[k] % 1000));
+			number_is((double)(i * steps[k] * 10 + 7) / 10000, expected);
+		}
+}
+
 static void is_bounded(void **state)
 {
 	auto_json_out struct json_out out;
@@ -194,6 +228,7 @@ int main(void)
 		cmocka_unit_test(sees_what_is_special_at_every_place),
 		cmocka_unit_test(nests),
 		cmocka_unit_test(numbers_are_short_and_exact),
+		cmocka_unit_test(decimals_are_as_they_were_given),
 		cmocka_unit_test(is_bounded),
 		cmocka_unit_test(is_whole_or_refused_at_every_maximum),
 	};
