@@ -20,7 +20,6 @@ struct server_list *server_list_free(struct server_list *list)
 	if (!list)
 		return NULL;
 	free(list->ids.items);
-	free(list->parts.items);
 	free(list->times);
 	json_out_fini(&list->out);
 	free(list);
@@ -49,6 +48,7 @@ bool server_list_write(struct server_list *list, size_t enough)
 	if (!list->is_begun)
 		json_out_array(&list->out, NULL);
 	list->is_begun = true;
+	list->enough = enough;
 	while (list->at < list->ids.n && list->out.text.len < enough) {
 		const void *object = state_get(list->server, list->kind,
 					       list->ids.items[list->at].text);

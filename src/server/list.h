@@ -14,7 +14,7 @@ struct list_ids {
 	struct list_id *items;
 	size_t n;
 };
-/* Writes an object, or the next part of it: then true. It is NULL if it has gone. */
+/* Writes an object, or as much of it as is enough: then true. It is NULL if it has gone. */
 typedef bool (*list_put_fn)(struct server_list *list, const void *object);
 struct server_list {
 	struct server *server;
@@ -26,10 +26,10 @@ struct server_list {
 	bool is_begun;
 	bool is_ended;
 	char next[ID_SIZE];
-	/* Of an object in parts. */
-	struct list_ids parts;
-	size_t at_part;
+	size_t enough; /* bytes of the piece that is being written */
+	/* Of an object that is not written to its end yet. */
 	bool is_inside;
+	uint32_t next_number;
 	struct times *times; /* ours; NULL: needs none */
 };
 struct server_list *list_new(struct server *server, enum kind kind, list_put_fn put);

@@ -262,40 +262,38 @@ static void end_service(const struct server *server, const struct service *servi
 	json_out_object_end(out);
 }
 
-static void begin_parts(struct server_list *list, const struct service *service)
+/* In the order of their numbers, from where it was enough the last time; true: it is again. */
+static bool put_instances(struct server_list *list, const struct service *service)
 {
-	list->parts.n = 0;
-	list->at_part = 0;
 	family_for_each(list->server, KIND_SERVICE, service->id, struct instance, inst)
-		list_add(&list->parts, inst->id);
-}
-
-/* A part is an instance, with its histories. */
-static bool put_service_part(struct server_list *list, const void *object)
-{
-	const struct service *service = object;
-
-	if (!list->is_inside) {
-		if (!service)
-			return false;
-		begin_service(list->server, service, &list->out);
-		begin_parts(list, service);
-		list->is_inside = true;
+	{
+		if (inst->number < list->next_number || inst->is_removed)
+			continue;
+		put_instance(list->server, inst, NULL, list->times, &list->out);
+		list->next_number = inst->number + 1;
+		if (list->out.text.len >= list->enough)
+			return true;
 	}
-	if (service && list->at_part < list->parts.n) {
-		const char *id = list->parts.items[list->at_part++].text;
-		const struct instance *inst = state_get(list->server, KIND_INSTANCE, id);
-
-		if (inst && !inst->is_removed)
-			put_instance(list->server, inst, NULL, list->times, &list->out);
-		return true;
-	}
-	end_service(list->server, service, &list->out);
-	list->is_inside = false;
 	return false;
 }
 
-static bool put_app_part(struct server_list *list, const void *object)
+static bool put_service(struct server_list *list, const void *object)
+{
+	const struct service *service = object;
+
+	if (!service && !list->is_inside)
+		return false;
+	if (!list->is_inside)
+		begin_service(list->server, service, &list->out);
+	list->is_inside = service && put_instances(list, service);
+	if (list->is_inside)
+		return true;
+	end_service(list->server, service, &list->out);
+	list->next_number = 0;
+	return false;
+}
+
+static bool put_whole_app(struct server_list *list, const void *object)
 {
 	if (object)
 		put_app(list->server, object, &list->out);
@@ -327,7 +325,7 @@ static int compare_apps(const void *a, const void *b)
 struct server_list *oakestra_list_apps(struct server *server, const struct oakestra_user *user,
 				       bool is_own)
 {
-	struct server_list *list = list_new(server, KIND_APP, put_app_part);
+	struct server_list *list = list_new(server, KIND_APP, put_whole_app);
 	const struct app_owner owner = oakestra_owner(user);
 	const struct app **apps = NULL;
 	size_t n = 0;
@@ -378,7 +376,7 @@ struct server_list *oakestra_list_services(struct server *server, const struct o
 
 	if (app_id && !find_app_of(server, user, app_id, err))
 		return NULL;
-	struct server_list *list = list_new(server, KIND_SERVICE, put_service_part);
+	struct server_list *list = list_new(server, KIND_SERVICE, put_service);
 	list->times = NEW(struct times);
 	state_for_each(server, KIND_APP, struct app, app)
 	{
