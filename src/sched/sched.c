@@ -278,8 +278,8 @@ static const filter_fn lasting_filters[] = {
 };
 
 /* What may change by the next minute. */
-static const filter_fn passing_filters[] = { is_present, has_proved_runtime, has_memory_free,
-					     has_rest_free, has_ports_free };
+static const filter_fn passing_filters[] = { is_present, has_memory_free, has_rest_free,
+					     has_ports_free };
 
 static bool passes(const struct ask *ask, const struct sched_node *node, const filter_fn *filters,
 		   size_t n_filters, struct buf *why)
@@ -295,7 +295,8 @@ static bool fits_ever(const struct ask *ask, const struct sched_node *node, stru
 	return passes(ask, node, lasting_filters, ARRAY_LEN(lasting_filters), why);
 }
 
-static bool fits_now(const struct ask *ask, const struct sched_node *node, struct buf *why)
+/* But for its proving the runtime. */
+static bool fits_soon(const struct ask *ask, const struct sched_node *node, struct buf *why)
 {
 	return fits_ever(ask, node, why) &&
 	       passes(ask, node, passing_filters, ARRAY_LEN(passing_filters), why);
@@ -369,6 +370,7 @@ int sched_pick(const struct sched_snapshot *snapshot, const struct service_spec 
 	auto_buf struct buf why;
 	struct ask ask;
 	size_t n_left_out = 0;
+	bool may_soon = false;
 	int best = -1;
 
 	ask_init(&ask, snapshot, spec);
@@ -378,15 +380,19 @@ int sched_pick(const struct sched_snapshot *snapshot, const struct service_spec 
 		const struct sched_node *node = &snapshot->nodes[i];
 
 		buf_reset(&why);
-		if (!fits_now(&ask, node, &why))
+		bool is_soon = fits_soon(&ask, node, &why);
+		if (!is_soon || !has_proved_runtime(&ask, node, &why)) {
 			n_left_out += !add_reason(&reasons, node, &why);
-		else if (best < 0 || is_better(&ask, node, &snapshot->nodes[best]))
+			may_soon |= is_soon;
+		} else if (best < 0 || is_better(&ask, node, &snapshot->nodes[best])) {
 			best = (int)i;
+		}
 	}
-	if (best < 0)
-		*ret_reason = snapshot->n_nodes ? summary(&reasons, n_left_out)
-						: xstrdup("no node has joined");
-	return best;
+	if (best >= 0)
+		return best;
+	*ret_reason = snapshot->n_nodes ? summary(&reasons, n_left_out)
+					: xstrdup("no node has joined");
+	return may_soon ? -EAGAIN : -ENOSPC;
 }
 
 int sched_ever_fits(const struct sched_snapshot *snapshot, const struct service_spec *spec,

@@ -36,8 +36,9 @@ struct sched_snapshot {
 	size_t n_nodes;
 };
 
-/* The node's index; or -1 and *ret_reason, the caller's: "no node fits: edge-1: needs 4096 MiB, 1900
- * free; edge-2: no runtime runsc (has docker, unikernel)". */
+/* The node's index; or -ENOSPC and *ret_reason, the caller's: "no node fits: edge-1: needs 4096 MiB, 1900
+ * free; edge-2: no runtime runsc (has docker, unikernel)". -EAGAIN, with a reason too: one fits if the
+ * runtime that it is just trying works. */
 int sched_pick(const struct sched_snapshot *snapshot, const struct service_spec *spec,
 	       char **ret_reason);
 

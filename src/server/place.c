@@ -130,7 +130,7 @@ void place_instance(struct server *server, struct instance *inst, const struct s
 		fact->status.state = STATE_NODE_SCHEDULED;
 		fact->status.detail[0] = '\0';
 	} else {
-		fact->status.state = STATE_NO_WORKER_CAPACITY;
+		fact->status.state = found == -EAGAIN ? STATE_REQUESTED : STATE_NO_WORKER_CAPACITY;
 		STR_COPY(fact->status.detail, reason);
 	}
 	candidates_fini(&c);

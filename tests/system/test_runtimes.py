@@ -100,3 +100,10 @@ def test_a_wrong_file_is_told_and_can_be_mended(idle_host, images):
     configure(idle_host, {"name": "mine", "path": "/usr/sbin/runc"})
     until(lambda: "mine" in node(idle_host)["virtualization"], "it is read again", 60)
     idle_host.deploy(service("box", "mine", images.container()))
+
+
+def test_apply_waits_for_one_that_is_being_tried(idle_host, images):
+    """A node that has just been set up does not refuse what it may be able to run in a second."""
+    idle_host.up()
+    view = idle_host.deploy(service("box", "runsc", images.container()))[0]
+    assert (view["state"], view["runtime"]) == ("RUNNING", "runsc")

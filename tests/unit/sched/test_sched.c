@@ -61,15 +61,20 @@ static void picks(struct site *s, int expected)
 }
 
 /* edge-2 is not connected; edge-1 is refused for this reason. */
-static void refuses(struct site *s, const char *reason)
+static void refuses_by(struct site *s, int code, const char *reason)
 {
 	auto_free char *expected = xasprintf("no node fits: edge-1: %s; edge-2: not connected",
 					     reason);
 	auto_free char *got = NULL;
 
 	s->nodes[1].is_alive = false;
-	assert_int_equal(sched_pick(&s->snapshot, &s->spec, &got), -1);
+	assert_int_equal(sched_pick(&s->snapshot, &s->spec, &got), code);
 	assert_string_equal(got, expected);
+}
+
+static void refuses(struct site *s, const char *reason)
+{
+	refuses_by(s, -ENOSPC, reason);
 }
 
 /* Both nodes lack it for good. */
@@ -142,7 +147,7 @@ static void a_burst_fills_both_nodes(void **state)
 		s->nodes[picked].n_instances++;
 		s->nodes[picked].n_same++;
 	}
-	assert_int_equal(sched_pick(&s->snapshot, &s->spec, &reason), -1);
+	assert_int_equal(sched_pick(&s->snapshot, &s->spec, &reason), -ENOSPC);
 	assert_string_equal(reason, "no node fits: edge-1: needs 1000 MiB, 0 free; edge-2: needs "
 				    "1000 MiB, 0 free");
 }
@@ -165,7 +170,6 @@ static void filter_runtime(void **state)
 		   "runsc: bad platform");
 }
 
-/* It will be known in a moment: not refused, and not placed. */
 /* However long it is: as much of it as there is room for. */
 static void a_problem_is_told(void **state)
 {
@@ -179,10 +183,11 @@ static void a_problem_is_told(void **state)
 	strv_addf(&s->facts[0].problems, "runsc: %s", why.data);
 	buf_fini(&why);
 	set(&s->spec.virtualization, "runsc");
-	assert_int_equal(sched_pick(&s->snapshot, &s->spec, &reason), -1);
+	assert_int_equal(sched_pick(&s->snapshot, &s->spec, &reason), -ENOSPC);
 	assert_non_null(strstr(reason, "(has docker, unikernel); runsc: because because"));
 }
 
+/* It will be known in a moment: not refused, and not placed. */
 static void a_runtime_that_is_being_tried(void **state)
 {
 	struct site *s = *state;
@@ -191,7 +196,10 @@ static void a_runtime_that_is_being_tried(void **state)
 	s->nodes[0].is_alive = true;
 	strv_add(&s->facts[0].pending, "runsc");
 	strv_add(&s->facts[1].virtualization, "runsc");
-	refuses(s, "is still trying its runtime runsc");
+	refuses_by(s, -EAGAIN, "is still trying its runtime runsc");
+	s->nodes[0].is_cordoned = true;
+	refuses(s, "cordoned");
+	s->nodes[0].is_cordoned = false;
 	struct err err;
 	assert_int_equal(sched_ever_fits(&s->snapshot, &s->spec, &err), 0);
 	strv_fini(&s->facts[0].pending);
@@ -420,7 +428,7 @@ static void what_is_taken_or_away_may_come(void **state)
 	s->spec.memory_mib = 9000;
 	assert_int_equal(sched_ever_fits(&s->snapshot, &s->spec, &err), 0);
 	auto_free char *reason = NULL;
-	assert_int_equal(sched_pick(&s->snapshot, &s->spec, &reason), -1);
+	assert_int_equal(sched_pick(&s->snapshot, &s->spec, &reason), -ENOSPC);
 	assert_string_equal(reason, "no node has joined");
 }
 
@@ -434,7 +442,7 @@ static void summary_is_bounded(void **state)
 		nodes[i] = (struct sched_node){ .facts = &s->facts[0] };
 	s->snapshot.nodes = nodes;
 	s->snapshot.n_nodes = ARRAY_LEN(nodes);
-	assert_int_equal(sched_pick(&s->snapshot, &s->spec, &reason), -1);
+	assert_int_equal(sched_pick(&s->snapshot, &s->spec, &reason), -ENOSPC);
 	assert_true(strlen(reason) < DETAIL_MAX);
 	assert_true(str_ends(reason, "edge-1: not connected; and 83 more"));
 }
