@@ -43,6 +43,11 @@ int cgroup_detect(const char *root, struct cgroup_fs *ret, struct err *err);
 int cgroup_make(const struct cgroup_fs *fs, const char *path, const struct cgroup_limits *limits,
 		struct err *err);
 
+/* Makes the group without limits, if it is not there, and lets it weigh as much as `n` groups or processes
+ * beside it when there is not enough processor time for all. Where the kernel does not weigh groups
+ * nothing is to be done. */
+int cgroup_weigh(const struct cgroup_fs *fs, const char *path, unsigned n, struct err *err);
+
 /* Whether the kernel can limit "memory", "cpu" or "pids". */
 bool cgroup_has_controller(const struct cgroup_fs *fs, const char *controller);
 /* The limit in force for the group itself; 0 if there is none, or no such group. */

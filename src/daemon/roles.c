@@ -101,6 +101,19 @@ static int remove_cgroup(const struct roles *roles, struct err *err)
 	return cgroup_remove(&fs, roles->cgroup_parent, err);
 }
 
+/* All instances are in one group: on each processor they weigh as much as any process there, and not on
+ * all of them together (decision 0035). */
+static void weigh_instances(const struct roles *roles)
+{
+	struct cgroup_fs fs;
+	struct err err;
+
+	if (roles->options->is_going_down || cgroup_detect(CGROUP_ROOT, &fs, &err) < 0)
+		return;
+	if (cgroup_weigh(&fs, roles->cgroup_parent, roles->host.cpus, &err) < 0)
+		log_warning("instances together weigh as much as one process: %s", err.msg);
+}
+
 static void on_down(void *arg, const struct err *err)
 {
 	struct roles *roles = arg;
@@ -263,6 +276,7 @@ static int start_worker(struct roles *roles, struct err *err)
 		.arg = roles,
 	};
 
+	weigh_instances(roles);
 	roles->worker = worker_new(&config, err);
 	return roles->worker ? 0 : err->code;
 }

@@ -30,6 +30,21 @@ def throttled(folder):
     return dict((k, int(v)) for k, v in (line.split() for line in lines))["nr_throttled"]
 
 
+def weight(folder):
+    """By what a group or process weighs that nobody weighed."""
+    if (folder / "cpu.shares").exists():
+        return int((folder / "cpu.shares").read_text()) / 1024
+    return int((folder / "cpu.weight").read_text()) / 100
+
+
+def test_instances_weigh_as_a_process_on_each_processor(host, images):
+    host.deploy(service("box", "container", images.container()),
+                service("web", "unikernel", images.unikernel, memory=32))
+    for name in ("box", "web"):
+        group = controller_dir(host.instance(name)["pid"], "cpu")
+        assert weight(group.parent) == os.sysconf("SC_NPROCESSORS_ONLN")
+
+
 def test_memory_of_a_container(host, images):
     host.deploy(service("box", "container", images.container(), memory=32))
     first = host.instance("box")

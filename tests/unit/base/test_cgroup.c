@@ -125,6 +125,29 @@ static const struct cgroup_limits limits = { .memory_bytes = 64 << 20,
 					     .cpu_millis = 1500,
 					     .pids = 100 };
 
+static void weighs_as_much_as_several(void **state)
+{
+	struct stand_in *s = *state;
+	struct err err = { 0 };
+
+	make_v1(s);
+	detect(s, CGROUP_V1);
+	assert_int_equal(cgroup_weigh(&s->fs, "holm-test", 2, &err),
+			 0); /* by a kernel that cannot */
+	put(s, "cpu/holm-test/cpu.shares", "");
+	assert_int_equal(cgroup_weigh(&s->fs, "holm-test", 2, &err), 0);
+	assert_file(s, "cpu/holm-test/cpu.shares", "2048");
+	assert_int_equal(cgroup_weigh(&s->fs, "holm-test", 1000, &err), 0);
+	assert_file(s, "cpu/holm-test/cpu.shares", "262144");
+	make_v2(s, "cpu memory pids\n");
+	detect(s, CGROUP_V2);
+	put(s, "holm-test/cpu.weight", "");
+	assert_int_equal(cgroup_weigh(&s->fs, "holm-test", 2, &err), 0);
+	assert_file(s, "holm-test/cpu.weight", "200");
+	assert_int_equal(cgroup_weigh(&s->fs, "holm-test", 1000, &err), 0);
+	assert_file(s, "holm-test/cpu.weight", "10000");
+}
+
 static void limits_of_v1(void **state)
 {
 	struct stand_in *s = *state;
@@ -494,6 +517,7 @@ int main(void)
 		TEST(limits_of_v2),
 		TEST(a_limit_without_controller_is_an_error),
 		TEST(a_limit_without_hierarchy_is_an_error),
+		TEST(weighs_as_much_as_several),
 		TEST(joins_every_hierarchy),
 		TEST(joins_itself_as_a_thread),
 		TEST(stats_of_v1),
