@@ -12,6 +12,7 @@ from harness.host import value
 from harness.picture import Picture, shim_socket
 from harness.traffic import Traffic
 
+
 @pytest.fixture(scope="module")
 def served(module_host, images):
     """Two replicas, and a container that asks them."""
@@ -148,6 +149,17 @@ def test_shim(served, traffic):
     assert_none_lost(served, traffic)
     assert replica(served, 0)["incarnation"] == view["incarnation"] + 1
     assert "terminated" in served.holm("logs", "web.0")  # by its stop signal
+
+
+def test_a_restart(served, traffic):
+    """The same for an end that was asked for: first the kernel is told, and then the program; and
+    again before it gets any, when it listens."""
+    for number in range(2):
+        view = replica(served, number)
+        served.holm("restart", f"web.{number}")
+        until(lambda: replica(served, number)["state"] == "RUNNING" and
+              replica(served, number)["pid"] != view["pid"], "it is started again")
+        assert_none_lost(served, traffic)
 
 
 def test_shims_leave_no_sockets(served):
