@@ -121,12 +121,13 @@ static void changed(struct server *server, struct doc *doc, const void *old)
 static void family_changed(struct server *server, struct doc *const *touched, void *const *old,
 			   size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
+	/* Those that have gone first: who joins is compared with those that are there. */
+	for (size_t i = 0; i < n; i++)
 		if (!touched[i]->cur)
 			family_leave(touched[i]);
-		else if (!old[i])
+	for (size_t i = 0; i < n; i++)
+		if (touched[i]->cur && !old[i])
 			family_join(server, touched[i]);
-	}
 }
 
 void changes_apply(struct server *server, struct doc *const *touched, size_t n)

@@ -85,6 +85,37 @@ static void what_goes_belongs_to_nobody(void **state)
 	assert_int_equal(kit_number(kit, "apps", "b.t", "instances"), 3);
 }
 
+static void on_scaled(void *arg, const struct plan_view *plan, const struct err *err)
+{
+	(void)plan;
+	*(bool *)arg = !err->code;
+}
+
+/* In one commit, and what comes is looked at first. */
+static void one_comes_while_another_goes(void **state)
+{
+	struct kit *kit = *state;
+	struct instance_status gone = { .state = STATE_UNDEPLOYED };
+	bool is_scaled = false;
+
+	kit_register(kit, NODE_A, 1000);
+	kit_must_apply(kit, APP("b", SERVICE("web", ",\"replicas\":3")));
+	auto_free char *id = kit_value(kit, "instances", "web.2", "id");
+	assert_int_equal(kit_scale(kit, "b.t.web.t", 2), 0);
+	STR_COPY(gone.instance_id, id);
+	STR_COPY(gone.detail, "removed");
+	auto_free char *payload = fields_format(&instance_status_table, &gone);
+	kit_say(kit, NODE_A, "job", payload);
+	server_scale_begin(kit->server, "b.t.web.t", 3, on_scaled, &is_scaled);
+	kit_run(kit, 500);
+	assert_true(is_scaled);
+	assert_int_equal(kit_number(kit, "apps", "b.t", "instances"), 3);
+	auto_free char *other = kit_value(kit, "instances", "web.3", "id");
+	assert_string_not_equal(other, id);
+	restart(kit);
+	assert_int_equal(kit_number(kit, "apps", "b.t", "instances"), 3);
+}
+
 static void what_could_not_be_committed_belongs_to_nobody(void **state)
 {
 	struct kit *kit = *state;
@@ -107,6 +138,7 @@ int main(void)
 		KIT_TEST(it_is_the_same_after_a_load),
 		KIT_TEST(what_a_node_is_told_is_the_same_after_a_load),
 		KIT_TEST(what_goes_belongs_to_nobody),
+		KIT_TEST(one_comes_while_another_goes),
 		KIT_TEST(what_could_not_be_committed_belongs_to_nobody),
 	};
 
