@@ -1,7 +1,7 @@
 /* Who has a place when many want one.
  *
  * Whoever has not shown who he is may be asked to leave for a newcomer: the one that has been there longest
- * of those whose request nobody works on. So a crowd that asks nothing keeps nobody out; whoever has a token
+ * of those whose request nobody works on, and whose answer is not on its way if there is another. So a crowd that asks nothing keeps nobody out; whoever has a token
  * or comes by the unix socket is left alone. */
 #include <arpa/inet.h>
 #include <sys/socket.h>
@@ -28,6 +28,20 @@ static bool is_busy(const struct connection *conn)
 	return r && (r->is_owned || r->notices & NOTICE_HANDLE);
 }
 
+/* Its answer may not have left yet. */
+static bool is_being_answered(const struct connection *conn)
+{
+	return conn->request && conn->request->is_ended;
+}
+
+/* Seen after `other`, which may be NULL. */
+static bool goes_before(const struct connection *conn, const struct connection *other)
+{
+	if (is_busy(conn))
+		return false;
+	return !other || (is_being_answered(other) && !is_being_answered(conn));
+}
+
 static struct crowd look(const struct http_server *server, const char *peer)
 {
 	struct crowd crowd = { 0 };
@@ -42,9 +56,9 @@ static struct crowd look(const struct http_server *server, const char *peer)
 		bool is_same = str_eq(conn->peer, peer);
 		crowd.n_strangers++;
 		crowd.n_same += is_same;
-		if (!crowd.can_go && !is_busy(conn))
+		if (goes_before(conn, crowd.can_go))
 			crowd.can_go = conn;
-		if (!crowd.same_can_go && is_same && !is_busy(conn))
+		if (is_same && goes_before(conn, crowd.same_can_go))
 			crowd.same_can_go = conn;
 	}
 	return crowd;
