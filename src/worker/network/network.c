@@ -440,33 +440,31 @@ static void add_own(struct worker *worker, struct net_op *n, struct map *by_name
 	}
 }
 
-/* As the server told last: the instances of other nodes. */
-static bool is_served_elsewhere(const struct winst *inst)
+/* By an instance of another node, as the server told last. */
+static bool is_served_elsewhere(const struct worker *worker, const struct msg_table_service *told)
 {
-	const struct worker *worker = inst->worker;
-
-	for (size_t i = 0; i < worker->table.n_services; i++) {
-		const struct msg_table_service *told = &worker->table.services[i];
-
-		for (size_t k = 0; str_eq(told->sname, inst->current.sname) && k < told->n_backends;
-		     k++)
-			if (told->backends[k].is_ready &&
-			    !str_eq(told->backends[k].node_id, worker->config.node_id))
-				return true;
-	}
+	for (size_t i = 0; i < told->n_backends; i++)
+		if (told->backends[i].is_ready &&
+		    !str_eq(told->backends[i].node_id, worker->config.node_id))
+			return true;
 	return false;
 }
 
 bool network_has_others(const struct winst *inst)
 {
-	map_for_each(&inst->worker->instances, i, e) {
+	const struct worker *worker = inst->worker;
+	const char *sname = inst->current.sname;
+
+	map_for_each(&worker->instances, i, e) {
 		const struct winst *other = e->value;
 
-		if (other != inst && is_serving(other) &&
-		    str_eq(other->current.sname, inst->current.sname))
+		if (other != inst && is_serving(other) && str_eq(other->current.sname, sname))
 			return true;
 	}
-	return is_served_elsewhere(inst);
+	for (size_t i = 0; i < worker->table.n_services; i++)
+		if (str_eq(worker->table.services[i].sname, sname))
+			return is_served_elsewhere(worker, &worker->table.services[i]);
+	return false;
 }
 
 static void publish_run(struct op *op)
