@@ -113,6 +113,24 @@ static void one_that_never_listens_gets_its_share(void **state)
 	assert_in_range(loop_now_ms(kit->loop) - begin_ms, 5000, 6000);
 }
 
+static void others_of_another_node_count(void **state)
+{
+	struct kit *kit = *state;
+
+	kit_say(kit, "net/table", REMOTE("true"));
+	kit_run(kit, 1000);
+	kit_deploy(kit, &(struct wish){ .id = ID_1, .spec = SPEC_PORT });
+	kit_await(kit, ID_1, STATE_RUNNING);
+	assert_true(kit_has_told(kit, ID_1, "nothing listens on its port 80 yet"));
+	kit_forget(kit);
+	kit_say(kit, "net/table", REMOTE("false"));
+	kit_run(kit, 1000);
+	kit_deploy(kit, &(struct wish){ .id = ID_1, .spec = SPEC_PORT, .restarts = 1 });
+	kit_await(kit, ID_1, STATE_CREATING);
+	kit_await(kit, ID_1, STATE_RUNNING);
+	assert_false(kit_has_told(kit, ID_1, "nothing listens on its port 80 yet"));
+}
+
 static void one_alone_is_not_waited_for_any_more(void **state)
 {
 	struct kit *kit = *state;
@@ -583,6 +601,7 @@ int main(void)
 		KIT_TEST(one_is_stopped_after_others_took_over),
 		KIT_TEST(one_that_does_not_listen_yet_is_spared),
 		KIT_TEST(one_that_never_listens_gets_its_share),
+		KIT_TEST(others_of_another_node_count),
 		KIT_TEST(one_alone_is_not_waited_for_any_more),
 		KIT_TEST(others_come_from_the_server),
 		KIT_TEST(an_instance_without_an_address_of_its_own),
