@@ -293,13 +293,17 @@ void view_emit(struct server *server, enum kind kind, const void *object, struct
 char *view_json(struct server *server, enum kind kind, const char *id)
 {
 	const void *object = state_get(server, kind, id);
-	auto_json_out struct json_out out;
+	auto_json_out struct json_out out = { 0 };
+	char *text = NULL;
+	struct err err;
 
-	json_out_init(&out, JSON_TEXT_MAX);
 	if (!object)
 		return NULL;
+	json_out_init(&out, JSON_TEXT_MAX);
 	view_emit(server, kind, object, &out);
-	return buf_take(&out.text);
+	if (json_out_finish(&out, &text, &err) < 0)
+		log_error("%s %s: %s", kind_name(kind), id, err.msg);
+	return text;
 }
 
 char *server_view_node(struct server *server, const char *name, struct err *err)

@@ -351,6 +351,37 @@ void kit_await(struct kit *kit, const char *id, enum instance_state state)
 	}
 }
 
+#define LOOK_MS 2
+
+struct look {
+	struct kit *kit;
+	bool (*is_met)(void *arg);
+	void *arg;
+	uint64_t until_ms;
+};
+
+static void on_look(void *arg)
+{
+	struct look *look = arg;
+	struct loop *loop = look->kit->loop;
+
+	if (look->is_met(look->arg)) {
+		loop_stop(loop);
+		return;
+	}
+	if (loop_now_ms(loop) > look->until_ms)
+		fail_msg("nothing more happened for %d ms", KIT_DEADLINE_MS);
+	timer_start(loop, LOOK_MS, on_look, look);
+}
+
+void kit_await_met(struct kit *kit, bool (*is_met)(void *arg), void *arg)
+{
+	struct look look = { kit, is_met, arg, loop_now_ms(kit->loop) + KIT_DEADLINE_MS };
+
+	timer_start(kit->loop, 0, on_look, &look);
+	loop_run(kit->loop);
+}
+
 static int count(void *arg, const char *kind, const char *id, const char *body, struct err *err)
 {
 	/* The node's blocks stay. */

@@ -94,6 +94,10 @@ void kit_forget(struct kit *kit);
 /* Runs until the instance is in this state; fails the test after a virtual hour. */
 void kit_await(struct kit *kit, const char *id, enum instance_state state);
 
+/* With a real loop: runs until it is met; fails the test after this time. */
+#define KIT_DEADLINE_MS 20000
+void kit_await_met(struct kit *kit, bool (*is_met)(void *arg), void *arg);
+
 /* What probes of an address find from now on: an HTTP status, KIT_SILENT, or KIT_CLOSED as at first. A
  * test at a time. */
 #define KIT_CLOSED 0

@@ -8,9 +8,7 @@
 #include "model/session.h"
 #include "wire/frame/frame.h"
 
-#define DEADLINE_MS 20000
-#define LOOK_MS     5
-#define BIG         (4 << 20)
+#define BIG (4 << 20)
 
 /* A client, and the instance's files. */
 struct client {
@@ -24,8 +22,6 @@ struct client {
 	size_t n_got; /* bytes of output */
 	int exit_code;
 	char words[ERR_MSG_MAX];
-	uint64_t until_ms;
-	bool (*is_met)(const struct client *client);
 };
 
 /* A driver's state is its own: the files, and what opening them waits for. */
@@ -41,51 +37,40 @@ static int open_root(void *state, const char *instance_id, struct err *err)
 	return open(root_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static void on_look(void *arg)
+static void await(struct client *c, bool (*is_met)(void *arg))
 {
-	struct client *c = arg;
-
-	if (c->is_met(c)) {
-		loop_stop(c->kit->loop);
-		return;
-	}
-	if (loop_now_ms(c->kit->loop) > c->until_ms)
-		fail_msg("nothing more happened for %d ms", DEADLINE_MS);
-	timer_start(c->kit->loop, LOOK_MS, on_look, c);
+	kit_await_met(c->kit, is_met, c);
 }
 
-static void await(struct client *c, bool (*is_met)(const struct client *client))
+static bool is_running(void *arg)
 {
-	c->is_met = is_met;
-	c->until_ms = loop_now_ms(c->kit->loop) + DEADLINE_MS;
-	timer_start(c->kit->loop, 0, on_look, c);
-	loop_run(c->kit->loop);
-}
-
-static bool is_running(const struct client *c)
-{
+	const struct client *c = arg;
 	const struct instance_status *status = kit_status(c->kit, ID_1);
 
 	return status && status->state == STATE_RUNNING;
 }
 
-static bool is_registered(const struct client *c)
+static bool is_registered(void *arg)
 {
+	const struct client *c = arg;
 	return c->kit->n_registered > 0;
 }
 
-static bool is_over(const struct client *c)
+static bool is_over(void *arg)
 {
+	const struct client *c = arg;
 	return !c->stream;
 }
 
-static bool has_some(const struct client *c)
+static bool has_some(void *arg)
 {
+	const struct client *c = arg;
 	return c->n_got > 0;
 }
 
-static bool is_begun(const struct client *c)
+static bool is_begun(void *arg)
 {
+	const struct client *c = arg;
 	return c->is_begun;
 }
 
@@ -212,15 +197,16 @@ static void leaving_waits_for_no_client(void **state)
 	await(c, has_some);
 	ask(&idle, true);
 	await(&idle, is_begun);
-	alarm(DEADLINE_MS / 1000);
+	alarm(KIT_DEADLINE_MS / 1000);
 	worker_leave(c->kit->worker);
 	kit_crash(c->kit);
 	alarm(0);
 	frame_reader_fini(&idle.frames);
 }
 
-static bool is_pulling(const struct client *c)
+static bool is_pulling(void *arg)
 {
+	const struct client *c = arg;
 	return kit_has_told(c->kit, ID_2, "pulling ");
 }
 
@@ -240,7 +226,7 @@ static void leaving_waits_for_no_registry(void **state)
 	fake_host_hide_images(c->kit->host, "127.0.0.1");
 	kit_deploy(c->kit, &(struct wish){ .id = ID_2, .spec = spec });
 	await(c, is_pulling);
-	alarm(DEADLINE_MS / 1000);
+	alarm(KIT_DEADLINE_MS / 1000);
 	worker_leave(c->kit->worker);
 	kit_crash(c->kit);
 	alarm(0);

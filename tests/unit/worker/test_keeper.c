@@ -5,15 +5,11 @@
 
 #include "kit.h"
 
-#define RR          (10u << 24 | 30 << 16 | 1)
-#define DEADLINE_MS 20000
-#define LOOK_MS     2
+#define RR (10u << 24 | 30 << 16 | 1)
 
 struct world {
 	struct kit *kit;
 	struct runtime_driver driver;
-	uint64_t until_ms;
-	bool (*is_met)(struct kit *kit);
 };
 
 /* A driver's state is its own: the shim of the first instance. */
@@ -65,29 +61,9 @@ static int list_with_shim(void *state, const char *instance_id, struct runtime_l
 	return r;
 }
 
-static void on_look(void *arg)
+static bool is_registered(void *arg)
 {
-	struct world *w = arg;
-
-	if (w->is_met(w->kit)) {
-		loop_stop(w->kit->loop);
-		return;
-	}
-	if (loop_now_ms(w->kit->loop) > w->until_ms)
-		fail_msg("nothing more happened for %d ms", DEADLINE_MS);
-	timer_start(w->kit->loop, LOOK_MS, on_look, w);
-}
-
-static void await(struct world *w, bool (*is_met)(struct kit *kit))
-{
-	w->is_met = is_met;
-	w->until_ms = loop_now_ms(w->kit->loop) + DEADLINE_MS;
-	timer_start(w->kit->loop, 0, on_look, w);
-	loop_run(w->kit->loop);
-}
-
-static bool is_registered(struct kit *kit)
-{
+	struct kit *kit = arg;
 	return kit->n_registered > 0;
 }
 
@@ -98,35 +74,41 @@ static bool is_running(struct kit *kit, const char *id)
 	return status && status->state == STATE_RUNNING;
 }
 
-static bool first_runs(struct kit *kit)
+static bool first_runs(void *arg)
 {
+	struct kit *kit = arg;
 	return is_running(kit, ID_1);
 }
 
-static bool second_runs(struct kit *kit)
+static bool second_runs(void *arg)
 {
+	struct kit *kit = arg;
 	return is_running(kit, ID_2);
 }
 
-static bool is_stopping(struct kit *kit)
+static bool is_stopping(void *arg)
 {
+	struct kit *kit = arg;
 	return kit_has_told(kit, ID_1, "its shim was killed: stopping it");
 }
 
-static bool is_dead(struct kit *kit)
+static bool is_dead(void *arg)
 {
+	struct kit *kit = arg;
 	return kit_has_told(kit, ID_1, "its shim was killed, next start in ");
 }
 
 /* Turns are taken: with two there, each is one of two in a row. */
-static bool second_alone_is_reached(struct kit *kit)
+static bool second_alone_is_reached(void *arg)
 {
+	struct kit *kit = arg;
 	return str_eq(fake_network_connect(kit->network, RR), ID_2) &&
 	       str_eq(fake_network_connect(kit->network, RR), ID_2);
 }
 
-static bool both_are_reached(struct kit *kit)
+static bool both_are_reached(void *arg)
 {
+	struct kit *kit = arg;
 	const char *first = fake_network_connect(kit->network, RR);
 
 	return first && !str_eq(first, fake_network_connect(kit->network, RR));
@@ -146,10 +128,10 @@ static int setup(void **state)
 	w->kit->driver = &w->driver;
 	w->kit->is_real = true;
 	kit_boot(w->kit);
-	await(w, is_registered);
+	kit_await_met(w->kit, is_registered, w->kit);
 	begin_shim();
 	kit_deploy(w->kit, &(struct wish){ .id = ID_1 });
-	await(w, first_runs);
+	kit_await_met(w->kit, first_runs, w->kit);
 	*state = w;
 	return 0;
 }
@@ -172,17 +154,17 @@ static void others_take_over_while_it_answers(void **state)
 	struct kit *kit = w->kit;
 
 	kit_deploy(kit, &(struct wish){ .id = ID_2 });
-	await(w, second_runs);
-	await(w, both_are_reached);
+	kit_await_met(w->kit, second_runs, w->kit);
+	kit_await_met(w->kit, both_are_reached, w->kit);
 	end_shim();
-	await(w, second_alone_is_reached);
+	kit_await_met(w->kit, second_alone_is_reached, w->kit);
 	assert_true(is_stopping(kit));
 	assert_int_equal(fake_host_running(kit->host, ID_1), 1);
 	kit_forget(kit);
-	await(w, is_dead);
+	kit_await_met(w->kit, is_dead, w->kit);
 	assert_int_equal(fake_host_running(kit->host, ID_1), 0);
-	await(w, first_runs);
-	await(w, both_are_reached);
+	kit_await_met(w->kit, first_runs, w->kit);
+	kit_await_met(w->kit, both_are_reached, w->kit);
 }
 
 static void one_alone_is_started_again(void **state)
@@ -190,9 +172,9 @@ static void one_alone_is_started_again(void **state)
 	struct world *w = *state;
 
 	end_shim();
-	await(w, is_dead);
+	kit_await_met(w->kit, is_dead, w->kit);
 	kit_forget(w->kit);
-	await(w, first_runs);
+	kit_await_met(w->kit, first_runs, w->kit);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

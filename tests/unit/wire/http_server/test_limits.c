@@ -214,10 +214,11 @@ static void a_handler_may_take_its_time(void **state)
 }
 
 /* The first client fills its only place and does not read; the second one gets it. */
+#define LARGE ((size_t)32 << 20)
 static void large_reply(void *arg, struct http_request *r)
 {
 	struct fixture *f = arg;
-	size_t size = f->n_handled++ ? 10 : 32 << 20;
+	size_t size = f->n_handled++ ? 10 : LARGE;
 	char *body = xmalloc(size + 1);
 
 	memset(body, 'x', size);
@@ -413,6 +414,48 @@ static void who_waits_for_an_answer_is_left_alone(void **state)
 	close(waiting.fd);
 }
 
+/* Reads as much as the large reply has. */
+static void reader_read(void *arg)
+{
+	struct keeper *k = arg;
+	size_t n = 0;
+	ssize_t r = 1;
+
+	for (; r > 0 && n<LARGE; n += r> 0 ? (size_t)r : 0) {
+		char got[65536];
+
+		r = recv(k->fd, got, sizeof(got), 0);
+	}
+	k->is_answered = n >= LARGE;
+}
+
+/* It has been there longest, and nobody works on its request any more. */
+static void whose_answer_is_on_its_way_is_left_alone(void **state)
+{
+	static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct fixture *f = *state;
+	int crowd[CROWD];
+	struct keeper reader = { f, -1, "", false };
+
+	f->config.max_connections = 20;
+	f->config.n_reserved = 2;
+	fixture_start(f, large_reply);
+	reader.fd = come_from_elsewhere(f);
+	assert_int_equal(send(reader.fd, request, strlen(request), 0), strlen(request));
+	while (!f->n_handled) {
+		loop_post(f->loop, stop, f->loop);
+		loop_run(f->loop);
+	}
+	crowd_come(f, crowd);
+	ask(f, false);
+	f->n_clients++;
+	work_begin(f->loop, EXECUTOR_RUNTIME, reader_read, keeper_done, &reader);
+	fixture_wait(f);
+	assert_true(reader.is_answered);
+	crowd_go(crowd);
+	close(reader.fd);
+}
+
 static void another_server_keeps_its_socket(void **state)
 {
 	struct fixture *f = *state;
@@ -504,6 +547,7 @@ int main(void)
 		TEST(a_crowd_keeps_nobody_out),
 		TEST(who_is_known_is_left_alone),
 		TEST(who_waits_for_an_answer_is_left_alone),
+		TEST(whose_answer_is_on_its_way_is_left_alone),
 		TEST(another_server_keeps_its_socket),
 		TEST(a_stale_socket_is_replaced),
 		TEST(what_is_no_socket_stays),
